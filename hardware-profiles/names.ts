@@ -1,0 +1,61 @@
+// The only place that spells a topic, a measurement, a field, a column or a panel's uid. Everything is
+// derived from a profile's own names, so that firmware, gateway, database and dashboard cannot drift.
+// Browser-safe: imports nothing but units.
+import { unitOf } from './units.ts'
+
+/** What a message is about, last level of its topic. `command` goes to the unit, the rest come from it. */
+export const topicKinds = ['hello', 'report', 'entry', 'claim', 'command'] as const
+export type TopicKind = (typeof topicKinds)[number]
+
+export interface TopicParts {
+  machine: string
+  unit: string
+  kind: TopicKind
+}
+
+/** Form of a machine's, signal's or counter's name: it becomes a topic level, a column and a constant. */
+export const namePattern = '^[a-z][a-z0-9_]{0,47}$'
+/** Form of a unit's id. */
+export const unitIdPattern = '^[a-z0-9][a-z0-9-]{0,62}$'
+
+const root = 'tenfold/v1'
+const unitId = new RegExp(unitIdPattern)
+const kinds: ReadonlySet<string> = new Set(topicKinds)
+
+export const topicOf = ({ machine, unit, kind }: TopicParts): string =>
+  `${root}/${machine}/${unit}/${kind}`
+
+/** MQTT filter of all that units send of one kind. */
+export const topicFilter = (kind: TopicKind): string => `${root}/+/+/${kind}`
+
+/** The parts of a topic of ours, or undefined where it is not one. */
+export const parseTopic = (topic: string): TopicParts | undefined => {
+  const parts = topic.split('/')
+  if (parts.length !== 5 || `${parts[0]}/${parts[1]}` !== root) return undefined
+  const [, , machine, unit, kind] = parts as [string, string, string, string, string]
+  return unitId.test(unit) && kinds.has(kind)
+    ? { machine, unit, kind: kind as TopicKind }
+    : undefined
+}
+
+/** Field in InfluxDB and column in the embedded store: the name and its unit, `motor_current_a`. */
+export const fieldOf = (name: string, ucum: string): string => {
+  const { suffix } = unitOf(ucum)
+  return suffix === '' ? name : `${name}_${suffix}`
+}
+
+/** Measurement of a machine's reports: its name. */
+export const measurementOf = (machine: string): string => machine
+/** Measurement of the daily rollup of a unit's counters, one point a unit and day. */
+export const dailyMeasurement = 'unit_daily'
+/** Measurement of events, one point an event. */
+export const eventMeasurement = 'event'
+
+/** Table of a machine's reports in the embedded store. */
+export const tableOf = (machine: string): string => `report_${machine}`
+
+export const dashboardUid = (machine: string): string => `tenfold-${machine.replaceAll('_', '-')}`
+export const dashboardFile = (machine: string): string => `${machine.replaceAll('_', '-')}.json`
+
+/** Constant of a loop in AssemblyScript: `current_limit` becomes `CURRENT_LIMIT`. */
+export const constantOf = (name: string): string => name.toUpperCase()
