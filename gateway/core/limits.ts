@@ -1,0 +1,30 @@
+// Every maximum in one place. A queue, frame, topic or batch without a bound is a defect.
+
+export const limits = {
+  /** Longest payload of one message, bytes; a longer one disconnects its publisher. */
+  payloadBytes: 64 * 1024,
+  /** Longest topic, bytes. */
+  topicBytes: 256,
+  /** MQTT topic levels; ours have five. */
+  topicLevels: 8,
+  /** Bytes waiting for the next commit of the log; beyond, acknowledgements are withheld. */
+  appendQueueBytes: 32 * 1024 * 1024,
+  /** One log segment, bytes. */
+  segmentBytes: 64 * 1024 * 1024,
+  /** Log records that a sink takes at once. */
+  batchRecords: 4096,
+  /** Bytes of log that a sink takes at once. */
+  batchBytes: 1024 * 1024,
+  /** Missing sequence numbers remembered per unit and boot, as ranges. */
+  gapRanges: 64,
+  /** Boots of a unit whose clock and sequence are remembered. */
+  bootsPerUnit: 16,
+  /** How far the source's wall clock may be from the gateway's before gateway time is used. */
+  clockSkewUs: 24 * 3_600_000_000,
+  /** Integers on the wire: exact in JSON and in a double. */
+  integerMax: Number.MAX_SAFE_INTEGER,
+  /** Points of one series that a query returns. */
+  seriesPoints: 2000,
+  /** Rows of any list that a query returns. */
+  listRows: 500,
+} as const

@@ -1,0 +1,66 @@
+// What a source appends to the log, byte for byte: where a message came from, when, and all of it.
+// Decoding what it means is the pipeline's work; nothing is lost here, whatever was sent.
+
+/** One received message, as it stands in the log. */
+export interface LogRecord {
+  /** Gateway's wall clock at receipt, integer microseconds since 1970. */
+  receivedUs: number
+  /** Name of the source that received it, such as "mqtt". */
+  source: string
+  /** Connection epoch: unique to one connection of one publisher over all runs of the gateway. */
+  session: string
+  topic: string
+  payload: Uint8Array
+  /** Delivered from a retained state, not sent just now. */
+  retained: boolean
+}
+
+const version = 1
+const headBytes = 14
+
+/**
+ * Layout, little endian: u8 version, u8 flags (bit 0 retained), f64 receivedUs, u8 source length,
+ * u8 session length, u16 topic length, then source, session and topic in UTF-8, then the payload.
+ */
+export const encodeRecord = (record: LogRecord): Buffer => {
+  const { source, session, topic, payload } = record
+  const sourceBytes = Buffer.byteLength(source)
+  const sessionBytes = Buffer.byteLength(session)
+  const topicBytes = Buffer.byteLength(topic)
+  if (sourceBytes > 255 || sessionBytes > 255 || topicBytes > 65535) {
+    throw new RangeError('a source, session or topic is longer than a record can hold')
+  }
+  const text = headBytes + sourceBytes + sessionBytes + topicBytes
+  const out = Buffer.allocUnsafe(text + payload.length)
+  out[0] = version
+  out[1] = record.retained ? 1 : 0
+  out.writeDoubleLE(record.receivedUs, 2)
+  out[10] = sourceBytes
+  out[11] = sessionBytes
+  out.writeUInt16LE(topicBytes, 12)
+  out.write(source, headBytes)
+  out.write(session, headBytes + sourceBytes)
+  out.write(topic, headBytes + sourceBytes + sessionBytes)
+  out.set(payload, text)
+  return out
+}
+
+/** The record in `body`; its payload is a view, valid as long as `body` is. Throws on a foreign form. */
+export const decodeRecord = (body: Uint8Array): LogRecord => {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  if (bytes.length < headBytes || bytes[0] !== version) {
+    throw new RangeError(`log record of unknown version ${bytes[0]}`)
+  }
+  const source = headBytes + bytes.readUInt8(10)
+  const session = source + bytes.readUInt8(11)
+  const topic = session + bytes.readUInt16LE(12)
+  if (topic > bytes.length) throw new RangeError('log record shorter than its head says')
+  return {
+    receivedUs: bytes.readDoubleLE(2),
+    source: bytes.toString('utf8', headBytes, source),
+    session: bytes.toString('utf8', source, session),
+    topic: bytes.toString('utf8', session, topic),
+    payload: bytes.subarray(topic),
+    retained: (bytes.readUInt8(1) & 1) === 1,
+  }
+}
