@@ -1,0 +1,214 @@
+// The embedded MQTT broker as a source. Its one duty: a PUBACK leaves only after the message is in the
+// log. aedes writes the PUBACK right after `authorizePublish` calls back, so that is the gate, and the
+// group commit of the log is what it waits for. It delivers nothing to a database and decodes nothing.
+import { createServer, type Server, type Socket } from 'node:net'
+import {
+  Aedes,
+  type AuthErrorCode,
+  type AuthenticateError,
+  type Client,
+  type PublishPacket,
+} from 'aedes'
+import { parseTopic } from '../../../hardware-profiles/names.ts'
+import type { Clock } from '../../core/clock.ts'
+import { OperatingError } from '../../core/errors.ts'
+import { limits } from '../../core/limits.ts'
+import type { Emit, Source } from '../../core/source.ts'
+import { FrameGuard } from './frame-guard.ts'
+
+export interface BrokerOptions {
+  host: string
+  port: number
+  clock: Clock
+  /** Makes connection epochs unique over restarts: at least 8 characters, new at every start. */
+  epoch: string
+  /** Says whether a unit's password is right; undefined = no credentials, loopback only. */
+  authenticate?: (user: string, password: string) => Promise<boolean>
+  /** Called for what an operator should see: refused publishers, storage failures. */
+  note: (line: string) => void
+}
+
+/** What the gateway asks of its broker beside receiving. */
+export interface MqttSource extends Source {
+  /** Port that it listens on, after `start`. */
+  readonly port: number
+  readonly connections: number
+  /** Sends a command to a unit, QoS 1, never retained. Lost where the unit is not connected. */
+  command(topic: string, payload: Uint8Array): void
+}
+
+/** Longest whole packet: a payload at its limit, a topic at its limit, and heads. */
+const packetBytesMax = 4 * limits.payloadBytes + limits.topicBytes + 16
+
+interface Session {
+  id: string
+  /** Unit that logged in; undefined on a broker without credentials. */
+  user: string | undefined
+}
+
+/** CONNACK return code 5 (MQTT 3.1.1, table 3.1). */
+const notAuthorized = (): AuthenticateError =>
+  Object.assign(new Error('wrong unit or password'), { returnCode: 5 as AuthErrorCode })
+
+export class MqttBroker implements MqttSource {
+  readonly name = 'mqtt'
+  readonly #options: BrokerOptions
+  readonly #sessions = new WeakMap<Client, Session>()
+  #opened = 0
+  #emit: Emit | undefined
+  #broker: Aedes | undefined
+  #server: Server | undefined
+
+  constructor(options: BrokerOptions) {
+    this.#options = options
+  }
+
+  get port(): number {
+    const address = this.#server?.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  }
+
+  get connections(): number {
+    return this.#broker?.connectedClients ?? 0
+  }
+
+  async start(emit: Emit): Promise<void> {
+    this.#emit = emit
+    const broker = await Aedes.createBroker({
+      drainTimeout: 15_000,
+      maxTopicLevels: limits.topicLevels,
+      maxClientsIdLength: 128,
+      authorizePublish: (client, packet, done) => this.#receive(client, packet, done),
+      authorizeSubscribe: (client, subscription, done) => {
+        const { user } = this.#sessionOf(client)
+        const own = user === undefined || parseTopic(subscription.topic)?.unit === user
+        done(null, own ? subscription : null)
+      },
+      authenticate: (...[client, user, password, done]) => {
+        const accept = (accepted: boolean): void => {
+          const secured = this.#options.authenticate !== undefined
+          this.#sessionOf(client).user = secured && accepted ? user : undefined
+          done(accepted ? null : notAuthorized(), accepted)
+        }
+        logIn(this.#options, { user, password }).then(accept, () => accept(false))
+      },
+    })
+    broker.on('clientError', (client, error) => {
+      this.#options.note(`mqtt: ${client.id}: ${error.message}`)
+    })
+    this.#broker = broker
+    this.#server = createServer((socket) => accept(broker, socket, this.#options))
+    await listen(this.#server, this.#options)
+  }
+
+  command(topic: string, payload: Uint8Array): void {
+    const message = {
+      topic,
+      payload: Buffer.from(payload),
+      qos: 1,
+      retain: false,
+      dup: false,
+    } as const
+    this.#broker?.publish({ cmd: 'publish', ...message }, () => {})
+  }
+
+  async stop(): Promise<void> {
+    this.#emit = undefined
+    const { promise, resolve } = Promise.withResolvers<void>()
+    if (this.#server === undefined) resolve()
+    else this.#server.close(() => resolve())
+    await new Promise<void>((done) => {
+      if (this.#broker === undefined) done()
+      else this.#broker.close(() => done())
+    })
+    await promise
+  }
+
+  /** The gate: what comes back through `done` decides whether the PUBACK is written. */
+  #receive(client: Client | null, packet: PublishPacket, done: Done): void {
+    const session = this.#sessionOf(client)
+    const { topic, payload } = packet
+    const refusal = refuse(session, topic)
+    if (refusal !== undefined) {
+      this.#options.note(`mqtt: ${client?.id ?? 'last will'} disconnected: ${refusal}`)
+      done(new Error(refusal))
+      return
+    }
+    if (this.#emit === undefined) {
+      done(new Error('the gateway is stopping'))
+      return
+    }
+    // A retained copy would come back at every subscription and grow the broker's memory for ever.
+    packet.retain = false
+    this.#emit(
+      {
+        receivedUs: this.#options.clock.nowUs(),
+        source: this.name,
+        session: session.id,
+        topic,
+        payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
+        retained: false,
+      },
+      done,
+    )
+  }
+
+  #sessionOf(client: Client | null): Session {
+    const known = client === null ? undefined : this.#sessions.get(client)
+    if (known !== undefined) return known
+    const session = { id: `${this.#options.epoch}-${++this.#opened}`, user: undefined }
+    if (client !== null) this.#sessions.set(client, session)
+    return session
+  }
+}
+
+type Done = (error?: Error | null) => void
+
+/** Why a publish is not allowed at all; undefined where it may go to the log. */
+const refuse = (session: Session, topic: string): string | undefined => {
+  if (Buffer.byteLength(topic) > limits.topicBytes) return 'the topic is longer than allowed'
+  const parts = parseTopic(topic)
+  if (parts?.kind === 'command') return `only the gateway publishes commands (${topic})`
+  if (session.user !== undefined && parts?.unit !== session.user) {
+    return `the unit "${session.user}" may publish only as itself, not on ${topic}`
+  }
+  return undefined
+}
+
+const logIn = async (
+  { authenticate }: BrokerOptions,
+  given: { user: string | undefined; password: Buffer | undefined },
+): Promise<boolean> => {
+  if (authenticate === undefined) return true
+  if (given.user === undefined || given.password === undefined) return false
+  return await authenticate(given.user, given.password.toString('utf8'))
+}
+
+const accept = (broker: Aedes, socket: Socket, { note }: BrokerOptions): void => {
+  const guard = new FrameGuard(packetBytesMax)
+  const read = socket.read.bind(socket)
+  // The broker pulls its bytes with read(); looking at them there costs no second stream.
+  socket.read = (size?: number) => {
+    const chunk = read(size) as Buffer | null
+    if (chunk === null || guard.accepts(chunk)) return chunk
+    note(`mqtt: ${socket.remoteAddress} disconnected: a packet of over ${packetBytesMax} bytes`)
+    socket.destroy()
+    return null
+  }
+  socket.setNoDelay(true)
+  broker.handle(socket)
+}
+
+const listen = (server: Server, { host, port }: BrokerOptions): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(
+        new OperatingError(cause.code === 'EADDRINUSE' ? 'port_in_use' : 'listen_failed', {
+          message: `cannot listen for MQTT on ${host}:${port}: ${cause.code ?? cause.message}`,
+          remedy: `Stop what uses port ${port}, or set another one in "mqtt.port".`,
+          cause,
+        }),
+      )
+    })
+    server.listen(port, host, () => resolve())
+  })
