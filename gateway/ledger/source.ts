@@ -1,6 +1,6 @@
-// What the ledger reads, as an interface: the log's newest checkpoint, proofs between two sizes, and the
-// entries as they were written. Raw bytes come out and proven.ts checks every signature again, so that a
-// store has no say in who owns what. It must not name a store.
+// What the ledger reads, as an interface: the log's newest checkpoint, proofs between two sizes,
+// and the entries as they were written. Raw bytes come out and proven.ts checks every signature
+// again, so that a store has no say in who owns what. It must not name a store.
 import type { Profile } from '../../hardware-profiles/profile.ts'
 
 /** A signed tree head without its signatures: what is anchored. */
@@ -22,9 +22,10 @@ export interface LoggedEntry {
 }
 
 /**
- * Called by `tenfold ledger`, one caller at a time, while a gateway may be writing. Everything is read from
- * what is durable and committed together; a reader sees entries, leaves and checkpoint of one moment or an
- * earlier one. Rejections are operating errors (data folder absent, store of another version).
+ * Called by `tenfold ledger`, one caller at a time, while a gateway may be writing. Everything is
+ * read from what is durable and committed together; a reader sees entries, leaves and checkpoint of
+ * one moment or an earlier one. Rejections are operating errors (data folder absent, store of
+ * another version).
  */
 export interface LedgerSource {
   /** did:key of the gateway whose key signs this log's checkpoints. */
@@ -39,11 +40,20 @@ export interface LedgerSource {
   consistencyProof(fromSize: number, toSize: number): Promise<readonly Uint8Array[]>
   /** RFC 6962 root of the first `size` leaves, 1 to the newest checkpoint's size. */
   rootAt(size: number): Promise<Uint8Array>
-  /** Entries of leaves fromIndex and later, ascending; leaves that are no entry (map roots) are left out. */
+  /**
+   * Entries of leaves fromIndex and later, ascending; leaves that are no entry (map roots) are
+   * left out.
+   */
   entries(fromIndex: number): AsyncIterable<LoggedEntry>
-  /** A signed claim (COSE_Sign1) by the SHA-256 of its bytes in hex, or undefined when it never came in. */
+  /**
+   * A signed claim (COSE_Sign1) by the SHA-256 of its bytes in hex, or undefined when it never
+   * came in.
+   */
   claim(digest: string): Promise<Uint8Array | undefined>
-  /** The machine file with this digest (SHA-256 in hex), for parts' weights; undefined when unknown. */
+  /**
+   * The machine file with this digest (SHA-256 in hex), for parts' weights; undefined when
+   * unknown.
+   */
   profile(digest: string): Promise<Profile | undefined>
   close(): Promise<void>
 }
