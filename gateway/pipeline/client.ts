@@ -1,0 +1,159 @@
+// Main thread's side of delivery: starts the worker, asks it, hears live values, commands and faults.
+// It holds no data of its own and never waits for a database.
+import { Worker } from 'node:worker_threads'
+import type { Queries } from '../core/queries.ts'
+import {
+  type DeliveryOptions,
+  errorOf,
+  type FromWorker,
+  type LiveUnit,
+  type SinkHealth,
+  type ToWorker,
+  type UnitCommand,
+} from './protocol.ts'
+
+export type { DeliveryOptions, LiveUnit, SinkConfig, SinkHealth, UnitCommand } from './protocol.ts'
+
+export interface DeliveryListeners {
+  /** Newest values, at most ten times a second a unit; only while `listen(true)`. */
+  live(units: readonly LiveUnit[]): void
+  /** To be published to the unit. Asked again at its next hello: losing one is no loss. */
+  command(command: UnitCommand): void
+  /** The worker has failed and delivers no more; the log keeps what is acknowledged. */
+  fault(error: Error): void
+}
+
+export interface Delivery {
+  readonly queries: Queries
+  /** State of every sink, the embedded store first. */
+  health(): Promise<SinkHealth[]>
+  /** Whether a page wants live values. */
+  listen(on: boolean): void
+  /** Finishes what is in hand, closes the store; pending records wait in the log. Idempotent. */
+  stop(): Promise<void>
+}
+
+const methods = [
+  'units',
+  'series',
+  'events',
+  'books',
+  'quarantine',
+  'passportSummary',
+  'passport',
+  'register',
+  'health',
+] as const
+
+/** Resolves when the store is open and delivery runs; rejects with an OperatingError otherwise. */
+export const startDelivery = async (
+  options: DeliveryOptions,
+  listeners: DeliveryListeners,
+): Promise<Delivery> => {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options })
+  const calls = new Calls(worker)
+  await connect(worker, { calls, listeners })
+  const remote = Object.fromEntries(
+    methods.map((method) => [method, (...args: unknown[]) => calls.call(method, args)]),
+  ) as unknown as Queries & { health(): Promise<SinkHealth[]> }
+  return {
+    queries: remote,
+    health: () => remote.health(),
+    listen: (on) => worker.postMessage({ kind: 'listen', on } satisfies ToWorker),
+    stop: () => calls.stop(),
+  }
+}
+
+/** Resolves at `ready`; before it a fault or the worker's end rejects. */
+const connect = (
+  worker: Worker,
+  { calls, listeners }: { calls: Calls; listeners: DeliveryListeners },
+): Promise<void> =>
+  new Promise((resolve, reject) => {
+    let ready = false
+    const fail = (error: Error): void => {
+      calls.failAll(error)
+      if (ready) listeners.fault(error)
+      else reject(error)
+    }
+    worker.on('message', (message: FromWorker) => {
+      if (message.kind === 'answer' || message.kind === 'failure') calls.settle(message)
+      else if (message.kind === 'live') listeners.live(message.units)
+      else if (message.kind === 'command') listeners.command(message.command)
+      else if (message.kind === 'fault') fail(errorOf(message.error))
+      else if (message.kind === 'ready') {
+        ready = true
+        resolve()
+      }
+    })
+    worker.on('error', (error) => fail(error as Error))
+    worker.on('exit', (code) => {
+      const stopped = calls.ended()
+      if (!stopped) fail(new Error(`the delivery worker ended with code ${code}`))
+    })
+  })
+
+interface Waiting {
+  resolve(value: unknown): void
+  reject(error: Error): void
+}
+
+/** Calls under way, by number. */
+class Calls {
+  readonly #worker: Worker
+  readonly #waiting = new Map<number, Waiting>()
+  #next = 0
+  #stopping: Promise<void> | undefined
+  #ended = false
+  #onEnd: () => void = () => {}
+
+  constructor(worker: Worker) {
+    this.#worker = worker
+  }
+
+  call(method: string, args: readonly unknown[]): Promise<unknown> {
+    if (this.#ended || this.#stopping !== undefined) return Promise.reject(stopped())
+    const id = this.#next++
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject })
+      this.#worker.postMessage({ kind: 'call', id, method, args } satisfies ToWorker)
+    })
+  }
+
+  settle(message: Extract<FromWorker, { kind: 'answer' | 'failure' }>): void {
+    const waiting = this.#waiting.get(message.id)
+    this.#waiting.delete(message.id)
+    if (message.kind === 'answer') waiting?.resolve(message.value)
+    else waiting?.reject(errorOf(message.error))
+  }
+
+  failAll(error: Error): void {
+    for (const { reject } of this.#waiting.values()) reject(error)
+    this.#waiting.clear()
+  }
+
+  /** The worker has ended; true when that was asked for. */
+  ended(): boolean {
+    this.#ended = true
+    this.failAll(stopped())
+    this.#onEnd()
+    return this.#stopping !== undefined
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#ended
+      ? Promise.resolve()
+      : new Promise((resolve) => {
+          this.#onEnd = resolve
+          this.#worker.postMessage({ kind: 'stop' } satisfies ToWorker)
+        })
+    return this.#stopping
+  }
+}
+
+const stopped = (): Error =>
+  errorOf({
+    code: 'delivery_stopped',
+    message: 'the delivery worker has stopped',
+    remedy: 'Start the gateway again; see its first error message for the reason.',
+  })

@@ -1,0 +1,102 @@
+// What main thread and delivery worker say to each other: plain data over a message port. Errors travel
+// with code and remedy, so that a person reads the same words on either side.
+import type { Profile } from '../../hardware-profiles/profile.ts'
+import type { Books } from '../core/delivery.ts'
+import { OperatingError } from '../core/errors.ts'
+
+/** A database outside: the folder in gateway/sinks that delivers to it, and its settings. */
+export interface SinkConfig {
+  /** Name of a folder `gateway/sinks/<name>` whose index.ts exports `create(config, context)`. */
+  name: string
+  /** Plain data for that sink. Secrets in it are resolved by whoever starts the worker. */
+  config: unknown
+}
+
+export interface DeliveryOptions {
+  /** Data folder of the gateway; the log is in `<dataDir>/log`, the store in `<dataDir>/store`. */
+  dataDir: string
+  profiles: readonly Profile[]
+  /** Durable head of the log, as the log gives it out. */
+  head: SharedArrayBuffer
+  sinks: readonly SinkConfig[]
+  /** Folder of the gateway's keys, mode 0700. */
+  keysDir: string
+  /** Name of the Merkle log in its checkpoints, such as "workshop.example/tenfold". */
+  origin: string
+  bounds: StoreBounds
+}
+
+/** How much of what is kept; signed entries, events and states are not bounded. */
+export interface StoreBounds {
+  /** Oldest raw readings, microseconds; per-minute minima and maxima stay. */
+  readingAgeUs: number
+  /** Most bytes of the store's file before the oldest raw readings go. */
+  storeBytes: number
+  /** Most bytes of quarantined payloads; the oldest telemetry goes first, counted. */
+  quarantineBytes: number
+}
+
+/** The newest values of one unit, for a page that looks on. */
+export interface LiveUnit {
+  unit: string
+  machine: string
+  simulated: boolean
+  lifecycle: string
+  boot: number
+  timeUs: number
+  values: Record<string, { value: number | undefined; quality: string }>
+  /** Totals over all boots. */
+  counters: Record<string, number>
+}
+
+/** A message that the gateway sends to a unit: topic kind `command`, QoS 1, never retained. */
+export interface UnitCommand {
+  machine: string
+  unit: string
+  /** JSON text. */
+  payload: string
+}
+
+/** How one sink fares. */
+export interface SinkHealth extends Books {
+  state: 'starting' | 'delivering' | 'idle' | 'retrying' | 'stopped'
+  /** Age of the oldest record that the sink does not have yet, microseconds; 0 when there is none. */
+  lagUs: number
+  /** Bytes of log waiting are not known; records are `pending`. Attempts since the last success. */
+  attempts: number
+  /** Last error, while it lasts. */
+  error: { code: string; message: string; remedy: string } | undefined
+}
+
+export interface PlainError {
+  code: string
+  message: string
+  remedy: string
+}
+
+export type ToWorker =
+  | { kind: 'call'; id: number; method: string; args: readonly unknown[] }
+  | { kind: 'listen'; on: boolean }
+  | { kind: 'stop' }
+
+export type FromWorker =
+  | { kind: 'ready' }
+  | { kind: 'answer'; id: number; value: unknown }
+  | { kind: 'failure'; id: number; error: PlainError }
+  | { kind: 'live'; units: LiveUnit[] }
+  | { kind: 'command'; command: UnitCommand }
+  | { kind: 'fault'; error: PlainError }
+  | { kind: 'stopped' }
+
+/** An error as plain data. Errors of other libraries with code and remedy keep both. */
+export const plainError = (error: unknown): PlainError => {
+  const { message, code, remedy } = error as Partial<PlainError>
+  return {
+    code: typeof code === 'string' ? code : 'internal',
+    message: typeof message === 'string' ? message : String(error),
+    remedy: typeof remedy === 'string' ? remedy : 'This is a defect of the gateway: report it.',
+  }
+}
+
+export const errorOf = ({ code, message, remedy }: PlainError): OperatingError =>
+  new OperatingError(code, { message, remedy })
