@@ -1,0 +1,189 @@
+// The embedded broker as a source: the PUBACK waits for the log, a unit publishes only as itself, and
+// what is too long never fills the memory.
+import { connect as connectTcp } from 'node:net'
+import { afterEach, describe, expect, test } from 'vitest'
+import { systemClock } from '../../gateway/core/clock.ts'
+import type { LogRecord } from '../../gateway/core/record.ts'
+import { MqttBroker } from '../../gateway/sources/mqtt/broker.ts'
+import { connectUnit, type UnitConnection } from '../../gateway/sources/mqtt/client.ts'
+import { FrameGuard } from '../../gateway/sources/mqtt/frame-guard.ts'
+
+const stops: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop()
+})
+
+type Held = { record: LogRecord; done: (error?: Error) => void }
+
+const start = async (authenticate?: (user: string, password: string) => Promise<boolean>) => {
+  const held: Held[] = []
+  const notes: string[] = []
+  const broker = new MqttBroker({
+    host: '127.0.0.1',
+    port: 0,
+    clock: systemClock(),
+    epoch: 'test0000',
+    note: (line) => notes.push(line),
+    ...(authenticate === undefined ? {} : { authenticate }),
+  })
+  await broker.start((record, done) => held.push({ record, done }))
+  stops.push(() => broker.stop())
+  return { broker, held, notes, url: `mqtt://127.0.0.1:${broker.port}` }
+}
+
+const unit = async (url: string, more = {}): Promise<UnitConnection> => {
+  const connection = await connectUnit({ url, clientId: 'drill-1', ...more })
+  stops.push(() => connection.stop())
+  return connection
+}
+
+const until = async (check: () => boolean): Promise<void> => {
+  while (!check()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+const topic = 'tenfold/v1/cordless_drill/drill-1/report'
+
+describe('the gate', () => {
+  test('holds the PUBACK back until the record is durable', async () => {
+    const { held, url } = await start()
+    const drill = await unit(url)
+    let acknowledged = false
+    const published = drill.publish(topic, '{"v":{}}').then(() => {
+      acknowledged = true
+    })
+    await until(() => held.length === 1)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(acknowledged).toBe(false)
+    held[0]?.done()
+    await published
+    expect(acknowledged).toBe(true)
+  })
+
+  test('hands over where, when and what, and one epoch a connection', async () => {
+    const { held, url } = await start()
+    for (const clientId of ['drill-1', 'drill-2']) {
+      const drill = await unit(url, { clientId })
+      const sent = drill.publish(topic, Buffer.from([1, 2, 3]))
+      await until(() => held.length > 0)
+      const one = held.pop()
+      one?.done()
+      await sent
+      expect(one?.record).toMatchObject({ source: 'mqtt', topic, retained: false })
+      expect([...(one?.record.payload ?? [])]).toEqual([1, 2, 3])
+      expect(one?.record.session).toBe(`test0000-${clientId === 'drill-1' ? 1 : 2}`)
+    }
+  })
+
+  test('gives no PUBACK when the log fails, and the unit sends again', async () => {
+    const { held, url, notes } = await start()
+    const drill = await unit(url, { reconnectMs: 20 })
+    const published = drill.publish(topic, 'x')
+    await until(() => held.length === 1)
+    held[0]?.done(new Error('the disk is full'))
+    await until(() => held.length === 2)
+    expect(held[1]?.record.payload.toString()).toBe('x')
+    held[1]?.done()
+    await published
+    expect(notes.join()).toContain('the disk is full')
+  })
+})
+
+describe('who may publish', () => {
+  const known = (user: string, password: string) => Promise.resolve(user === password)
+
+  test('a wrong password is refused', async () => {
+    const { url } = await start(known)
+    await expect(unit(url, { username: 'drill-1', password: 'no' })).rejects.toMatchObject({
+      code: 'broker_unreachable',
+    })
+    await expect(unit(url)).rejects.toMatchObject({ code: 'broker_unreachable' })
+  })
+
+  test('a unit publishes only as itself; as another it is disconnected', async () => {
+    const { url, held, notes } = await start(known)
+    const drill = await unit(url, { username: 'drill-1', password: 'drill-1', reconnectMs: 60_000 })
+    const own = drill.publish(topic, 'own')
+    await until(() => held.length === 1)
+    held[0]?.done()
+    await own
+    drill.publish(topic.replace('drill-1', 'drill-2'), 'other').catch(() => {})
+    await until(() => !drill.connected)
+    expect(held).toHaveLength(1)
+    expect(notes.join()).toContain('only as itself')
+  })
+
+  test('nobody but the gateway sends commands', async () => {
+    const { url, held } = await start()
+    const drill = await unit(url, { reconnectMs: 60_000 })
+    drill.publish(topic.replace('/report', '/command'), 'go').catch(() => {})
+    await until(() => !drill.connected)
+    expect(held).toHaveLength(0)
+  })
+})
+
+test('a command reaches its unit', async () => {
+  const { broker, url } = await start()
+  const drill = await unit(url)
+  const command = topic.replace('/report', '/command')
+  const got = new Promise<string>((resolve) => {
+    drill
+      .subscribe(command, (payload) => resolve(Buffer.from(payload).toString()))
+      .then(() => broker.command(command, Buffer.from('{"kind":"x"}')), resolve)
+  })
+  expect(await got).toBe('{"kind":"x"}')
+})
+
+test('a packet that announces too much is cut off before it arrives', async () => {
+  const { broker, held } = await start()
+  const socket = connectTcp(broker.port, '127.0.0.1')
+  const closed = new Promise((resolve) => socket.on('close', resolve))
+  // CONNECT, then a PUBLISH head that announces 256 MB (MQTT 3.1.1, 2.2.3).
+  socket.write(Buffer.from([0x10, 0x0d, 0, 4, 77, 81, 84, 84, 4, 2, 0, 60, 0, 1, 97]))
+  socket.write(Buffer.from([0x32, 0xff, 0xff, 0xff, 0x7f]))
+  await closed
+  expect(held).toHaveLength(0)
+})
+
+test('a port that is taken is named, with the setting', async () => {
+  const { broker } = await start()
+  const second = new MqttBroker({
+    host: '127.0.0.1',
+    port: broker.port,
+    clock: systemClock(),
+    epoch: 'test0001',
+    note: () => {},
+  })
+  stops.push(() => second.stop())
+  await expect(second.start(() => {})).rejects.toMatchObject({
+    code: 'port_in_use',
+    remedy: expect.stringContaining('mqtt.port'),
+  })
+})
+
+describe('the frame guard', () => {
+  const frame = (length: number): Buffer => {
+    const head = [0x30]
+    for (let rest = length; ; ) {
+      const byte = rest % 128
+      rest = Math.floor(rest / 128)
+      head.push(rest > 0 ? byte | 0x80 : byte)
+      if (rest === 0) break
+    }
+    return Buffer.concat([Buffer.from(head), Buffer.alloc(length, 0xff)])
+  }
+
+  test('follows packets however they are cut into chunks', () => {
+    const stream = Buffer.concat([0, 1, 127, 128, 1000, 16_383, 16_384].map(frame))
+    for (const step of [1, 2, 3, 7, 1000, stream.length]) {
+      const guard = new FrameGuard(16_384)
+      for (let at = 0; at < stream.length; at += step) {
+        expect(guard.accepts(stream.subarray(at, at + step))).toBe(true)
+      }
+      expect(guard.accepts(frame(16_385))).toBe(false)
+    }
+  })
+
+  test('refuses a length of five bytes', () => {
+    expect(new FrameGuard(1e9).accepts(Buffer.from([0x30, 0x80, 0x80, 0x80, 0x80, 1]))).toBe(false)
+  })
+})
