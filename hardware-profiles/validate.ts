@@ -141,7 +141,7 @@ const at = (root: unknown, pointer: string): unknown => {
   let node = root
   for (const part of pointer.split('/').slice(1)) {
     if (typeof node !== 'object' || node === null) return undefined
-    const key = decodeURIComponent(part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    const key = part.replaceAll('~1', '/').replaceAll('~0', '~')
     node = (node as Record<string, unknown>)[key]
   }
   return node

@@ -1,0 +1,130 @@
+#!/usr/bin/env node
+// The command line: finds the file of this folder that is named after the command and runs it. There is
+// no list of commands to keep: a file that exports summary, usage and run is one. An error of operation
+// is printed as what happened and what to do; only a defect of the program shows a stack.
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { nearest } from '../../hardware-profiles/validate.ts'
+import { OperatingError } from '../core/errors.ts'
+import type { Command, Io } from './io.ts'
+
+/** What the shell gets back. A command may return others of its own from 10 on. */
+export const exitCodes = { ok: 0, failed: 1, usage: 2, defect: 70, interrupted: 130 } as const
+
+/** Runs one command line. @param folder where the commands are */
+export const main = async (args: string[], io: Io, folder: string): Promise<number> => {
+  const [first = 'help', ...rest] = args
+  try {
+    if (first === 'help' || first === '--help' || first === '-h')
+      return await help(rest, io, folder)
+    const command = await load(first, folder)
+    if (command === undefined) return await unknown(first, io, folder)
+    if (rest.some((arg) => arg === '--help' || arg === '-h')) return await help([first], io, folder)
+    return await command.run(rest, io)
+  } catch (error) {
+    return explain(error, first, io)
+  }
+}
+
+const names = async (folder: string): Promise<string[]> => {
+  const files = await readdir(folder)
+  return files
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => file.slice(0, -'.ts'.length))
+    .sort()
+}
+
+const load = async (name: string, folder: string): Promise<Command | undefined> => {
+  const known = await names(folder)
+  if (!known.includes(name)) return undefined
+  const module: Partial<Command> = await import(pathToFileURL(join(folder, `${name}.ts`)).href)
+  return typeof module.run === 'function' ? (module as Command) : undefined
+}
+
+const all = async (folder: string): Promise<Map<string, Command>> => {
+  const found = new Map<string, Command>()
+  for (const name of await names(folder)) {
+    const command = await load(name, folder)
+    if (command !== undefined) found.set(name, command)
+  }
+  return found
+}
+
+const help = async ([name]: string[], io: Io, folder: string): Promise<number> => {
+  if (name !== undefined) {
+    const command = await load(name, folder)
+    if (command === undefined) return unknown(name, io, folder)
+    io.out(command.summary)
+    io.out('')
+    io.out(command.usage)
+    return exitCodes.ok
+  }
+  const commands = await all(folder)
+  const width = Math.max(4, ...[...commands.keys()].map((key) => key.length))
+  io.out('usage: tenfold <command> [options]')
+  io.out('')
+  for (const [key, { summary }] of commands) io.out(`  ${key.padEnd(width)}  ${summary}`)
+  io.out('')
+  io.out('"tenfold help <command>" tells more about one of them.')
+  return exitCodes.ok
+}
+
+const unknown = async (name: string, io: Io, folder: string): Promise<number> => {
+  const known = [...(await all(folder)).keys(), 'help']
+  io.err(`tenfold: there is no command "${name}"${nearest(name, known)}`)
+  io.err(`known: ${known.join(', ')}`)
+  return exitCodes.usage
+}
+
+const explain = (error: unknown, command: string, io: Io): number => {
+  if (error instanceof OperatingError) {
+    io.err(`tenfold ${command}: ${error.message}`)
+    io.err(`  what to do: ${error.remedy}`)
+    io.err(`  code: ${error.code}`)
+    return exitCodes.failed
+  }
+  const { code, message, stack } = error as { code?: string; message?: string; stack?: string }
+  if (code?.startsWith('ERR_PARSE_ARGS') === true) {
+    io.err(`tenfold ${command}: ${message}`)
+    io.err(`  what to do: see "tenfold help ${command}"`)
+    return exitCodes.usage
+  }
+  io.err(`tenfold ${command}: a defect of the program, not of your input; please report it:`)
+  io.err(stack ?? String(error))
+  return exitCodes.defect
+}
+
+/** Io of the real process. The first Ctrl-C asks to stop, the second does not ask. */
+const processIo = (): Io => {
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(exitCodes.interrupted)
+      stop.abort(name)
+    })
+  }
+  // A reader that went away (`tenfold ... | head`) is no error of ours.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(exitCodes.ok)
+      throw error
+    })
+  }
+  return {
+    out: (line) => process.stdout.write(`${line}\n`),
+    err: (line) => process.stderr.write(`${line}\n`),
+    env: process.env,
+    cwd: process.cwd(),
+    signal: stop.signal,
+  }
+}
+
+const start = async (): Promise<void> => {
+  const code = await main(process.argv.slice(2), processIo(), import.meta.dirname)
+  // What was printed must have left the process, also where it goes into a pipe.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
+}
+
+// Not awaited here: the walk above imports this file, too, and would wait for itself.
+if (import.meta.main) void start()

@@ -1,0 +1,195 @@
+// Every setting of a gateway: its type, range, default and meaning, in one schema. `tenfold config`
+// prints this; nothing else knows a default. No secret has a place here, only where to find it.
+import { type Static, Type } from '../hardware-profiles/validate.ts'
+import { limits } from './core/limits.ts'
+
+const closed = { additionalProperties: false } as const
+const didPattern = '^did:key:z[1-9A-HJ-NP-Za-km-z]{16,128}$'
+
+const Secret = (description: string) =>
+  Type.Union(
+    [
+      Type.Object({ env: Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }) }, closed),
+      Type.Object({ file: Type.String({ minLength: 1 }) }, closed),
+    ],
+    { secret: true, description },
+  )
+
+const Host = (description: string) =>
+  Type.String({ minLength: 1, maxLength: 253, default: '127.0.0.1', description })
+
+const Port = (port: number, description: string) =>
+  Type.Integer({ minimum: 0, maximum: 65_535, default: port, description })
+
+/** `path: true` makes config.ts take the text as a path that starts from the config file's folder. */
+const Path = (description: string) =>
+  Type.String({ minLength: 1, maxLength: 4096, path: true, description })
+
+const Http = Type.Object(
+  {
+    host: Host('Address of the pages; anything but loopback needs http.credentials.'),
+    port: Port(8080, 'Port of the pages; 0 takes a free one.'),
+    names: Type.Array(Type.String({ minLength: 1, maxLength: 253 }), {
+      maxItems: 32,
+      default: [],
+      description: 'Other host names under which the pages may be asked for.',
+    }),
+    credentials: Type.Optional(
+      Path('File of names and scrypt hashes that may see the pages (tenfold config user).'),
+    ),
+  },
+  { ...closed, description: 'The pages and their data.' },
+)
+
+const Mqtt = Type.Object(
+  {
+    host: Host('Address of the MQTT broker; anything but loopback needs mqtt.credentials.'),
+    port: Port(1883, 'Port of the MQTT broker; 0 takes a free one.'),
+    credentials: Type.Optional(
+      Path('File of units and scrypt hashes of their passwords (tenfold config user).'),
+    ),
+    limits: Type.Object(
+      {
+        connections: Type.Integer({
+          minimum: 1,
+          maximum: 100_000,
+          default: 10_000,
+          description: 'Most clients at once; more are turned away.',
+        }),
+        payloadBytes: Type.Integer({
+          minimum: 128,
+          maximum: limits.payloadBytes,
+          default: limits.payloadBytes,
+          description:
+            'Longest payload of one message, bytes; a longer one disconnects its sender.',
+        }),
+      },
+      { ...closed, description: 'What one client, or all of them, may take.' },
+    ),
+  },
+  { ...closed, description: 'The embedded MQTT broker that units speak to.' },
+)
+
+const Log = Type.Object(
+  {
+    commitDelayMs: Type.Number({
+      minimum: 0,
+      maximum: 1000,
+      default: 0,
+      description: 'Waits this long for company before an fsync, milliseconds; 0 commits at once.',
+    }),
+    bytesMax: Type.Integer({
+      minimum: 2 * limits.segmentBytes,
+      default: 4 * 1024 ** 3,
+      description: 'Most bytes of telemetry in the log; the oldest go first, and are counted.',
+    }),
+    ageMaxDays: Type.Number({
+      exclusiveMinimum: 0,
+      default: 90,
+      description: 'Oldest telemetry in the log, days.',
+    }),
+    reserveBytes: Type.Integer({
+      minimum: 0,
+      default: 64 * 1024 ** 2,
+      description: 'Disk space kept free for events and signed entries, bytes.',
+    }),
+  },
+  { ...closed, description: 'The durable log: what is acknowledged is in it.' },
+)
+
+const Store = Type.Object(
+  {
+    retentionDays: Type.Number({
+      exclusiveMinimum: 0,
+      default: 365,
+      description: 'Oldest readings in the embedded store, days; events and entries stay for ever.',
+    }),
+  },
+  { ...closed, description: 'The embedded store that the pages read.' },
+)
+
+const Influx1 = Type.Object(
+  {
+    url: Type.String({
+      pattern: '^https?://[^@]+$',
+      secret: true,
+      default: 'http://127.0.0.1:8086',
+      description: 'Address of an InfluxDB 1.x, without a name or password.',
+    }),
+    database: Type.String({
+      pattern: '^[A-Za-z0-9_.-]{1,64}$',
+      default: 'tenfold',
+      description: 'Database; created when it is not there.',
+    }),
+    username: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 128, description: 'Name to log in with.' }),
+    ),
+    password: Type.Optional(
+      Secret('Where its password is: {"env": "NAME"} or {"file": "path"}, never the password.'),
+    ),
+    retentionDays: Type.Number({
+      minimum: 0,
+      default: 0,
+      description: 'How long InfluxDB keeps readings, days; 0 is for ever.',
+    }),
+  },
+  { ...closed, description: 'An InfluxDB 1.x that takes every reading; absent = none.' },
+)
+
+const Units = Type.Object(
+  {
+    enrol: Type.Enum(['hello', 'closed'], {
+      default: 'hello',
+      description:
+        "hello: a unit is known from its first hello on; closed: new units' messages are quarantined.",
+    }),
+  },
+  { ...closed, description: 'Who may report.' },
+)
+
+const Ledger = Type.Object(
+  {
+    rules: Type.Optional(Path('File with the full rules of the idea; without it the usual ones.')),
+    founder: Type.Optional(
+      Type.String({
+        pattern: didPattern,
+        description: "Who holds every share at first; without it the gateway's own key.",
+      }),
+    ),
+    management: Type.Optional(
+      Type.String({
+        pattern: didPattern,
+        description: "Who takes the part that is not the workers'; without it the founder.",
+      }),
+    ),
+  },
+  { ...closed, description: 'Shares of the idea.' },
+)
+
+export const ConfigSchema = Type.Object(
+  {
+    data: Type.String({
+      minLength: 1,
+      maxLength: 4096,
+      path: true,
+      default: '.tenfold/gateway',
+      description: 'Folder of log, store and keys; relative to the config file.',
+    }),
+    http: Http,
+    mqtt: Mqtt,
+    log: Log,
+    store: Store,
+    sinks: Type.Object(
+      { influx1: Type.Optional(Influx1) },
+      { ...closed, description: 'Databases outside.' },
+    ),
+    units: Units,
+    ledger: Ledger,
+  },
+  { ...closed, title: 'Tenfold gateway' },
+)
+
+/** A gateway's settings, all defaults filled in, paths absolute. Plain data without any secret. */
+export type Config = Static<typeof ConfigSchema>
+/** Where a secret is found. */
+export type Secret = { env: string } | { file: string }
