@@ -63,7 +63,9 @@ const mistakes = (parsed: ParsedProfile): string[] =>
 
 describe('the machine files', () => {
   test.each(names)('%s is right, frozen, and named after its machine', (name) => {
-    const profile = loadProfiles().find((p) => `${p.machine.replaceAll('_', '-')}.json` === name)
+    const profile = [...loadProfiles().profiles.values()].find(
+      ({ machine }) => `${machine.replaceAll('_', '-')}.json` === name,
+    )
     expect(profile).toBeDefined()
     expect(Object.isFrozen(profile?.signals)).toBe(true)
     expect(Object.isFrozen(Object.values(profile?.signals ?? {})[0])).toBe(true)

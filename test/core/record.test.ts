@@ -1,0 +1,45 @@
+// The bytes of a log record: what goes in comes out, and foreign bytes are refused, not misread.
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { decodeRecord, encodeRecord } from '../../gateway/core/record.ts'
+
+const record = fc.record({
+  receivedUs: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
+  source: fc.string({ maxLength: 20 }),
+  session: fc.string({ maxLength: 20 }),
+  topic: fc.string({ maxLength: 100 }),
+  payload: fc.uint8Array({ maxLength: 300 }),
+  retained: fc.boolean(),
+})
+
+test('any record is read back as it was written', () => {
+  fc.assert(
+    fc.property(record, (one) => {
+      const back = decodeRecord(encodeRecord(one))
+      expect({ ...back, payload: Uint8Array.from(back.payload) }).toEqual(one)
+    }),
+  )
+})
+
+test('a record of another version or cut short is refused', () => {
+  const bytes = encodeRecord({
+    receivedUs: 1,
+    source: 'mqtt',
+    session: 's',
+    topic: 'a/b',
+    payload: new Uint8Array(0),
+    retained: false,
+  })
+  for (let length = 0; length < bytes.length; length += 1) {
+    expect(() => decodeRecord(bytes.subarray(0, length))).toThrow(RangeError)
+  }
+  bytes[0] = 9
+  expect(() => decodeRecord(bytes)).toThrow(/version 9/)
+})
+
+test('what no record can hold is refused', () => {
+  const long = 'x'.repeat(300)
+  const base = { receivedUs: 1, source: 'a', session: 'b', topic: 'c', payload: new Uint8Array(0) }
+  expect(() => encodeRecord({ ...base, source: long, retained: false })).toThrow(RangeError)
+  expect(() => encodeRecord({ ...base, session: long, retained: false })).toThrow(RangeError)
+})
