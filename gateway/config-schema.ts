@@ -60,8 +60,7 @@ const Mqtt = Type.Object(
           minimum: 128,
           maximum: limits.payloadBytes,
           default: limits.payloadBytes,
-          description:
-            'Longest payload of one message, bytes; a longer one disconnects its sender.',
+          description: 'Longest payload of one message, bytes; a longer one is quarantined.',
         }),
       },
       { ...closed, description: 'What one client, or all of them, may take.' },

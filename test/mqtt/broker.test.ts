@@ -22,6 +22,8 @@ const start = async (authenticate?: (user: string, password: string) => Promise<
     host: '127.0.0.1',
     port: 0,
     clock: systemClock(),
+    payloadBytes: 1000,
+    connections: 3,
     epoch: 'test0000',
     note: (line) => notes.push(line),
     ...(authenticate === undefined ? {} : { authenticate }),
@@ -144,12 +146,33 @@ test('a packet that announces too much is cut off before it arrives', async () =
   expect(held).toHaveLength(0)
 })
 
+test('a connection too many is turned away, the others stay', async () => {
+  const { url, notes } = await start()
+  for (const clientId of ['a', 'b', 'c']) await unit(url, { clientId })
+  await expect(unit(url, { clientId: 'd', connectMs: 300 })).rejects.toMatchObject({
+    code: 'broker_unreachable',
+  })
+  expect(notes.join()).toContain('3 connections are the limit')
+})
+
+test('a payload over its limit, but not beyond all measure, is taken for the quarantine', async () => {
+  const { url, held } = await start()
+  const drill = await unit(url)
+  const sent = drill.publish(topic, 'x'.repeat(3000))
+  await until(() => held.length === 1)
+  held[0]?.done()
+  await sent
+  expect(held[0]?.record.payload).toHaveLength(3000)
+})
+
 test('a port that is taken is named, with the setting', async () => {
   const { broker } = await start()
   const second = new MqttBroker({
     host: '127.0.0.1',
     port: broker.port,
     clock: systemClock(),
+    payloadBytes: 1000,
+    connections: 3,
     epoch: 'test0001',
     note: () => {},
   })

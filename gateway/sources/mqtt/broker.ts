@@ -24,6 +24,10 @@ export interface BrokerOptions {
   epoch: string
   /** Says whether a unit's password is right; undefined = no credentials, loopback only. */
   authenticate?: (user: string, password: string) => Promise<boolean>
+  /** Longest payload that is taken, bytes; see `packetBytesMax`. */
+  payloadBytes: number
+  /** Most connections at once; one more is closed before it says anything. */
+  connections: number
   /** Called for what an operator should see: refused publishers, storage failures. */
   note: (line: string) => void
 }
@@ -37,8 +41,12 @@ export interface MqttSource extends Source {
   command(topic: string, payload: Uint8Array): void
 }
 
-/** Longest whole packet: a payload at its limit, a topic at its limit, and heads. */
-const packetBytesMax = 4 * limits.payloadBytes + limits.topicBytes + 16
+/**
+ * A packet longer than this is cut off while it arrives. A payload over its limit but below this is
+ * taken and quarantined: refused, it would be sent again for ever and block its unit.
+ */
+const packetBytesMax = ({ payloadBytes }: BrokerOptions): number =>
+  4 * payloadBytes + limits.topicBytes + 16
 
 interface Session {
   id: string
@@ -98,6 +106,11 @@ export class MqttBroker implements MqttSource {
     })
     this.#broker = broker
     this.#server = createServer((socket) => accept(broker, socket, this.#options))
+    this.#server.maxConnections = this.#options.connections
+    this.#server.on('drop', (lost) => {
+      const { connections, note } = this.#options
+      note(`mqtt: ${lost?.remoteAddress} turned away: ${connections} connections are the limit`)
+    })
     await listen(this.#server, this.#options)
   }
 
@@ -184,14 +197,15 @@ const logIn = async (
   return await authenticate(given.user, given.password.toString('utf8'))
 }
 
-const accept = (broker: Aedes, socket: Socket, { note }: BrokerOptions): void => {
-  const guard = new FrameGuard(packetBytesMax)
+const accept = (broker: Aedes, socket: Socket, options: BrokerOptions): void => {
+  const bytesMax = packetBytesMax(options)
+  const guard = new FrameGuard(bytesMax)
   const read = socket.read.bind(socket)
   // The broker pulls its bytes with read(); looking at them there costs no second stream.
   socket.read = (size?: number) => {
     const chunk = read(size) as Buffer | null
     if (chunk === null || guard.accepts(chunk)) return chunk
-    note(`mqtt: ${socket.remoteAddress} disconnected: a packet of over ${packetBytesMax} bytes`)
+    options.note(`mqtt: ${socket.remoteAddress} disconnected: a packet of over ${bytesMax} bytes`)
     socket.destroy()
     return null
   }
