@@ -51,6 +51,28 @@ export const dailyMeasurement = 'unit_daily'
 /** Measurement of events, one point an event. */
 export const eventMeasurement = 'event'
 
+/** Columns that say what a point is about; every other column of a point is a value. */
+export const unitColumn = 'unit'
+export const machineColumn = 'machine'
+export const typeColumn = 'type'
+/** How long InfluxDB keeps a kind of point is set by its retention policy, one each. */
+export const retentionPolicies = { reports: 'raw', daily: 'daily', events: 'event' } as const
+// A dot keeps the fields below apart from every name that a profile can give.
+/** Boot and sequence of a report: in every point of a report, whatever else it carries. */
+export const bootField = 'report.boot'
+export const sequenceField = 'report.sequence'
+/** Quality code of a signal, where it is not the one that its profile leads to expect. */
+export const qualityFieldOf = (field: string): string => `${field}.quality`
+/** Smallest and greatest value of a signal on a day. */
+export const dailyLowOf = (field: string): string => `${field}.min`
+export const dailyHighOf = (field: string): string => `${field}.max`
+/** First and last report of a day, microseconds since 1970. */
+export const firstSeenField = 'seen.first_us'
+export const lastSeenField = 'seen.last_us'
+export const simulatedField = 'unit.simulated'
+/** A counter as it stood at an event. */
+export const counterAtOf = (field: string): string => `counter.${field}`
+
 /** Table of a machine's reports in the embedded store. */
 export const tableOf = (machine: string): string => `report_${machine}`
 

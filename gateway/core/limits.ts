@@ -25,6 +25,8 @@ export const limits = {
   integerMax: Number.MAX_SAFE_INTEGER,
   /** Points of one series that a query returns. */
   seriesPoints: 2000,
+  /** Daily points that a database sink remembers, one a unit and day. */
+  dailyPoints: 20_000,
   /** Rows of any list that a query returns. */
   listRows: 500,
 } as const
