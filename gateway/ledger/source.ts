@@ -19,6 +19,15 @@ export interface LoggedEntry {
   index: number
   /** The COSE_Sign1 bytes as the unit (or the gateway for it) signed them. */
   entry: Uint8Array
+  /** Wall clock at which the gateway received it, microseconds since 1970: the gateway's word. */
+  receivedUs: number
+}
+
+/** A claim as stored: the author's COSE_Sign1 and the details that were opened. */
+export interface StoredClaim {
+  signed: Uint8Array
+  /** `Disclosure.bytes` in any order; those that belong to another object are ignored. */
+  disclosures: readonly Uint8Array[]
 }
 
 /**
@@ -45,11 +54,8 @@ export interface LedgerSource {
    * left out.
    */
   entries(fromIndex: number): AsyncIterable<LoggedEntry>
-  /**
-   * A signed claim (COSE_Sign1) by the SHA-256 of its bytes in hex, or undefined when it never
-   * came in.
-   */
-  claim(digest: string): Promise<Uint8Array | undefined>
+  /** A claim by the SHA-256 of its signed bytes in hex, or undefined when it never came in. */
+  claim(digest: string): Promise<StoredClaim | undefined>
   /**
    * The machine file with this digest (SHA-256 in hex), for parts' weights; undefined when
    * unknown.
