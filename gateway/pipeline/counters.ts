@@ -1,0 +1,92 @@
+// Totals of absolute counters over a unit's life, exact in whatever order reports arrive: within a boot a
+// counter only grows, so that its first and last value are its minimum and maximum; where a boot begins
+// lower than the one before it ended, a new life began (controller swapped or reset). Pure, in place.
+import { limits } from '../core/limits.ts'
+import { missingIn } from './sequence.ts'
+import type { BootState, UnitState } from './unit.ts'
+
+type Counters = readonly (number | undefined)[]
+
+/** The boot's state, made at its first record; undefined for a boot that was already forgotten. */
+export const bootOf = (
+  state: UnitState,
+  { boot, epochUs }: { boot: number; epochUs: number },
+): BootState | undefined => {
+  const { boots } = state
+  const newest = boots.at(-1)
+  if (newest?.boot === boot) return newest
+  let place = boots.length
+  while (place > 0 && (boots[place - 1]?.boot ?? 0) > boot) place--
+  const known = boots[place - 1]
+  if (known?.boot === boot) return known
+  if (place === 0 && boots.length >= limits.bootsPerUnit) return undefined
+  const none = (): null[] => state.totals.map(() => null)
+  const fresh: BootState = {
+    ...{ boot, epochUs, high: -1, floor: 0, gaps: [], lost: 0 },
+    ...{ first: none(), last: none() },
+  }
+  boots.splice(place, 0, fresh)
+  if (boots.length > limits.bootsPerUnit) forgetOldest(state)
+  return fresh
+}
+
+/** Takes a report's counters into the boot and the totals. */
+export const foldCounters = (state: UnitState, boot: BootState, counters: Counters): void => {
+  const isNewest = state.boots.at(-1) === boot
+  for (let i = 0; i < counters.length; i++) {
+    const value = counters[i]
+    if (value === undefined) continue
+    const first = boot.first[i] ?? null
+    const last = boot.last[i] ?? null
+    if (isNewest && first !== null && last !== null && value >= first) {
+      // The usual case: the newest boot's counter has grown, by so much grows the total.
+      if (value <= last) continue
+      boot.last[i] = value
+      state.totals[i] = (state.totals[i] ?? 0) + (value - last)
+      continue
+    }
+    if (first === null || value < first) boot.first[i] = value
+    if (last === null || value > last) boot.last[i] = value
+    state.totals[i] = totalOf(state, i)
+  }
+}
+
+/**
+ * Counters without a sequence, in the order of the log: a drop begins a new life. They make the total
+ * only where the unit's own reports never carried the counter.
+ */
+export const foldByHand = (state: UnitState, counters: Counters): void => {
+  counters.forEach((value, i) => {
+    if (value === undefined) return
+    const last = state.handLast[i] ?? 0
+    if (value < last) state.handBase[i] = (state.handBase[i] ?? 0) + last
+    state.handLast[i] = value
+    state.totals[i] = totalOf(state, i)
+  })
+}
+
+const totalOf = (state: UnitState, i: number): number | null => {
+  let sum = state.base[i] ?? 0
+  let tail = state.tail[i] ?? null
+  for (const { first, last } of state.boots) {
+    const begin = first[i] ?? null
+    if (begin === null) continue
+    if (tail !== null && begin < tail) sum += tail
+    tail = last[i] ?? null
+  }
+  if (tail !== null) return sum + tail
+  const byHand = state.handLast[i] ?? null
+  return byHand === null ? null : (state.handBase[i] ?? 0) + byHand
+}
+
+const forgetOldest = (state: UnitState): void => {
+  const oldest = state.boots.shift()
+  if (oldest === undefined) return
+  state.lost += missingIn(oldest)
+  oldest.first.forEach((begin, i) => {
+    if (begin === null) return
+    const tail = state.tail[i] ?? null
+    if (tail !== null && begin < tail) state.base[i] = (state.base[i] ?? 0) + tail
+    state.tail[i] = oldest.last[i] ?? null
+  })
+}

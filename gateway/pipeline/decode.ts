@@ -1,0 +1,194 @@
+// First verb of the pipeline: the bytes of a log record to a message of ours, or to the reason why it is
+// none. It knows forms, not machines' meaning; it never throws and never looks at anything else.
+import { parseTopic, type TopicKind } from '../../hardware-profiles/names.ts'
+import { nearest } from '../../hardware-profiles/validate.ts'
+import type { QuarantineReason } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
+import type { Machine } from '../core/machine.ts'
+import { decodeRecord, type LogRecord } from '../core/record.ts'
+
+/** Where a topic leads: worked out once a topic. */
+export interface Route {
+  readonly machine: Machine
+  readonly unit: string
+  readonly kind: Exclude<TopicKind, 'command'>
+}
+
+/** Body of a hello, checked. Times in microseconds. */
+export interface Hello {
+  readonly boot: number
+  readonly t: number
+  readonly profile?: string
+  readonly firmware?: string
+  readonly key?: string
+  readonly custody?: Custody
+  readonly simulated?: boolean
+}
+export type Custody = 'secure_element' | 'controller_flash' | 'gateway'
+
+/** Body of a report: its form is checked, the names and values in it are not. */
+export interface RawReport {
+  /** All three or none. */
+  readonly boot: number | undefined
+  readonly seq: number | undefined
+  readonly t: number | undefined
+  /** Source's wall clock, microseconds since 1970. */
+  readonly time: number | undefined
+  readonly v: Readonly<Record<string, unknown>> | undefined
+  readonly c: Readonly<Record<string, unknown>> | undefined
+  readonly q: Readonly<Record<string, unknown>> | undefined
+}
+
+/** Why a record cannot be used, and what exactly is wrong in it. */
+export interface Fault {
+  readonly reason: QuarantineReason
+  readonly detail: string
+}
+
+export type Message =
+  | { readonly kind: 'hello'; route: Route; record: LogRecord; hello: Hello }
+  | { readonly kind: 'report'; route: Route; record: LogRecord; report: RawReport }
+  | { readonly kind: 'signed'; route: Route; record: LogRecord }
+  | { readonly kind: 'fault'; route: Route | undefined; record: LogRecord; fault: Fault }
+  | { readonly kind: 'foreign' }
+
+export type Decode = (body: Uint8Array) => Message
+
+/** Topics remembered; a workshop has hundreds of units, a flood of foreign topics must not stay. */
+const routesMax = 65_536
+
+export const createDecode = (machines: ReadonlyMap<string, Machine>): Decode => {
+  const routes = new Map<string, Route | Fault>()
+  const routeOf = (topic: string): Route | Fault => {
+    const known = routes.get(topic)
+    if (known !== undefined) return known
+    if (routes.size >= routesMax) routes.clear()
+    const route = resolve(topic, machines)
+    routes.set(topic, route)
+    return route
+  }
+  return (body) => {
+    let record: LogRecord
+    try {
+      record = decodeRecord(body)
+    } catch {
+      // Its CRC was right: another version of this software has written it.
+      return { kind: 'foreign' }
+    }
+    const route = routeOf(record.topic)
+    if ('reason' in route) return { kind: 'fault', route: undefined, record, fault: route }
+    return decodePayload(route, record)
+  }
+}
+
+const resolve = (topic: string, machines: ReadonlyMap<string, Machine>): Route | Fault => {
+  const parts = parseTopic(topic)
+  if (parts === undefined) return fault('topic_unknown', `topic ${quote(topic)}`)
+  const { machine: name, unit, kind } = parts
+  if (kind === 'command') return fault('topic_unknown', 'commands go to a unit, not from it')
+  const machine = machines.get(name)
+  if (machine !== undefined) return { machine, unit, kind }
+  return fault('machine_unknown', `machine ${quote(name)}${near(name, [...machines.keys()])}`)
+}
+
+const decodePayload = (route: Route, record: LogRecord): Message => {
+  const { payload } = record
+  const refuse = (found: Fault): Message => ({ kind: 'fault', route, record, fault: found })
+  if (payload.length === 0) return refuse(fault('payload_empty', `${route.kind} without a payload`))
+  if (payload.length > limits.payloadBytes) {
+    return refuse(
+      fault('payload_oversize', `${payload.length} bytes, at most ${limits.payloadBytes}`),
+    )
+  }
+  if (route.kind === 'entry' || route.kind === 'claim') return { kind: 'signed', route, record }
+  let json: unknown
+  try {
+    json = JSON.parse((payload as Buffer).toString())
+  } catch (error) {
+    return refuse(fault('json_malformed', (error as Error).message.slice(0, 200)))
+  }
+  if (!isObject(json)) return refuse(fault('json_not_object', 'the payload is not a JSON object'))
+  if (route.kind === 'hello') {
+    const hello = readHello(json)
+    return isFault(hello) ? refuse(hello) : { kind: 'hello', route, record, hello }
+  }
+  const report = readReport(json)
+  return isFault(report) ? refuse(report) : { kind: 'report', route, record, report }
+}
+
+const reportFields = ['boot', 'seq', 't', 'time', 'v', 'c', 'q']
+
+const readReport = (json: Readonly<Record<string, unknown>>): RawReport | Fault => {
+  for (const name in json) {
+    if (!reportFields.includes(name)) return unknownField(name, reportFields)
+  }
+  const { boot, seq, t, time, v, c, q } = json as { [K in keyof RawReport]: unknown }
+  const isCounted = boot !== undefined || seq !== undefined || t !== undefined
+  if (isCounted && !(isWhole(boot) && isWhole(seq) && isWhole(t))) {
+    return fault('sequence_wrong', `boot ${show(boot)}, seq ${show(seq)}, t ${show(t)}`)
+  }
+  if (time !== undefined && !isWhole(time)) {
+    return fault('type_wrong', `time ${show(time)}: whole microseconds since 1970`)
+  }
+  const wrong =
+    (v !== undefined && !isObject(v) && 'v') ||
+    (c !== undefined && !isObject(c) && 'c') ||
+    (q !== undefined && !isObject(q) && 'q')
+  if (wrong !== false) return fault('type_wrong', `"${wrong}" is not an object of names and values`)
+  return { boot, seq, t, time, v, c, q } as RawReport
+}
+
+const helloFields = ['boot', 't', 'profile', 'firmware', 'key', 'custody', 'simulated']
+const custodies = ['secure_element', 'controller_flash', 'gateway']
+const digestPattern = /^[0-9a-f]{64}$/
+const keyPattern = /^did:key:z[1-9A-HJ-NP-Za-km-z]{16,128}$/
+
+const readHello = (json: Readonly<Record<string, unknown>>): Hello | Fault => {
+  for (const name in json) {
+    if (!helloFields.includes(name)) return unknownField(name, helloFields)
+  }
+  const { boot, t, profile, firmware, key, custody, simulated } = json as {
+    [K in keyof Hello]: unknown
+  }
+  if (!isWhole(boot) || !isWhole(t)) {
+    return fault('sequence_wrong', `boot ${show(boot)}, t ${show(t)}`)
+  }
+  const wrong =
+    (!matches(profile, digestPattern) && ['profile', profile, '64 hex digits']) ||
+    (!matches(firmware, digestPattern) && ['firmware', firmware, '64 hex digits']) ||
+    (!matches(key, keyPattern) && ['key', key, 'did:key:z...']) ||
+    (custody !== undefined &&
+      !custodies.includes(custody as string) && ['custody', custody, custodies.join(' or ')]) ||
+    (simulated !== undefined &&
+      typeof simulated !== 'boolean' && ['simulated', simulated, 'true or false'])
+  if (wrong === false) return json as unknown as Hello
+  return fault('type_wrong', `${wrong[0]} ${show(wrong[1])}: ${wrong[2]}`)
+}
+
+const matches = (value: unknown, pattern: RegExp): boolean =>
+  value === undefined || (typeof value === 'string' && pattern.test(value))
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isWhole = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= 0
+
+export const fault = (reason: QuarantineReason, detail: string): Fault => ({ reason, detail })
+export const isFault = (value: object): value is Fault => 'reason' in value
+
+const unknownField = (name: string, known: readonly string[]): Fault =>
+  fault('field_unknown', `${quote(name)}${near(name, known)}`)
+
+/** What a person may read of a value that was sent: short, and on one line. */
+export const show = (value: unknown): string => {
+  if (value === undefined) return 'missing'
+  if (typeof value === 'number') return String(value)
+  return JSON.stringify(value)?.slice(0, 60) ?? typeof value
+}
+
+export const quote = (name: string): string => JSON.stringify(name.slice(0, 60))
+
+/** Names as long as a payload must not cost time. */
+export const near = (name: string, known: readonly string[]): string =>
+  nearest(name.slice(0, 60), known)

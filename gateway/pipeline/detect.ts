@@ -1,0 +1,49 @@
+// Third verb of the pipeline: events from what a report adds to a unit, by the rules of its profile, and
+// the lifecycle change that an event brings. Pure; it changes only the unit's state that it is given.
+import { compileRules } from '../../hardware-profiles/rules.ts'
+import type { UnitEvent } from '../core/delivery.ts'
+import type { Machine } from '../core/machine.ts'
+import { change } from '../lifecycle/states.ts'
+import type { UnitState } from './unit.ts'
+
+/** One moment of a unit, in the order of its own time. */
+export interface Moment {
+  readonly offset: number
+  readonly timeUs: number
+  readonly boot: number
+  readonly values: readonly (number | undefined)[]
+}
+
+export type Detect = (state: UnitState, moment: Moment) => readonly UnitEvent[]
+
+const none: readonly UnitEvent[] = []
+
+export const createDetect = (machine: Machine): Detect => {
+  const rules = compileRules(machine.profile)
+  return (state, { offset, timeUs, boot, values }) => {
+    // Totals, not the report's own counters: a rule speaks of the unit's life, not the controller's.
+    const counters = state.totals.map((total) => total ?? undefined)
+    const found = rules(state.rules, { timeUs, boot, values, counters })
+    if (found.length === 0) return none
+    return found.map(({ rule, cause }) => ({
+      machine,
+      unit: state.unit,
+      simulated: state.simulated,
+      type: rule.type,
+      severity: rule.severity ?? 'info',
+      timeUs,
+      cause: cause + enter(state, rule.lifecycle),
+      offset,
+      counters,
+      rule,
+    }))
+  }
+}
+
+/** Makes the change, or says why not; what happened has happened, whatever the state. */
+const enter = (state: UnitState, to: Parameters<typeof change>[1] | undefined): string => {
+  if (to === undefined) return ''
+  const outcome = change(state.lifecycle, to)
+  state.lifecycle = outcome.state
+  return outcome.ok ? '' : ` (refused: ${outcome.reason})`
+}

@@ -1,0 +1,142 @@
+// What a checked message does to its unit: identity, time, counters, newest values. The state is changed
+// in place and nothing else is looked at, so that the same log gives the same state and the same readings
+// in every sink and every replay.
+import type { Reading } from '../core/delivery.ts'
+import { limits } from '../core/limits.ts'
+import type { Machine } from '../core/machine.ts'
+import { quality } from '../core/quality.ts'
+import type { LogRecord } from '../core/record.ts'
+import type { Checked } from './check.ts'
+import { bootOf, foldByHand, foldCounters } from './counters.ts'
+import { type Fault, fault, type Hello, isFault, type RawReport } from './decode.ts'
+import { mark, type Seen } from './sequence.ts'
+import type { UnitState } from './unit.ts'
+
+/** Where in the log a message stands, and what it is about. */
+export interface Place {
+  readonly offset: number
+  readonly machine: Machine
+  readonly record: LogRecord
+}
+
+export interface Folded {
+  readonly reading: Reading
+  readonly seen: Seen
+}
+
+/** No machine of ours reported before; a clock that says so was never set. 2000-01-01T00:00Z. */
+export const earliestUs = 946_684_800_000_000
+
+/** Returns the hello's own time, microseconds since 1970. */
+export const foldHello = (state: UnitState, hello: Hello, receivedUs: number): number => {
+  const boot = bootOf(state, { boot: hello.boot, epochUs: receivedUs - hello.t })
+  // Once simulated, always: a twin must not become a machine by leaving a word out.
+  state.simulated ||= hello.simulated === true
+  if (hello.key !== undefined) {
+    state.key ??= hello.key
+    if (state.key !== hello.key) state.otherKey = hello.key
+    if (state.key === hello.key) state.custody = hello.custody ?? 'controller_flash'
+  }
+  if (boot !== undefined && boot !== state.boots.at(-1)) return boot.epochUs + hello.t
+  state.profile = hello.profile ?? state.profile
+  state.firmware = hello.firmware ?? state.firmware
+  return (boot?.epochUs ?? receivedUs - hello.t) + hello.t
+}
+
+/** A report to a reading, or the reason why its time cannot be. Counts nothing: the caller settles. */
+export const foldReport = (
+  state: UnitState,
+  { report, checked }: { report: RawReport; checked: Checked },
+  place: Place,
+): Folded | Fault => {
+  const { boot, seq, t } = report
+  if (boot === undefined || seq === undefined || t === undefined) {
+    return foldUnnumbered(state, { report, checked }, place)
+  }
+  const known = bootOf(state, { boot, epochUs: place.record.receivedUs - t })
+  const isNewest = known !== undefined && known === state.boots.at(-1)
+  const seen = known === undefined ? 'unsure' : mark(known, seq)
+  const epochUs = known?.epochUs ?? place.record.receivedUs - t
+  const time = timeOf(report, { uptimeUs: epochUs + t, receivedUs: place.record.receivedUs })
+  if (isFault(time)) return time
+  const reading = readingOf(state, { checked, place, time, boot, sequence: seq })
+  if (known === undefined) state.late++
+  else if (seen !== 'duplicate') foldCounters(state, known, checked.counters)
+  if (seen === 'fresh' && isNewest) takeNewest(state, reading)
+  return { reading, seen: seen === 'fresh' && !isNewest ? 'late' : seen }
+}
+
+/** A publisher without a sequence: the place in the log is the identity, so that nothing is doubled. */
+const foldUnnumbered = (
+  state: UnitState,
+  { report, checked }: { report: RawReport; checked: Checked },
+  place: Place,
+): Folded | Fault => {
+  const { receivedUs, retained } = place.record
+  const time = timeOf(report, { uptimeUs: undefined, receivedUs })
+  if (isFault(time)) return time
+  const reading = readingOf(state, { checked, place, time, boot: -1, sequence: place.offset })
+  // A retained delivery is a state that was sent before, not a new sample.
+  if (retained) {
+    if (state.lastUs === null) takeNewest(state, reading)
+    return { reading, seen: 'duplicate' }
+  }
+  foldByHand(state, checked.counters)
+  takeNewest(state, reading)
+  return { reading, seen: 'fresh' }
+}
+
+type Time = Pick<Reading, 'timeUs' | 'timeSource'>
+
+/**
+ * The source's wall clock where it is plausible, else the uptime on the boot's fixed mapping, else the
+ * gateway's clock. A wall clock that is wrong and alone is a fault: its meaning is unclear.
+ */
+const timeOf = (
+  { time }: RawReport,
+  { uptimeUs, receivedUs }: { uptimeUs: number | undefined; receivedUs: number },
+): Time | Fault => {
+  const latestUs = receivedUs + limits.clockSkewUs
+  if (time !== undefined && time >= earliestUs && time <= latestUs) {
+    return { timeUs: time, timeSource: 'source' }
+  }
+  if (time !== undefined && uptimeUs === undefined) {
+    const detail = `time ${time} against ${receivedUs} here (microseconds since 1970)`
+    return fault(time > latestUs ? 'time_future' : 'time_past', detail)
+  }
+  if (uptimeUs !== undefined && uptimeUs >= earliestUs && uptimeUs <= latestUs) {
+    return { timeUs: uptimeUs, timeSource: 'uptime' }
+  }
+  return { timeUs: receivedUs, timeSource: 'gateway' }
+}
+
+const readingOf = (
+  state: UnitState,
+  parts: { checked: Checked; place: Place; time: Time; boot: number; sequence: number },
+): Reading => {
+  const { checked, place, time, boot, sequence } = parts
+  return {
+    machine: place.machine,
+    unit: state.unit,
+    simulated: state.simulated,
+    offset: place.offset,
+    boot,
+    sequence,
+    timeUs: time.timeUs,
+    timeSource: time.timeSource,
+    values: checked.values,
+    quality: checked.quality,
+    counters: checked.counters,
+  }
+}
+
+const takeNewest = (state: UnitState, reading: Reading): void => {
+  state.lastUs = reading.timeUs
+  for (let i = 0; i < reading.values.length; i++) {
+    const code = reading.quality[i] as number
+    // A report may carry some signals only; what it leaves out stays as it was.
+    if (code === quality.absent) continue
+    state.values[i] = reading.values[i] ?? null
+    state.quality[i] = code
+  }
+}

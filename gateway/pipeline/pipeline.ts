@@ -1,0 +1,201 @@
+// Decode, check, fold and detect, joined: one log record in, its outcome out. It owns the states of the
+// units that it has met, as a cache over whatever keeps them; it writes nothing and knows no sink.
+
+import type { Reading, UnitEvent } from '../core/delivery.ts'
+import type { QuarantineReason } from '../core/errors.ts'
+import type { Machine } from '../core/machine.ts'
+import { quality } from '../core/quality.ts'
+import type { LogRecord } from '../core/record.ts'
+import { type Check, createCheck } from './check.ts'
+import { createDecode, type Decode, type Fault, isFault, type Message } from './decode.ts'
+import { createDetect, type Detect } from './detect.ts'
+import { foldHello, foldReport, type Place } from './fold.ts'
+import { fitToMachine, newUnit, type UnitState } from './unit.ts'
+
+/** How one record ended in the pipeline. A sink's own verdict may still follow. */
+export type Outcome =
+  | {
+      readonly kind: 'reading'
+      readonly state: UnitState
+      readonly reading: Reading
+      readonly events: readonly UnitEvent[]
+      /** The state cannot tell whether it is a duplicate; the store looks its row up. */
+      readonly unsure: boolean
+    }
+  | { readonly kind: 'hello'; state: UnitState; events: readonly UnitEvent[]; isNew: boolean }
+  | { readonly kind: 'signed'; state: UnitState; signed: 'entry' | 'claim'; record: LogRecord }
+  | { readonly kind: 'duplicate'; state: UnitState }
+  | {
+      readonly kind: 'quarantine'
+      /** The unit of the topic, where it is one of ours. */
+      readonly unit: string | undefined
+      readonly record: LogRecord
+      readonly reason: QuarantineReason
+      readonly detail: string
+    }
+  /** No record of a form that this version knows. */
+  | { readonly kind: 'foreign' }
+
+export interface PipelineParts {
+  readonly machines: ReadonlyMap<string, Machine>
+  /** `closed`: a unit that is not known yet is not taken in by its hello. */
+  readonly enrol: 'hello' | 'closed'
+  /** State of a unit as it was kept, or undefined; called once until `forget`. */
+  load(unit: string): UnitState | undefined
+}
+
+/** Most unit states held in memory; the others are read again when their unit speaks. */
+const unitsMax = 4096
+
+export class Pipeline {
+  readonly #parts: PipelineParts
+  readonly #decode: Decode
+  readonly #checks = new Map<Machine, { check: Check; detect: Detect }>()
+  readonly #units = new Map<string, UnitState | undefined>()
+  readonly #touched = new Set<UnitState>()
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts
+    this.#decode = createDecode(parts.machines)
+    for (const machine of parts.machines.values()) {
+      this.#checks.set(machine, { check: createCheck(machine), detect: createDetect(machine) })
+    }
+  }
+
+  process(offset: number, body: Uint8Array): Outcome {
+    const message = this.#decode(body)
+    if (message.kind === 'foreign') return message
+    if (message.kind === 'fault') return this.#quarantine(message, message.fault)
+    const state = this.unit(message.route.unit)
+    if (message.kind === 'hello') return this.#hello(offset, message, state)
+    const refused = refuse(message, state)
+    if (state === undefined || refused !== undefined) {
+      return this.#quarantine(message, refused ?? unknownUnit(message))
+    }
+    if (message.kind === 'report') return this.#report(offset, message, state)
+    const { record, route } = message
+    return { kind: 'signed', state, signed: route.kind === 'claim' ? 'claim' : 'entry', record }
+  }
+
+  /** The state of a unit, from memory or from where it is kept. */
+  unit(unit: string): UnitState | undefined {
+    const known = this.#units.get(unit)
+    if (known !== undefined || this.#units.has(unit)) return known
+    const kept = this.#parts.load(unit)
+    const machine = kept && this.#parts.machines.get(kept.machine)
+    // A unit whose profile was taken away keeps its state untouched.
+    const state = kept && machine ? fitToMachine(kept, machine) : kept
+    this.#units.set(unit, state)
+    return state
+  }
+
+  /** States changed since the last `commit` or `rollBack`. */
+  touched(): ReadonlySet<UnitState> {
+    return this.#touched
+  }
+
+  touch(state: UnitState): void {
+    this.#touched.add(state)
+  }
+
+  /** The touched states are kept now. */
+  commit(): void {
+    this.#touched.clear()
+    if (this.#units.size > unitsMax) this.#units.clear()
+  }
+
+  /** They could not be kept: memory forgets them, and what is kept is read again. */
+  rollBack(): void {
+    this.#touched.clear()
+    this.#units.clear()
+  }
+
+  #hello(
+    offset: number,
+    message: Extract<Message, { kind: 'hello' }>,
+    known: UnitState | undefined,
+  ): Outcome {
+    const { record, hello } = message
+    const { machine, unit } = message.route
+    const refused = known && refuse(message, known)
+    if (refused !== undefined) return this.#quarantine(message, refused)
+    if (known === undefined && this.#parts.enrol === 'closed') {
+      return this.#quarantine(message, unknownUnit(message))
+    }
+    const state = known ?? newUnit(unit, machine)
+    if (known === undefined) this.#units.set(unit, state)
+    this.#touched.add(state)
+    const timeUs = foldHello(state, hello, record.receivedUs)
+    const isNewest = state.boots.at(-1)?.boot === hello.boot
+    const moment = { offset, timeUs, boot: hello.boot, values: [] }
+    const events = isNewest ? this.#verbs(machine).detect(state, moment) : []
+    return { kind: 'hello', state, events, isNew: known === undefined }
+  }
+
+  #report(
+    offset: number,
+    message: Extract<Message, { kind: 'report' }>,
+    state: UnitState,
+  ): Outcome {
+    const { record, report, route } = message
+    const { check, detect } = this.#verbs(route.machine)
+    const checked = check(report)
+    if (isFault(checked)) return this.#quarantine(message, checked)
+    const place: Place = { offset, machine: route.machine, record }
+    const folded = foldReport(state, { report, checked }, place)
+    if (isFault(folded)) return this.#quarantine(message, folded)
+    this.#touched.add(state)
+    const { reading, seen } = folded
+    if (seen === 'duplicate') {
+      state.duplicates++
+      return { kind: 'duplicate', state }
+    }
+    if (seen !== 'unsure') state.readings++
+    // Rules see a unit in the order of its own time; a late report would make them flap.
+    const boot = report.boot ?? state.boots.at(-1)?.boot ?? 0
+    const moment = { offset, timeUs: reading.timeUs, boot, values: usable(reading) }
+    const events = seen === 'fresh' ? detect(state, moment) : []
+    return { kind: 'reading', state, reading, events, unsure: seen === 'unsure' }
+  }
+
+  #verbs(machine: Machine): { check: Check; detect: Detect } {
+    return this.#checks.get(machine) as { check: Check; detect: Detect }
+  }
+
+  #quarantine(message: Exclude<Message, { kind: 'foreign' }>, { reason, detail }: Fault): Outcome {
+    const unit = message.route?.unit
+    const state = unit === undefined ? undefined : this.unit(unit)
+    if (state !== undefined) {
+      state.quarantined++
+      this.#touched.add(state)
+    }
+    return { kind: 'quarantine', unit, record: message.record, reason, detail }
+  }
+}
+
+/** A bad value must cause no event: the rules see it as absent. */
+const usable = ({ values, quality: codes }: Reading): readonly (number | undefined)[] => {
+  for (let i = 0; i < codes.length; i++) {
+    if ((codes[i] as number) > quality.absent) {
+      return values.map((value, j) => ((codes[j] as number) > quality.absent ? undefined : value))
+    }
+  }
+  return values
+}
+
+const unknownUnit = ({ route }: Exclude<Message, { kind: 'foreign' | 'fault' }>): Fault => ({
+  reason: 'unit_unknown',
+  detail: `unit ${route.unit}`,
+})
+
+const refuse = (
+  { route }: Exclude<Message, { kind: 'foreign' | 'fault' }>,
+  state: UnitState | undefined,
+): Fault | undefined => {
+  const name = route.machine.profile.machine
+  if (state === undefined || state.machine === name) return undefined
+  return {
+    reason: 'machine_changed',
+    detail: `unit ${state.unit} is a ${state.machine}, not a ${name}`,
+  }
+}
