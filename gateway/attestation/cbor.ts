@@ -63,9 +63,9 @@ export const decodeFirstCbor = (bytes: Uint8Array): [Cbor, Uint8Array] => {
 }
 
 /** The only value in the bytes; anything after it is an error. */
-export const decodeCbor = (bytes: Uint8Array): Cbor => {
-  if (bytes.length > maxCborBytes) {
-    throw new AttestationError('too_long', `${bytes.length} bytes, at most ${maxCborBytes}`)
+export const decodeCbor = (bytes: Uint8Array, maxBytes = maxCborBytes): Cbor => {
+  if (bytes.length > maxBytes) {
+    throw new AttestationError('too_long', `${bytes.length} bytes, at most ${maxBytes}`)
   }
   const [value, rest] = decodeFirstCbor(bytes)
   if (rest.length > 0) throw new AttestationError('not_cbor', `${rest.length} bytes after the end`)

@@ -3,7 +3,7 @@
 // can check, so it is kept. Pure and browser-safe; never decides whom to trust.
 import { equalBytes, toHex } from './bytes.ts'
 import { AttestationError, type Code } from './codes.ts'
-import { type Enrolment, type Entry, verifyEntry } from './entry.ts'
+import { type Enrolment, type Entry, maxCounters, verifyEntry } from './entry.ts'
 
 /** What must be known of a chain to check its next entry. */
 export interface ChainHead {
@@ -39,9 +39,15 @@ export type ChainStep =
 
 type Growth = Pick<ChainHead, 'boot' | 'timeUs' | 'counters'>
 
-/** Counters, boot count and uptime only grow. Throws counter_shrunk or clock_backwards. */
-export const checkGrowth = (before: Growth | undefined, after: Growth): void => {
-  if (before === undefined) return
+/**
+ * The last value of every counter named so far, after one more entry. Counters, boot count and uptime
+ * only grow: throws counter_shrunk or clock_backwards.
+ */
+export const growCounters = (
+  before: Growth | undefined,
+  after: Growth,
+): Readonly<Record<string, number>> => {
+  if (before === undefined) return after.counters
   if (after.boot < before.boot || (after.boot === before.boot && after.timeUs < before.timeUs)) {
     throw new AttestationError(
       'clock_backwards',
@@ -54,6 +60,9 @@ export const checkGrowth = (before: Growth | undefined, after: Growth): void => 
       throw new AttestationError('counter_shrunk', `\`${name}\` fell from ${known} to ${value}`)
     }
   }
+  const counters = { ...before.counters, ...after.counters }
+  if (Object.keys(counters).length <= maxCounters) return counters
+  throw new AttestationError('bad_field', `a chain names at most ${maxCounters} counters`)
 }
 
 const rejected = (code: Code, detail: string): ChainStep => ({ kind: 'rejected', code, detail })
@@ -70,14 +79,13 @@ const follow = (head: ChainHead, entry: Entry): ChainStep => {
     return rejected('prev_mismatch', `entry ${seq} does not follow entry ${head.seq}`)
   }
   try {
-    checkGrowth(head, entry)
+    const counters = growCounters(head, entry)
+    const { enrolment } = head
+    return { kind: 'appended', head: { unit, seq, hash, boot, timeUs, counters, enrolment } }
   } catch (error) {
     if (!(error instanceof AttestationError)) throw error
     return rejected(error.code, `entry ${seq}: ${error.message}`)
   }
-  const counters = { ...head.counters, ...entry.counters }
-  const { enrolment } = head
-  return { kind: 'appended', head: { unit, seq, hash, boot, timeUs, counters, enrolment } }
 }
 
 /**
@@ -110,25 +118,24 @@ export const checkFork = (first: Uint8Array, second: Uint8Array): ForkProof => {
   return { unit: a.unit, seq: a.seq, first, second }
 }
 
+/** Why a chain stops at `entry`; `later` are the entries after it. */
 const stepError = (
-  step: ChainStep,
+  step: Exclude<ChainStep, { kind: 'appended' }>,
   entry: Entry,
-  head: ChainHead | undefined,
+  later: readonly Entry[],
 ): AttestationError => {
-  const after = head === undefined ? 'the beginning' : `entry ${head.seq}`
-  switch (step.kind) {
-    case 'rejected':
-      return new AttestationError(step.code, step.detail)
-    case 'ahead':
-      return new AttestationError(
-        head === undefined ? 'not_enrolled' : 'entry_missing',
-        `entry ${entry.seq} comes after ${after}`,
-      )
-    case 'fork':
-      return new AttestationError('fork', `two different entries with sequence ${entry.seq}`)
-    default:
-      return new AttestationError('entry_order', `entry ${entry.seq} comes after ${after}`)
+  if (step.kind === 'rejected') return new AttestationError(step.code, step.detail)
+  if (step.kind === 'fork') {
+    return new AttestationError('fork', `two different entries with sequence ${entry.seq}`)
   }
+  const missing = step.kind === 'ahead' ? step.missing : entry.seq
+  const isLater = later.some(({ seq }) => seq === missing)
+  if (step.kind === 'duplicate' || isLater) {
+    return new AttestationError('entry_order', `entry ${entry.seq} is not in its place`)
+  }
+  return missing === 0
+    ? new AttestationError('not_enrolled', `the chain begins with entry ${entry.seq}`)
+    : new AttestationError('entry_missing', `entry ${entry.seq} comes where ${missing} should be`)
 }
 
 /**
@@ -138,9 +145,9 @@ const stepError = (
 export const foldChain = (entries: readonly Entry[]): ChainHead => {
   let head: ChainHead | undefined
   const bytesAt = (seq: number) => entries[seq]?.bytes
-  for (const entry of entries) {
+  for (const [at, entry] of entries.entries()) {
     const step = stepChain(head, entry, bytesAt)
-    if (step.kind !== 'appended') throw stepError(step, entry, head)
+    if (step.kind !== 'appended') throw stepError(step, entry, entries.slice(at + 1))
     head = step.head
   }
   if (head === undefined) throw new AttestationError('not_enrolled', 'the chain is empty')

@@ -24,6 +24,13 @@ import type { Random, Signer } from './identity.ts'
 export const claimKinds = ['production', 'acceptance', 'service'] as const
 export type ClaimKind = (typeof claimKinds)[number]
 
+/** Which kind of claim an entry of a type includes; other types may include any but `production`. */
+export const claimKindOf: ReadonlyMap<string, ClaimKind> = new Map([
+  ['made', 'production'],
+  ['accepted', 'acceptance'],
+  ['repaired', 'service'],
+])
+
 export interface ClaimPayload {
   kind: ClaimKind
   unit: string

@@ -13,7 +13,8 @@ export const remedies = {
   bad_did: 'A key is written did:key:z6Mk... (Ed25519): check for a cut or mistyped character.',
   weak_key: 'The key is of small order or not canonical: make a new key.',
   bad_signature: 'The content was changed after signing, or was signed by another key.',
-  bad_field: 'A field is missing, unknown or of a wrong form: check the version of the writer.',
+  bad_field: 'A field is missing or of a wrong form: check the version of the writer.',
+  unknown_field: 'Only the known fields are allowed: check the version of the writer.',
   bad_disclosure:
     'A disclosed detail matches no digest in a signed entry: it was changed or added.',
   not_enrolled:
@@ -23,6 +24,7 @@ export const remedies = {
   entry_order: 'Entries must come in the order of their sequence.',
   prev_mismatch: 'An entry does not follow the one before it: two histories were joined.',
   other_unit: 'The chain holds an entry of another unit.',
+  unit_swapped: 'The file names a unit that is not the one of its chain.',
   counter_shrunk: 'Counters only grow: the board lost its state or the history was joined.',
   clock_backwards: 'Boot count and uptime only grow: the board lost its state.',
   fork: 'Two different entries with one sequence: the key was copied, or its holder lost its head.',
@@ -34,6 +36,7 @@ export const remedies = {
   claim_author_unknown: 'Pin the author in the trust file if you know them.',
   simulated_barred: 'The unit is simulated: its claims count for nothing.',
   bad_note: 'The note is not a C2SP signed note: it was cut or edited.',
+  bad_note_signature: 'The statement was changed after signing, or forged.',
   bad_vkey: 'A log key is written <name>+<8 hex digits>+<base64>: copy the whole line.',
   no_known_signature: 'No signature of the expected key is on the note.',
   bad_checkpoint: 'A checkpoint is three lines: origin, size, root.',
@@ -50,6 +53,9 @@ export const remedies = {
   log_not_pinned: 'Get the key of the log from its operator, not from the file, and pin it.',
   log_key_substituted: 'You pinned another key for this log: do not trust the file.',
   unit_not_pinned: 'Pin the unit’s key (label of the machine) or its producer’s.',
+  reported_by_gateway: 'The unit has no key of its own: these are the gateway’s words about it.',
+  simulated: 'This is a twin, not a machine: its history proves nothing about a machine.',
+  anchor_mismatch: 'The chain knows another history of this log: do not trust the log.',
   older_than_anchor: 'The chain knows a newer state of the log: ask for a newer passport.',
   no_anchor: 'The contract holds no state of this log: check its address.',
   anchor_unproven: 'Ask for a passport with a consistency proof from the anchored size.',
@@ -80,9 +86,4 @@ export class AttestationError extends Error {
     this.code = code
     this.remedy = remedies[code]
   }
-}
-
-/** Throws: for use in expressions. */
-export const fail = (code: Code, message: string): never => {
-  throw new AttestationError(code, message)
 }

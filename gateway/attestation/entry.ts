@@ -58,11 +58,8 @@ export interface Entry extends EntryPayload {
 }
 
 export const enrolmentType = 'made'
-/** Types that rest on somebody's word: they must include that claim's digest. */
-export const claimTypes: ReadonlyMap<string, string> = new Map([
-  ['accepted', 'acceptance'],
-  ['repaired', 'service'],
-])
+/** Types that rest on somebody's word: they must include the digest of that claim. */
+export const claimTypes: ReadonlySet<string> = new Set(['accepted', 'repaired'])
 const version = 1
 const anyText = /^.{1,256}$/su
 const serialPattern = /^[A-Za-z0-9-]{1,64}$/

@@ -17,8 +17,8 @@ export class Fields {
   }
 
   /** Fields of the only map in the bytes. */
-  static decode(bytes: Uint8Array, what: string): Fields {
-    const value = decodeCbor(bytes)
+  static decode(bytes: Uint8Array, what: string, maxBytes?: number): Fields {
+    const value = decodeCbor(bytes, maxBytes)
     if (value instanceof Map) return new Fields(value, what)
     throw new AttestationError('bad_field', `${what} is not a map`)
   }
@@ -95,7 +95,7 @@ export class Fields {
   end(): void {
     const [extra] = this.#map.keys()
     if (extra === undefined) return
-    throw new AttestationError('bad_field', `${this.#what}: unknown field \`${extra}\``)
+    throw new AttestationError('unknown_field', `${this.#what}: unknown field \`${extra}\``)
   }
 }
 

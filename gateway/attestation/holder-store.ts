@@ -2,12 +2,15 @@
 // Written whole and synced before it counts; a damaged file is an error, never a fresh start, because a
 // fresh start would fork the chain. Signing side.
 import { existsSync, readFileSync } from 'node:fs'
-import { type Cbor, encodeCbor } from './cbor.ts'
+import { type Cbor, encodeCbor, maxCborBytes } from './cbor.ts'
 import { AttestationError } from './codes.ts'
 import { maxCounters } from './entry.ts'
 import { Fields } from './fields.ts'
 import { writeAtomically } from './files.ts'
-import type { HolderState, HolderStore } from './holder.ts'
+import { type HolderState, type HolderStore, maxUnsent } from './holder.ts'
+
+/** Head, counters and the most messages that may wait, each at its longest. */
+const maxHeadBytes = (maxUnsent + 1) * 2 * maxCborBytes
 
 const encodeState = (state: HolderState): Uint8Array =>
   encodeCbor(
@@ -23,7 +26,7 @@ const encodeState = (state: HolderState): Uint8Array =>
   )
 
 const decodeState = (bytes: Uint8Array): HolderState => {
-  const fields = Fields.decode(bytes, 'head')
+  const fields = Fields.decode(bytes, 'head', maxHeadBytes)
   const state = {
     unit: fields.text('unit', /^did:key:z\w+$/),
     seq: fields.uint('seq'),

@@ -2,7 +2,7 @@
 // for a unit without a key. The new head and the message are stored BEFORE the message is handed out,
 // so that a power cut can neither fork the chain nor leave a hole in it. Signing side.
 import { sha256 } from '@noble/hashes/sha2.js'
-import { checkGrowth } from './chain.ts'
+import { growCounters } from './chain.ts'
 import { AttestationError } from './codes.ts'
 import { coseTypes, encodeSign1 } from './cose.ts'
 import { type Detail, discloseDetail, joinMessage, saltBytes } from './disclosure.ts'
@@ -105,7 +105,7 @@ export class UnitKeyHolder {
     if ((state?.unsent.length ?? 0) >= maxUnsent) {
       throw new AttestationError('outbox_full', `${maxUnsent} entries wait to be sent`)
     }
-    checkGrowth(state, request)
+    const grown = growCounters(state, request)
     const { did, suite, sign } = this.#signer
     const { type, boot, timeUs, counters, claim } = request
     const opened = (request.details ?? []).map((detail) =>
@@ -126,7 +126,7 @@ export class UnitKeyHolder {
     const message = joinMessage(entry, opened)
     this.#save({
       ...{ unit: did, seq, hash: sha256(entry), boot, timeUs },
-      counters: { ...state?.counters, ...counters },
+      counters: grown,
       unsent: [...(state?.unsent ?? []), message],
     })
     return message

@@ -113,5 +113,5 @@ export const openNote = (note: string, key: NoteKey): string => {
     throw new AttestationError('no_known_signature', `no signature of ${encodeVkey(key)}`)
   }
   if (own.every(({ signature }) => verifyEd25519(signature, utf8(text), key.publicKey))) return text
-  throw new AttestationError('bad_signature', `a signature of ${key.name} on the note is wrong`)
+  throw new AttestationError('bad_note_signature', `a signature of ${key.name} is wrong`)
 }
