@@ -1,0 +1,65 @@
+// `tenfold passport`: writes the passport file of one unit from the embedded store, which it only reads.
+// The head statement in it is signed with the gateway's own key, so it runs where that key is.
+import { writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { AttestationError } from '../attestation/codes.ts'
+import { gatewayKeyFiles, loadSigner } from '../attestation/identity.ts'
+import { parseVkey } from '../attestation/note.ts'
+import { type BuiltPassport, buildPassport } from '../attestation/passport.ts'
+import { passportFile } from '../attestation/passport-file.ts'
+import { OperatingError } from '../core/errors.ts'
+import { openPassportSource } from '../sinks/store/passport-source.ts'
+import type { Io } from './io.ts'
+
+export const summary = 'writes the passport file of a unit'
+export const usage = `usage: tenfold passport <unit> [--data <folder>] [--out <file>]
+
+  --data PATH   data folder of the gateway (default .tenfold/gateway)
+  --out PATH    file to write (default <unit>.passport.json); - prints it`
+
+const defaultData = join('.tenfold', 'gateway')
+
+/** Reads the store and the gateway's key; errors are made readable for a person. */
+const build = (data: string, unit: string): BuiltPassport => {
+  try {
+    const source = openPassportSource(data)
+    try {
+      const { name } = parseVkey(source.vkey())
+      const signer = loadSigner(gatewayKeyFiles(data).key)
+      return buildPassport(source, unit, { ...signer, name })
+    } finally {
+      source.close()
+    }
+  } catch (error) {
+    if (!(error instanceof AttestationError)) throw error
+    const { code, message, remedy } = error
+    throw new OperatingError(code, { message, remedy, cause: error })
+  }
+}
+
+/** Runs the command: 0, or an OperatingError. */
+export const run = async (args: string[], io: Io): Promise<number> => {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { data: { type: 'string', default: defaultData }, out: { type: 'string' } },
+  })
+  const [unit, ...more] = positionals
+  if (unit === undefined || more.length > 0) {
+    throw new OperatingError('usage', {
+      message: 'the id of one unit is needed',
+      remedy: 'See "tenfold help passport".',
+    })
+  }
+  const { text, entries, waiting } = build(resolve(io.cwd, values.data), unit)
+  if (values.out === '-') {
+    io.out(text.trimEnd())
+    return 0
+  }
+  const path = resolve(io.cwd, values.out ?? passportFile(unit))
+  await writeFile(path, text)
+  const later = waiting > 0 ? `; ${waiting} more wait for the next checkpoint` : ''
+  io.out(`${path}: ${entries} entries${later}`)
+  return 0
+}
