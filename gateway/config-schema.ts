@@ -97,6 +97,11 @@ const Store = Type.Object(
       default: 365,
       description: 'Oldest readings in the embedded store, days; events and entries stay for ever.',
     }),
+    bytesMax: Type.Integer({
+      minimum: 64 * 1024 ** 2,
+      default: 16 * 1024 ** 3,
+      description: 'Most bytes of the store; beyond, the oldest readings go first, counted.',
+    }),
   },
   { ...closed, description: 'The embedded store that the pages read.' },
 )

@@ -23,6 +23,8 @@ export const limits = {
   clockSkewUs: 24 * 3_600_000_000,
   /** Integers on the wire: exact in JSON and in a double. */
   integerMax: Number.MAX_SAFE_INTEGER,
+  /** Quarantined payloads kept for inspection, bytes. */
+  quarantineBytes: 64 * 1024 * 1024,
   /** Points of one series that a query returns. */
   seriesPoints: 2000,
   /** Daily points that a database sink remembers, one a unit and day. */

@@ -1,0 +1,50 @@
+// What `tenfold gateway` and `tenfold demo` share: start a gateway from its settings, say where it is,
+// wait until somebody stops it or it fails. Not a command by itself.
+import { randomBytes } from 'node:crypto'
+import { loadProfiles, ProfileError } from '../../firmware/profiles.ts'
+import type { Profile } from '../../hardware-profiles/profile.ts'
+import type { Config } from '../config.ts'
+import { systemClock } from '../core/clock.ts'
+import { OperatingError } from '../core/errors.ts'
+import { type Gateway, startGateway } from '../main.ts'
+import type { Io } from './io.ts'
+
+/** Every machine file of the project, checked. Throws an OperatingError that lists every mistake. */
+export const profilesOf = (): readonly Profile[] => {
+  try {
+    return [...loadProfiles().profiles.values()]
+  } catch (error) {
+    if (!(error instanceof ProfileError)) throw error
+    throw new OperatingError('profile_wrong', {
+      message: error.message,
+      remedy: 'Correct the machine files named above.',
+      cause: error,
+    })
+  }
+}
+
+/** Starts a gateway and says in a few lines where it is. */
+export const serve = async (config: Config, io: Io): Promise<Gateway> => {
+  const gateway = await startGateway({
+    config,
+    profiles: profilesOf(),
+    clock: systemClock(),
+    random: (bytes) => randomBytes(bytes),
+    env: io.env,
+    note: (line) => io.err(line),
+  })
+  io.out(`pages  ${gateway.pageUrl}`)
+  io.out(`mqtt   ${gateway.mqttUrl}`)
+  io.out(`data   ${config.data}`)
+  return gateway
+}
+
+/** Resolves when somebody asked to stop; throws when the gateway failed first. */
+export const untilStopped = async (gateway: Gateway, io: Io): Promise<void> => {
+  const asked = new Promise<undefined>((resolve) => {
+    if (io.signal.aborted) resolve(undefined)
+    io.signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
+  const error = await Promise.race([gateway.failed, asked])
+  if (error !== undefined) throw error
+}

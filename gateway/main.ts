@@ -1,0 +1,238 @@
+// The composition root of a gateway: joins config, log, delivery, broker and pages. The only file that
+// knows them all. What is started is stopped in reverse, so that every acknowledgement that was given is
+// in the log and every record in hand is finished.
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseTopic, topicOf } from '../hardware-profiles/names.ts'
+import type { Profile } from '../hardware-profiles/profile.ts'
+import { type Config, resolveSecret } from './config.ts'
+import type { Clock } from './core/clock.ts'
+import { OperatingError } from './core/errors.ts'
+import { limits } from './core/limits.ts'
+import { encodeRecord } from './core/record.ts'
+import type { Emit } from './core/source.ts'
+import { checkPassword, parseCredentials } from './credentials.ts'
+import { Live } from './live.ts'
+import { diskFiles } from './log/files.ts'
+import { lockFolder } from './log/lock.ts'
+import type { Log } from './log/log.ts'
+import { openLog } from './log/open.ts'
+import { type Delivery, type SinkConfig, startDelivery } from './pipeline/client.ts'
+import { MqttBroker } from './sources/mqtt/broker.ts'
+import { startWeb } from './web/server.ts'
+
+export interface GatewayParts {
+  config: Config
+  profiles: readonly Profile[]
+  clock: Clock
+  /** Secure random bytes. */
+  random(bytes: number): Uint8Array
+  env: Readonly<Record<string, string | undefined>>
+  /** One line for the person who runs it; never a secret. */
+  note(line: string): void
+}
+
+export interface Gateway {
+  /** Where a browser finds the pages. */
+  readonly pageUrl: string
+  /** Where units find the broker. */
+  readonly mqttUrl: string
+  /** Resolves with the error when the gateway can no longer do its work. */
+  readonly failed: Promise<Error>
+  /** Stops in reverse order. Idempotent. */
+  stop(): Promise<void>
+}
+
+/** Starts all of it, or stops what had started and throws an OperatingError. */
+export const startGateway = async (parts: GatewayParts): Promise<Gateway> => {
+  const stops: (() => Promise<void>)[] = []
+  let stopping: Promise<void> | undefined
+  const stop = (): Promise<void> => {
+    stopping ??= (async () => {
+      for (const end of stops.reverse()) await end()
+    })()
+    return stopping
+  }
+  try {
+    return { ...(await start(parts, stops)), stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+const start = async (
+  parts: GatewayParts,
+  stops: (() => Promise<void>)[],
+): Promise<Omit<Gateway, 'stop'>> => {
+  const { config, profiles, clock, note } = parts
+  const failed = Promise.withResolvers<Error>()
+  makeFolder(config.data)
+  const consumed = { offset: 0 }
+  const log = await open(parts, () => consumed.offset)
+  stops.push(() => log.close())
+
+  const live = new Live()
+  const delivery = await startDelivery(deliveryOptions(parts, log), {
+    live: (readings) => live.push(readings),
+    command: ({ machine, unit, payload }) =>
+      broker.command(topicOf({ machine, unit, kind: 'command' }), Buffer.from(payload)),
+    fault: failed.resolve,
+  })
+  stops.push(() => delivery.stop())
+  live.onListeners((on) => delivery.listen(on))
+  stops.push(watch({ parts, log, delivery, consumed }))
+
+  const broker = new MqttBroker({
+    host: config.mqtt.host,
+    port: config.mqtt.port,
+    clock,
+    epoch: Buffer.from(parts.random(6)).toString('hex'),
+    payloadBytes: limits.payloadBytes,
+    connections: config.mqtt.limits.connections,
+    note,
+    ...authentication(config.mqtt.credentials),
+  })
+  await broker.start(toLog(log, note))
+  stops.push(() => broker.stop())
+
+  const web = await startWeb({
+    host: config.http.host,
+    port: config.http.port,
+    names: config.http.names,
+    credentials: credentialsIn(config.http.credentials),
+    queries: delivery.queries,
+    profiles,
+    clock,
+    live,
+    notReady: () => notReady(log),
+    onDefect: (error) => note(`pages: ${String(error)}`),
+  })
+  stops.push(() => web.stop())
+  const mqttUrl = `mqtt://${config.mqtt.host}:${broker.port}`
+  return { pageUrl: web.url, mqttUrl, failed: failed.promise }
+}
+
+const makeFolder = (path: string): void => {
+  try {
+    mkdirSync(path, { recursive: true })
+  } catch (cause) {
+    throw new OperatingError('data_folder', {
+      message: `the data folder ${path} cannot be made: ${(cause as Error).message}`,
+      remedy: 'Check the setting "data", and who may write there.',
+      cause,
+    })
+  }
+}
+
+const open = ({ config, clock, random, note }: GatewayParts, floor: () => number): Promise<Log> =>
+  openLog({
+    folder: join(config.data, 'log'),
+    files: diskFiles,
+    clock: {
+      nowUs: () => clock.nowUs(),
+      after: (delayMs, task) => {
+        const timer = setTimeout(task, delayMs)
+        timer.unref()
+        return () => clearTimeout(timer)
+      },
+    },
+    random,
+    lock: lockFolder,
+    limits: {
+      segmentBytes: limits.segmentBytes,
+      queuedBytes: limits.appendQueueBytes,
+      commitDelayMs: config.log.commitDelayMs,
+    },
+    retention: {
+      maxBytes: config.log.bytesMax,
+      reserveBytes: config.log.reserveBytes,
+      maxAgeMs: config.log.ageMaxDays * dayMs,
+      floor,
+    },
+  }).then((log) => {
+    const { tornBytes, damagedCommits, lostOffsets } = log.status().recovery
+    if (tornBytes > 0) note(`log: an unfinished write of ${tornBytes} bytes was cut off`)
+    if (damagedCommits + lostOffsets > 0) {
+      note(`log: damage: ${damagedCommits} commits, ${lostOffsets} records lost; check the disk`)
+    }
+    return log
+  })
+
+const dayMs = 86_400_000
+
+const deliveryOptions = ({ config, profiles, env }: GatewayParts, log: Log) => ({
+  dataDir: config.data,
+  keysDir: join(config.data, 'keys'),
+  profiles,
+  head: log.head,
+  sinks: sinksOf(config, env),
+  origin: 'tenfold',
+  bounds: {
+    readingAgeUs: config.store.retentionDays * dayMs * 1000,
+    storeBytes: config.store.bytesMax,
+    quarantineBytes: limits.quarantineBytes,
+  },
+})
+
+/** Settings of the databases outside, their secrets read now and handed to the worker only. */
+const sinksOf = ({ sinks }: Config, env: GatewayParts['env']): SinkConfig[] =>
+  Object.entries(sinks).flatMap(([name, config]) => {
+    if (config === undefined) return []
+    const { password, ...rest } = config
+    if (password === undefined) return [{ name, config: rest }]
+    const readFile = (path: string): string => readFileSync(path, 'utf8')
+    return [{ name, config: { ...rest, password: resolveSecret(password, { env, readFile }) } }]
+  })
+
+const credentialsIn = (path: string | undefined) =>
+  path === undefined ? undefined : parseCredentials(path, readFileSync(path, 'utf8'))
+
+const authentication = (path: string | undefined) => {
+  const credentials = credentialsIn(path)
+  if (credentials === undefined) return {}
+  return {
+    authenticate: (user: string, password: string) => checkPassword(credentials, user, password),
+  }
+}
+
+/** Telemetry may be given up by age or room; everything else is kept until it is stored. */
+const toLog =
+  (log: Log, note: (line: string) => void): Emit =>
+  (record, done) => {
+    const keep = parseTopic(record.topic)?.kind !== 'report'
+    log.append(encodeRecord(record), keep, (error) => {
+      if (error === undefined) return done()
+      note(`log: ${error.message} ${error.remedy}`)
+      done(error)
+    })
+  }
+
+interface Watched {
+  parts: GatewayParts
+  log: Log
+  delivery: Delivery
+  consumed: { offset: number }
+}
+
+/** Once a second: how far the embedded store is, for the log's retention. Hourly: the retention. */
+const watch = ({ parts, log, delivery, consumed }: Watched): (() => Promise<void>) => {
+  let seconds = 0
+  const timer = setInterval(() => {
+    seconds += 1
+    delivery.health().then(
+      ([store]) => {
+        consumed.offset = store?.cursor ?? consumed.offset
+      },
+      () => {},
+    )
+    if (seconds % 3600 !== 0) return
+    log.retain().catch((error: Error) => parts.note(`log: retention: ${error.message}`))
+  }, 1000)
+  return async () => clearInterval(timer)
+}
+
+const notReady = (log: Log): string[] => {
+  const { failed } = log.status()
+  return failed === undefined ? [] : [`log: ${failed.message}`]
+}

@@ -1,0 +1,80 @@
+// A gateway in a process of its own, as a person would start it, for tests that kill it.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { root } from '../tree.ts'
+
+export interface GatewayProcess {
+  readonly child: ChildProcess
+  readonly pageUrl: string
+  readonly mqttPort: number
+  /** All that it printed so far. */
+  printed(): string
+  /** SIGKILL: no chance to finish anything. Resolves when it is gone. */
+  kill(): Promise<void>
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number>
+}
+
+/** A port that was free a moment ago. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() =>
+        resolve(typeof address === 'object' && address !== null ? address.port : 0),
+      )
+    })
+  })
+
+export interface GatewaySettings {
+  data: string
+  mqttPort?: number
+  /** More settings, as `tenfold gateway --set` takes them. */
+  set?: Record<string, unknown>
+}
+
+/** Starts one and resolves when it says where it is; rejects with what it printed when it ends first. */
+export const startGatewayProcess = (settings: GatewaySettings): Promise<GatewayProcess> => {
+  const set = {
+    data: settings.data,
+    'http.port': 0,
+    'mqtt.port': settings.mqttPort ?? 0,
+    ...settings.set,
+  }
+  const options = Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`])
+  const command = join(root, 'gateway', 'cli', 'tenfold.ts')
+  const child = spawn(process.execPath, [command, 'gateway', ...options], {
+    cwd: settings.data,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let text = ''
+  const gone = new Promise<number>((resolve) => child.on('exit', (code) => resolve(code ?? -1)))
+  return new Promise((resolve, reject) => {
+    const look = (chunk: Buffer): void => {
+      text += chunk.toString()
+      const page = /^pages +(\S+)$/m.exec(text)?.[1]
+      const port = /^mqtt +mqtt:\/\/[^:]+:(\d+)$/m.exec(text)?.[1]
+      if (page === undefined || port === undefined || !/^reach /m.test(text)) return
+      resolve({
+        child,
+        pageUrl: page,
+        mqttPort: Number(port),
+        printed: () => text,
+        kill: async () => {
+          child.kill('SIGKILL')
+          await gone
+        },
+        stop: () => {
+          child.kill('SIGTERM')
+          return gone
+        },
+      })
+    }
+    child.stdout.on('data', look)
+    child.stderr.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+    })
+    void gone.then((code) => reject(new Error(`the gateway ended with ${code}:\n${text}`)))
+  })
+}
