@@ -75,6 +75,8 @@ export const counterAtOf = (field: string): string => `counter.${field}`
 
 /** Table of a machine's reports in the embedded store. */
 export const tableOf = (machine: string): string => `report_${machine}`
+/** Table of the minima and maxima of a machine's reports there. */
+export const summaryTableOf = (machine: string): string => `summary_${machine}`
 
 export const dashboardUid = (machine: string): string => `tenfold-${machine.replaceAll('_', '-')}`
 export const dashboardFile = (machine: string): string => `${machine.replaceAll('_', '-')}.json`
