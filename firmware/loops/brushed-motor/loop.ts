@@ -82,7 +82,7 @@ export function step(): void {
   sample()
   estimate(duty, brake)
   heat()
-  count(duty)
+  count(duty, brake)
   limitCurrent()
   releasedSteps = triggerDpct < TRIGGER_RELEASE_DPCT ? min(releasedSteps + 1, RELEASE_STEPS) : 0
   decide()
@@ -181,7 +181,9 @@ function everyHundredth(): void {
   foldHeat()
   foldLimits()
   report(REPORT_LIMITED_BY, limited ? allowedBy : LIMITED_BY_NONE)
-  report(REPORT_MOTOR_SPEED, motorSpeed())
+  // Nobody knows how fast a rotor turns that was never driven, or not since a sensor broke.
+  if (state !== STATE_WAIT_RELEASE && fault !== FAULT_SENSOR)
+    report(REPORT_MOTOR_SPEED, motorSpeed())
   report(REPORT_TORQUE, torqueMnm)
   report(REPORT_WINDING_TEMPERATURE, windingMcel)
   report(REPORT_CURRENT_LIMIT, allowedMa)

@@ -46,9 +46,12 @@ export function countClutch(): void {
   clutchTrips += 1
 }
 
-/** Every step: what the pack gave (`duty` in 0.01 %) and how far the rotor turned. */
-export function count(duty: i32): void {
-  turns += emfQ8
+/**
+ * Every step: what the pack gave and how far the rotor turned; `duty` and `brake` in 0.01 %. Turns of a
+ * coasting rotor are not counted: the estimate is blind then.
+ */
+export function count(duty: i32, brake: i32): void {
+  if (duty > 0 || brake > 0) turns += emfQ8
   if (duty === 0) return
   runSteps += 1
   const drawn = duty * max(currentMa, 0)
