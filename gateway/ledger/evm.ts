@@ -24,6 +24,8 @@ export interface Chain {
   rpc: string
   /** Refuse any other chain; not checked when absent. */
   chainId?: number
+  /** Refuse a log that another account has anchored; not checked when absent. */
+  owner?: Hex
 }
 
 /** A chain and the account that pays for transactions there. */
@@ -93,6 +95,10 @@ export const addressOf = (text: string): Hex => {
   })
 }
 
+/** Which chain the server speaks for. @throws OperatingError rpc_unreachable, chain_wrong */
+export const chainIdOf = (chain: Chain): Promise<number> =>
+  answering(chain, async () => (await open(chain)).chainId)
+
 /**
  * Deploys the contract; anybody may use it afterwards, each log under its first anchor's
  * account.
@@ -144,7 +150,8 @@ export const anchorCheckpoint = async (
  * The newest anchored checkpoint of a log, or undefined when this contract holds none.
  * @param rpc address of the RPC server
  * @param origin the log's name, first line of its checkpoints
- * @throws OperatingError rpc_unreachable, rpc_refused, contract_absent, contract_foreign
+ * @throws OperatingError rpc_unreachable, rpc_refused, contract_absent, contract_foreign,
+ *   owner_foreign
  */
 export const readAnchor = async (
   rpc: string | Chain,
@@ -158,6 +165,7 @@ export const readAnchor = async (
     const call = { address: contract, abi: artifact().abi, functionName: 'newest', args: [origin] }
     const log = (await reader.readContract(call)) as NewestLog
     if (log.owner === noOwner) return undefined
+    requireOwner(chain, log.owner)
     const { owner, size, root, anchoredAtS } = log
     const atUs = anchoredAtS * 1_000_000
     return { chainId, contract, origin, owner, size: Number(size), root: bytesOf(root), atUs }
@@ -254,6 +262,14 @@ const requireOurContract = async (chain: Chain, contract: Hex): Promise<void> =>
     remedy: absent
       ? 'Check the address and the chain, or deploy one with --deploy.'
       : 'Its answers prove nothing; use a contract that was deployed with --deploy.',
+  })
+}
+
+const requireOwner = ({ owner: wanted }: Chain, owner: Hex): void => {
+  if (wanted === undefined || wanted.toLowerCase() === owner.toLowerCase()) return
+  throw new OperatingError('owner_foreign', {
+    message: `${owner} anchored a log of this name there, not ${wanted}.`,
+    remedy: 'Somebody took the name in this contract: it says nothing about the log; use another.',
   })
 }
 

@@ -33,6 +33,8 @@ interface Chain {
   head: ChainHead
   /** Its first entry, which includes the producer's claim. */
   made: Entry
+  /** Hashes in hex of the entries before the head: the moments of which a claim can speak. */
+  moments: Set<string>
 }
 
 /** Microseconds in one unit of a run time counter, by UCUM code. */
@@ -81,7 +83,9 @@ export class ProvenReader {
     const entry = verifyEntry(logged.entry)
     const before = this.#chains.get(entry.unit)
     const head = nextHead(stepChain(before?.head, entry, () => undefined))
-    const chain = { head, made: before?.made ?? entry }
+    const { made = entry, moments = new Set<string>() } = before ?? {}
+    if (before !== undefined) moments.add(toHex(before.head.hash))
+    const chain = { head, made, moments }
     this.#chains.set(entry.unit, chain)
     const { enrolment } = head
     const common = {
@@ -94,7 +98,7 @@ export class ProvenReader {
       signers: [entry.unit],
     }
     if (entry.type === 'accepted') return { ...common, ...(await this.#accepted(entry, chain)) }
-    if (entry.type === 'repaired') return { ...common, ...(await this.#serviced(entry, head)) }
+    if (entry.type === 'repaired') return { ...common, ...(await this.#serviced(entry, chain)) }
     return { ...common, type: 'lived' }
   }
 
@@ -110,14 +114,14 @@ export class ProvenReader {
 
   /** The workers that the producer names in the claim of entry `made`; without names, himself. */
   async #makers(made: Entry): Promise<readonly Worker[]> {
-    const found = await this.#claim(made, 'production')
+    const found = await this.#claim(made, 'production', new Set())
     if (found === undefined) return []
     const workers = workersIn(found.details)
     return workers.length > 0 ? workers : [{ holder: found.claim.author, weight: 1 }]
   }
 
-  async #accepted(entry: Entry, { made }: Chain) {
-    const { claim, details } = await this.#requiredClaim(entry, 'acceptance')
+  async #accepted(entry: Entry, { made, moments }: Chain) {
+    const { claim, details } = await this.#requiredClaim(entry, 'acceptance', moments)
     const buyer = claim.author
     const makers = await this.#makers(made)
     const workers = makers.length > 0 ? makers : workersIn(details)
@@ -125,9 +129,9 @@ export class ProvenReader {
     return { type: 'accepted', claim: toHex(claim.hash), buyer, workers, signers } as const
   }
 
-  async #serviced(entry: Entry, { enrolment }: ChainHead) {
-    const { claim, details } = await this.#requiredClaim(entry, 'service')
-    const profile = await this.#source.profile(toHex(enrolment.profile))
+  async #serviced(entry: Entry, { head, moments }: Chain) {
+    const { claim, details } = await this.#requiredClaim(entry, 'service', moments)
+    const profile = await this.#source.profile(toHex(head.enrolment.profile))
     const repairer = claim.author
     const parts: Serviced['parts'] = details
       .filter(({ name }) => name === claimDetails.part)
@@ -137,8 +141,8 @@ export class ProvenReader {
     return { type: 'serviced', claim: toHex(claim.hash), repairer, parts, signers } as const
   }
 
-  async #requiredClaim(entry: Entry, kind: ClaimKind) {
-    const found = await this.#claim(entry, kind)
+  async #requiredClaim(entry: Entry, kind: ClaimKind, moments: ReadonlySet<string>) {
+    const found = await this.#claim(entry, kind, moments)
     if (found !== undefined) return found
     throw new AttestationError(
       'claim_withheld',
@@ -147,13 +151,16 @@ export class ProvenReader {
   }
 
   /** The claim that an entry includes, verified, with the details that its author signed. */
-  async #claim(entry: Entry, kind: ClaimKind) {
+  async #claim(entry: Entry, kind: ClaimKind, moments: ReadonlySet<string>) {
     const digest = entry.claim
     if (digest === undefined) return undefined
     const stored = await this.#source.claim(toHex(digest))
     if (stored === undefined) return undefined
     const claim = verifyClaim(stored.signed)
-    if (!equalBytes(claim.hash, digest) || claim.unit !== entry.unit || claim.kind !== kind) {
+    const { head } = claim
+    const isMoment = head === null ? entry.seq === 0 : moments.has(toHex(head))
+    const isOfEntry = equalBytes(claim.hash, digest) && claim.unit === entry.unit
+    if (!isOfEntry || !isMoment || claim.kind !== kind) {
       throw new AttestationError('claim_foreign', `entry ${entry.seq} includes another claim`)
     }
     return { claim, details: detailsOf(claim, stored.disclosures) }
