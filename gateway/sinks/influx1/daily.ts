@@ -1,0 +1,128 @@
+// The daily rollup: one point a unit and UTC day. Every part of it is a minimum or a maximum, so that
+// joining is idempotent, commutative and associative: late reports, resends and any order give the
+// same point, and the point in the database is all the state there is. Sums have no place here.
+import {
+  dailyHighOf,
+  dailyLowOf,
+  dailyMeasurement,
+  firstSeenField,
+  lastSeenField,
+  machineColumn,
+  simulatedField,
+  unitColumn,
+} from '../../../hardware-profiles/names.ts'
+import type { Reading } from '../../core/delivery.ts'
+import type { Machine } from '../../core/machine.ts'
+import { booleanField, escapeKey, escapeMeasurement, integerField } from './line-protocol.ts'
+import { type Layout, usable } from './points.ts'
+
+const dayLengthUs = 86_400_000_000
+
+/** First microsecond of the UTC day that `timeUs` falls into. */
+export const dayStartUs = (timeUs: number): number => Math.floor(timeUs / dayLengthUs) * dayLengthUs
+
+/** A unit's day. Positions are the machine's; undefined = nothing came. */
+export interface Daily {
+  readonly machine: Machine
+  readonly unit: string
+  /** Its first microsecond since 1970, UTC. */
+  readonly dayUs: number
+  readonly simulated: boolean
+  readonly firstUs: number
+  readonly lastUs: number
+  /** Absolute counters at the end of the day: they only grow, so that is their greatest value. */
+  readonly counters: readonly (number | undefined)[]
+  readonly low: readonly (number | undefined)[]
+  readonly high: readonly (number | undefined)[]
+}
+
+/** The day that a reading falls into, as that reading alone tells it. */
+export const dailyOf = (reading: Reading, layout: Layout): Daily => {
+  const { machine, unit, simulated, timeUs, counters } = reading
+  const values = layout.signals.map(({ isQuantity }, i) =>
+    isQuantity ? usable(reading, i) : undefined,
+  )
+  return {
+    machine,
+    unit,
+    dayUs: dayStartUs(timeUs),
+    simulated,
+    firstUs: timeUs,
+    lastUs: timeUs,
+    counters,
+    low: values,
+    high: values,
+  }
+}
+
+export const keyOf = ({ unit, dayUs }: { unit: string; dayUs: number }): string =>
+  `${unit} ${dayUs}`
+
+/** Both together. Idempotent, commutative, associative. */
+export const join = (a: Daily, b: Daily): Daily => ({
+  ...a,
+  simulated: a.simulated || b.simulated,
+  firstUs: Math.min(a.firstUs, b.firstUs),
+  lastUs: Math.max(a.lastUs, b.lastUs),
+  counters: each(a.counters, b.counters, Math.max),
+  low: each(a.low, b.low, Math.min),
+  high: each(a.high, b.high, Math.max),
+})
+
+const each = (
+  a: readonly (number | undefined)[],
+  b: readonly (number | undefined)[],
+  choose: (x: number, y: number) => number,
+): (number | undefined)[] => {
+  const longest = a.length >= b.length ? a : b
+  return longest.map((_, i) => {
+    const [x, y] = [a[i], b[i]]
+    return x === undefined || y === undefined ? (x ?? y) : choose(x, y)
+  })
+}
+
+/** The line of a day; equal days give equal lines. */
+export const dailyLine = (day: Daily, layout: Layout): string => {
+  const fields = [
+    `${firstSeenField}=${integerField(day.firstUs)}`,
+    `${lastSeenField}=${integerField(day.lastUs)}`,
+    `${simulatedField}=${booleanField(day.simulated)}`,
+  ]
+  layout.counters.forEach((key, i) => {
+    const count = day.counters[i]
+    if (count !== undefined) fields.push(`${key}=${integerField(count)}`)
+  })
+  layout.signals.forEach(({ key, write }, i) => {
+    const [low, high] = [day.low[i], day.high[i]]
+    if (low !== undefined) fields.push(`${dailyLowOf(key)}=${write(low)}`)
+    if (high !== undefined) fields.push(`${dailyHighOf(key)}=${write(high)}`)
+  })
+  const head = [
+    escapeMeasurement(dailyMeasurement),
+    `${machineColumn}=${escapeKey(day.machine.profile.machine)}`,
+    `${unitColumn}=${escapeKey(day.unit)}`,
+  ].join(',')
+  return `${head} ${fields.join(',')} ${BigInt(day.dayUs) * 1000n}`
+}
+
+/** A day as a row of the database tells it: fields by name. */
+export const dailyOfRow = (
+  row: Readonly<Record<string, unknown>>,
+  { machine, unit, dayUs }: Pick<Daily, 'machine' | 'unit' | 'dayUs'>,
+): Daily => {
+  const number = (field: string): number | undefined => {
+    const value = row[field]
+    return typeof value === 'number' ? value : undefined
+  }
+  return {
+    machine,
+    unit,
+    dayUs,
+    simulated: row[simulatedField] === true,
+    firstUs: number(firstSeenField) ?? Number.POSITIVE_INFINITY,
+    lastUs: number(lastSeenField) ?? Number.NEGATIVE_INFINITY,
+    counters: machine.counterFields.map(number),
+    low: machine.signalFields.map((field) => number(dailyLowOf(field))),
+    high: machine.signalFields.map((field) => number(dailyHighOf(field))),
+  }
+}

@@ -1,0 +1,171 @@
+// One POST to InfluxDB's /write and what its answer means. 204 is the only "durable"; a refusal is told
+// apart from a server that cannot be reached or asked, which the caller tries again with the same
+// bytes. Name and password travel in one header and show in no URL, error or log.
+import { promisify } from 'node:util'
+import { constants, gzip } from 'node:zlib'
+import type { Clock } from '../../core/clock.ts'
+import { OperatingError } from '../../core/errors.ts'
+import { defaultTimeoutMs, type Influx1Config } from './config.ts'
+
+/** undefined = all of it is durable. Otherwise some or all lines were refused, the rest is unknown. */
+export type Refused = {
+  /** The server's words, cut to a line. */
+  readonly reason: string
+  /** How many lines it says it has dropped; 0 where it does not know. */
+  readonly dropped: number
+}
+
+export interface Transport {
+  /** Checks that an InfluxDB 1.x answers. Throws an OperatingError. */
+  ping(): Promise<void>
+  /** Writes lines into a retention policy. Throws an OperatingError where the same may work later. */
+  write(policy: string, lines: readonly string[]): Promise<Refused | undefined>
+  /** The server's wall clock, microseconds since 1970, as of its last answer; off by up to 1 s. */
+  serverNowUs(): number
+  /** Breaks off what is on its way. */
+  stop(): void
+}
+
+/** Headers that log in, if there is a name. */
+export const credentialsOf = ({
+  username,
+  password = '',
+}: Influx1Config): Record<string, string> =>
+  username === undefined
+    ? {}
+    : { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` }
+
+const compress = promisify(gzip)
+const reasonLength = 300
+
+export const createTransport = (config: Influx1Config, clock: Clock): Transport => {
+  const base = config.url.replace(/\/+$/, '')
+  const timeoutMs = config.timeoutMs ?? defaultTimeoutMs
+  const stopping = new AbortController()
+  let server = { dateMs: clock.nowUs() / 1000, atMs: clock.monotonicMs() }
+
+  const ask = async (path: string, init: RequestInit): Promise<Response> => {
+    let answer: Response
+    try {
+      answer = await fetch(base + path, {
+        ...init,
+        headers: { ...init.headers, ...credentialsOf(config) },
+        // A redirect could carry the credentials elsewhere.
+        redirect: 'manual',
+        signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(timeoutMs)]),
+      })
+    } catch (error) {
+      throw unreachable(base, timeoutMs, error)
+    }
+    const dateMs = Date.parse(answer.headers.get('date') ?? '')
+    if (Number.isFinite(dateMs)) server = { dateMs, atMs: clock.monotonicMs() }
+    return answer
+  }
+
+  return {
+    async ping() {
+      const answer = await ask('/ping', { method: 'GET' })
+      await answer.arrayBuffer()
+      const version = answer.headers.get('x-influxdb-version')
+      if (answer.ok && version !== null && /^v?1\./.test(version)) return
+      throw foreign(base, version === null ? `HTTP ${answer.status}` : `version ${version}`)
+    },
+    async write(policy, lines) {
+      const target = new URLSearchParams({ db: config.database, rp: policy, precision: 'ns' })
+      const body = await compress(lines.join('\n'), { level: constants.Z_BEST_SPEED })
+      const answer = await ask(`/write?${target}`, {
+        method: 'POST',
+        headers: { 'content-encoding': 'gzip', 'content-type': 'text/plain; charset=utf-8' },
+        body,
+      })
+      const text = await textOf(answer, { base, timeoutMs })
+      if (answer.status === 204) return undefined
+      return refusalOrThrow(answer, { text, base })
+    },
+    serverNowUs: () => 1000 * (server.dateMs + clock.monotonicMs() - server.atMs),
+    stop: () => stopping.abort(),
+  }
+}
+
+const textOf = async (answer: Response, to: { base: string; timeoutMs: number }) => {
+  try {
+    return await answer.text()
+  } catch (error) {
+    throw unreachable(to.base, to.timeoutMs, error)
+  }
+}
+
+/** A refusal of these lines, or an OperatingError. InfluxDB 1.6: services/httpd/handler.go, serveWrite. */
+const refusalOrThrow = (answer: Response, { text, base }: { text: string; base: string }) => {
+  const { status } = answer
+  const reason = reasonOf(text)
+  // Without this header something else has answered, such as a proxy: no verdict on a reading.
+  const isInflux = answer.headers.has('x-influxdb-version')
+  if (isInflux && status === 400) {
+    return { reason, dropped: Number(/ dropped=(\d+)$/.exec(reason)?.[1] ?? 0) }
+  }
+  if (isInflux && status === 413) {
+    return { reason: `${reason}; raise max-body-size in [http] of influxdb.conf`, dropped: 0 }
+  }
+  throw operatingError(status, { reason, base, isInflux })
+}
+
+const reasonOf = (text: string): string => {
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown }
+    if (typeof error === 'string') return error.replace(/\s+/g, ' ').slice(-reasonLength)
+  } catch {
+    // Not JSON: nothing in it is worth showing.
+  }
+  return 'no reason was given'
+}
+
+/** What an answer other than 204 means for the person who runs the gateway. */
+export const operatingError = (
+  status: number,
+  { reason, base, isInflux }: { reason: string; base: string; isInflux: boolean },
+): OperatingError => {
+  const message = `InfluxDB at ${base} answered ${status}: ${reason}`
+  if (status === 401 || status === 403) {
+    return new OperatingError('influx_credentials', {
+      message,
+      remedy:
+        'Check username and password of this sink, and GRANT ALL on its database to the user.',
+    })
+  }
+  if (status === 404 || /^(database|retention policy) not found/.test(reason)) {
+    return new OperatingError('influx_database_missing', {
+      message,
+      remedy: 'It is made again at the next attempt; check who has dropped it.',
+    })
+  }
+  if (status >= 500 || status === 429) {
+    return new OperatingError('influx_failed', {
+      message,
+      remedy: "Nothing is lost, it is tried again; look at the server's log, its disk and memory.",
+    })
+  }
+  return foreign(base, isInflux ? `HTTP ${status}: ${reason}` : `HTTP ${status}`)
+}
+
+const foreign = (base: string, what: string): OperatingError =>
+  new OperatingError('influx_unexpected', {
+    message: `${base} did not answer as an InfluxDB 1.x does: ${what}`,
+    remedy: 'Check the url of this sink: is it an InfluxDB 1.x, or a proxy or another version?',
+  })
+
+/** No answer at all. The cause of a fetch that failed names host and port, never a header. */
+export const unreachable = (base: string, timeoutMs: number, error: unknown): OperatingError => {
+  const { name, cause, message } = error as Error
+  if (name === 'TimeoutError') {
+    return new OperatingError('influx_timeout', {
+      message: `InfluxDB at ${base} gave no answer within ${timeoutMs} ms`,
+      remedy: 'Nothing is lost, it is tried again; look at the load and the disk of the server.',
+    })
+  }
+  const reason = cause instanceof Error ? cause.message : message
+  return new OperatingError('influx_unreachable', {
+    message: `cannot reach InfluxDB at ${base}: ${reason}`,
+    remedy: 'Nothing is lost, it is tried again; check that it runs, its address and its port.',
+  })
+}
