@@ -85,7 +85,7 @@ describe('imports', () => {
     'gateway/core': ['hardware-profiles', 'firmware'],
     'gateway/attestation': [],
     'gateway/durability': [],
-    'gateway/web/page': ['hardware-profiles'],
+    'gateway/web/page': ['hardware-profiles', 'gateway/core'],
     gateway: [
       'hardware-profiles',
       'firmware',

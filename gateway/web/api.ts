@@ -1,0 +1,105 @@
+// What the page may ask for: a path and its parameters in, checked, and plain data out. It knows what a
+// query is, not how it is answered, and nothing about one machine.
+import { unitIdPattern } from '../../hardware-profiles/names.ts'
+import type { Profile } from '../../hardware-profiles/profile.ts'
+import type { Clock } from '../core/clock.ts'
+import { limits } from '../core/limits.ts'
+import type { Queries } from '../core/queries.ts'
+import { content, json, Refused, type Reply } from './reply.ts'
+
+export interface ApiOptions {
+  queries: Queries
+  profiles: readonly Profile[]
+  clock: Clock
+  /** Why the gateway is not ready, one line each; empty when it is. */
+  notReady(): readonly string[]
+}
+
+type Handler = (options: ApiOptions, query: URLSearchParams, unit: string) => Promise<Reply>
+
+/** The reply to a path, or undefined where it is none of ours. */
+export const answer = async (
+  options: ApiOptions,
+  path: string,
+  query: URLSearchParams,
+): Promise<Reply | undefined> => {
+  const route = routes[path]
+  if (route !== undefined && Object.hasOwn(routes, path)) return route(options, query, '')
+  const [, unit = '', rest = ''] = /^\/api\/units\/([^/]*)\/([a-z/]+)$/.exec(path) ?? []
+  const part = Object.hasOwn(unitRoutes, rest) ? unitRoutes[rest] : undefined
+  return part?.(options, query, unitOf(unit))
+}
+
+/** A unit's id from a path or a query. */
+export const unitOf = (text: string): string => {
+  if (unitId.test(text)) return text
+  throw new Refused(400, 'unit_wrong', {
+    message: 'This cannot be the id of a unit.',
+    remedy: "A unit's id has small letters, digits and dashes.",
+  })
+}
+
+const unitId = new RegExp(unitIdPattern)
+const minuteUs = 60_000_000
+
+const routes: Readonly<Record<string, Handler>> = {
+  '/live': async () => json({ live: true }),
+  '/ready': async ({ notReady }) => {
+    const reasons = notReady()
+    return json({ ready: reasons.length === 0, reasons }, reasons.length === 0 ? 200 : 503)
+  },
+  '/api/profiles': async ({ profiles }) =>
+    content('application/json; charset=utf-8', JSON.stringify(profiles)),
+  '/api/units': async ({ queries, clock }) =>
+    json({ nowUs: clock.nowUs(), units: await queries.units() }),
+  '/api/books': async ({ queries }) => json(await queries.books()),
+  '/api/register': async ({ queries }) => json(await queries.register()),
+  '/api/quarantine': async ({ queries }, query) => {
+    const unit = query.get('unit')
+    const limit = whole(query, 'limit', { usual: 100, min: 1, max: limits.listRows })
+    return json(
+      await queries.quarantine({ limit, ...(unit === null ? {} : { unit: unitOf(unit) }) }),
+    )
+  },
+}
+
+const unitRoutes: Readonly<Record<string, Handler>> = {
+  series: async ({ queries, clock }, query, unit) => {
+    const now = clock.nowUs()
+    const times = { min: 0, max: limits.integerMax }
+    const toUs = whole(query, 'to', { usual: now, ...times })
+    const fromUs = whole(query, 'from', { usual: toUs - 5 * minuteUs, ...times })
+    const points = whole(query, 'points', { usual: 1000, min: 2, max: limits.seriesPoints })
+    if (fromUs >= toUs) throw wrong('from', 'is not before "to"')
+    return json(await queries.series({ unit, fromUs, toUs, points }))
+  },
+  events: async ({ queries }, query, unit) => {
+    const limit = whole(query, 'limit', { usual: 100, min: 1, max: limits.listRows })
+    return json(await queries.events({ unit, limit }))
+  },
+  passport: async ({ queries }, _query, unit) => json(await queries.passportSummary(unit)),
+  'passport/file': async ({ queries }, _query, unit) => ({
+    status: 200,
+    type: 'application/octet-stream',
+    body: Buffer.from(await queries.passport(unit)),
+    headers: { 'Content-Disposition': `attachment; filename="${unit}.passport"` },
+  }),
+}
+
+const whole = (
+  query: URLSearchParams,
+  name: string,
+  range: { usual: number; min: number; max: number },
+): number => {
+  const text = query.get(name)
+  if (text === null) return range.usual
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (value >= range.min && value <= range.max) return value
+  throw wrong(name, `must be a whole number, at least ${range.min} and at most ${range.max}`)
+}
+
+const wrong = (name: string, message: string): Refused =>
+  new Refused(400, 'parameter_wrong', {
+    message: `The parameter "${name}" ${message}.`,
+    remedy: 'Times are microseconds since 1970.',
+  })

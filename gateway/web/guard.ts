@@ -1,0 +1,148 @@
+// Who may ask for what, before any route is looked at: only reading, only under a name that is ours (a
+// page elsewhere could otherwise point its own name at this machine and read everything: DNS rebinding),
+// never for another site, and with a password where the config names credentials.
+import { createHash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { isLoopback } from '../config.ts'
+import { type Credentials, checkPassword } from '../credentials.ts'
+import { Refused } from './reply.ts'
+
+export interface Guard {
+  /** Resolves where the request may go on; throws Refused otherwise. */
+  admit(request: IncomingMessage, path: string): Promise<void>
+}
+
+export interface GuardOptions {
+  /** Where the server is bound. */
+  host: string
+  port: () => number
+  /** Other host names under which it may be asked for. */
+  names: readonly string[]
+  credentials: Credentials | undefined
+}
+
+/** Headers of every reply. `importMap` is the one inline script, by its hash. */
+export const securityHeaders = (importMapHash: string): Readonly<Record<string, string>> => ({
+  'Content-Security-Policy': [
+    "default-src 'none'",
+    `script-src 'self' '${importMapHash}'`,
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    'trusted-types lit-html',
+  ].join('; '),
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Permissions-Policy': 'camera=(), microphone=(), geolocation=()',
+})
+
+/** Paths that say whether the gateway is well, and nothing else: open to a monitor without a name. */
+const openPaths = new Set(['/live', '/ready'])
+
+export const createGuard = (options: GuardOptions): Guard => {
+  const { credentials } = options
+  const passwords = credentials === undefined ? undefined : createPasswords(credentials)
+  return {
+    admit: async (request, path) => {
+      checkMethod(request)
+      checkHost(request, options)
+      checkSite(request)
+      if (passwords === undefined || openPaths.has(path)) return
+      await passwords.check(request.headers.authorization ?? '')
+    },
+  }
+}
+
+const checkMethod = ({ method, headers }: IncomingMessage): void => {
+  if (method !== 'GET' && method !== 'HEAD') {
+    throw new Refused(405, 'method_refused', {
+      message: `${method} is not possible here: the pages only read.`,
+      remedy: 'Use GET.',
+      headers: { Allow: 'GET, HEAD', Connection: 'close' },
+    })
+  }
+  if ((headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined) {
+    throw new Refused(413, 'body_refused', {
+      message: 'The request has a body, and nothing here takes one.',
+      remedy: 'Send it without.',
+      headers: { Connection: 'close' },
+    })
+  }
+}
+
+const checkHost = ({ headers }: IncomingMessage, { host, port, names }: GuardOptions): void => {
+  const asked = headers.host ?? ''
+  const at = /^(?<name>\[[0-9a-f:.]+\]|[^:]*)(?::(?<port>\d{1,5}))?$/i.exec(asked)?.groups
+  const name = (at?.['name'] ?? '').toLowerCase()
+  const bound = host.includes(':') ? `[${host}]` : host.toLowerCase()
+  const usual = isLoopback(host) ? ['localhost', '127.0.0.1', '[::1]'] : []
+  if (names.some((other) => other.toLowerCase() === name)) return
+  const portFits = Number(at?.['port'] ?? 80) === port()
+  if (portFits && [bound, ...usual].includes(name)) return
+  throw new Refused(421, 'host_refused', {
+    message: `The pages were asked for under "${asked.slice(0, 100)}", which is not their name.`,
+    remedy: `Open http://${bound}:${port()}/, or add the name to the setting http.names.`,
+  })
+}
+
+/** Fetch Metadata: what another site's page asks for in the background is not for it. */
+const checkSite = ({ headers }: IncomingMessage): void => {
+  const site = headers['sec-fetch-site']
+  if (site !== 'cross-site' && site !== 'same-site') return
+  if (headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document') return
+  throw new Refused(403, 'site_refused', {
+    message: 'Another site asked for this in the background.',
+    remedy: 'Open the page itself.',
+  })
+}
+
+/** Basic authentication (RFC 7617). A scrypt a request would be slow: what was right is remembered. */
+const createPasswords = (credentials: Credentials) => {
+  const remembered = new Set<string>()
+  let checking = 0
+  const check = async (header: string): Promise<void> => {
+    const key = createHash('sha256').update(header).digest('base64')
+    if (remembered.has(key)) return
+    const [, encoded = ''] = /^Basic ([A-Za-z0-9+/=]{1,512})$/i.exec(header) ?? []
+    if (encoded === '') throw unauthorised('This page asks for a name and a password.')
+    if (checking >= checksAtOnce) {
+      throw new Refused(429, 'too_many_guesses', {
+        message: 'Too many passwords are being checked at once.',
+        remedy: 'Try again in a few seconds.',
+        headers: { 'Retry-After': '3' },
+      })
+    }
+    const text = Buffer.from(encoded, 'base64').toString('utf8')
+    const colon = text.indexOf(':')
+    checking += 1
+    try {
+      const right = await checkPassword(
+        credentials,
+        text.slice(0, Math.max(0, colon)),
+        text.slice(colon + 1),
+      )
+      if (!right) throw unauthorised('The name or the password is wrong.')
+    } finally {
+      checking -= 1
+    }
+    if (remembered.size >= rememberedMax) remembered.clear()
+    remembered.add(key)
+  }
+  return { check }
+}
+
+const checksAtOnce = 4
+const rememberedMax = 64
+
+const unauthorised = (message: string): Refused =>
+  new Refused(401, 'password_wrong', {
+    message,
+    remedy: 'Names are in the file of the setting http.credentials (tenfold config user).',
+    headers: { 'WWW-Authenticate': 'Basic realm="Tenfold", charset="UTF-8"' },
+  })

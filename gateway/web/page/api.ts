@@ -1,0 +1,60 @@
+// Questions to the gateway this page came from, typed; an error carries what the gateway advises.
+import type { Profile } from '../../../hardware-profiles/profile.ts'
+import type { Books } from '../../core/delivery.ts'
+import type {
+  PassportSummary,
+  QuarantineRow,
+  RegisterSummary,
+  Series,
+  StoredEvent,
+  UnitSummary,
+} from '../../core/queries.ts'
+
+/** An answer that is no data: what happened and what to check, in the gateway's words. */
+export class Refusal extends Error {
+  readonly remedy: string
+
+  constructor(message: string, remedy: string) {
+    super(message)
+    this.remedy = remedy
+  }
+}
+
+export interface SeriesQuery {
+  unit: string
+  fromUs: number
+  toUs: number
+  points: number
+}
+
+const unitPath = (unit: string): string => `/api/units/${encodeURIComponent(unit)}`
+
+export const api = {
+  profiles: (): Promise<Profile[]> => ask('/api/profiles'),
+  units: (): Promise<{ nowUs: number; units: UnitSummary[] }> => ask('/api/units'),
+  series: ({ unit, fromUs, toUs, points }: SeriesQuery): Promise<Series> =>
+    ask(
+      `${unitPath(unit)}/series?from=${Math.max(0, Math.floor(fromUs))}&to=${Math.ceil(toUs)}&points=${points}`,
+    ),
+  events: (unit: string): Promise<StoredEvent[]> => ask(`${unitPath(unit)}/events?limit=100`),
+  passport: (unit: string): Promise<PassportSummary> => ask(`${unitPath(unit)}/passport`),
+  passportFile: (unit: string): string => `${unitPath(unit)}/passport/file`,
+  books: (): Promise<Books[]> => ask('/api/books'),
+  quarantine: (unit?: string): Promise<QuarantineRow[]> =>
+    ask(
+      `/api/quarantine?limit=100${unit === undefined ? '' : `&unit=${encodeURIComponent(unit)}`}`,
+    ),
+  register: (): Promise<RegisterSummary> => ask('/api/register'),
+}
+
+const ask = async <T>(path: string): Promise<T> => {
+  let response: Response
+  try {
+    response = await fetch(path, { signal: AbortSignal.timeout(10_000) })
+  } catch {
+    throw new Refusal('The gateway does not answer.', 'Is it still running? This page tries again.')
+  }
+  if (response.ok) return response.json()
+  const said = await response.json().catch(() => ({}))
+  throw new Refusal(said.message ?? `The gateway answered ${response.status}.`, said.remedy ?? '')
+}

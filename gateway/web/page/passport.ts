@@ -1,0 +1,67 @@
+// The card of a unit's passport: what its chain of signed entries holds, and how to have it checked. This
+// page is a viewer and never the judge: the verdict comes from a verifier that the reader got elsewhere.
+import { html, nothing } from 'lit-html'
+import type { PassportSummary } from '../../core/queries.ts'
+import { api } from './api.ts'
+import { short, words } from './format.ts'
+import { type Asked, badge, moment, shown } from './view.ts'
+
+const custodies: Readonly<Record<string, string>> = {
+  secure_element: 'The unit signs with a key in a secure element.',
+  controller_flash: 'The unit signs with a key in its controller.',
+  gateway: 'The gateway signs for this unit: entries read “reported by gateway”.',
+}
+const entriesShown = 12
+
+export const passportCard = (asked: Asked<PassportSummary>, simulated: boolean) =>
+  html`<section class="card" id="passport" aria-labelledby="passport-title">
+    <header class="card-head">
+      <h2 id="passport-title">Passport</h2>
+      ${simulated ? badge('not valid for claims', 'simulated') : nothing}
+    </header>
+    ${shown(asked, template)}
+  </section>`
+
+const template = ({ unit, key, custody, entries, checkpoint }: PassportSummary) =>
+  html`<dl class="facts">
+      <div>
+        <dt>Key</dt>
+        <dd>${key === undefined ? 'none' : html`<code title=${key}>${short(key, 18, 8)}</code>`}</dd>
+      </div>
+      <div><dt>Custody</dt><dd>${custodies[custody] ?? custody}</dd></div>
+      <div><dt>Entries</dt><dd>${entries.length}</dd></div>
+    </dl>
+    ${
+      entries.length === 0
+        ? html`<p class="quiet">Nothing is signed yet. Lifecycle changes and daily summaries will be.</p>`
+        : html`<ol class="entries" reversed>
+            ${entries.slice(-entriesShown).reverse().map(entryRow)}
+          </ol>`
+    }
+    ${
+      checkpoint === undefined
+        ? html`<p class="quiet">No checkpoint of the log has been signed yet.</p>`
+        : html`<details>
+            <summary>Signed checkpoint of the log</summary>
+            <pre tabindex="0">${checkpoint}</pre>
+          </details>`
+    }
+    <p class="actions">
+      <a class="button" href=${api.passportFile(unit)} download>Download passport</a>
+    </p>
+    <p class="quiet">
+      Check it with a verifier and keys that you got elsewhere, not from this page:
+      <code class="command">npx tenfold verify ${unit}.passport --trust &lt;keys&gt;</code>
+    </p>`
+
+const entryRow = ({ seq, type, timeUs, hash, leaf }: PassportSummary['entries'][number]) =>
+  html`<li value=${seq}>
+    <div>
+      <strong>${words(type)}</strong>
+      <span class="quiet">${moment(timeUs)}</span>
+    </div>
+    <div class="quiet">
+      <code title=${hash}>${short(hash, 8, 4)}</code>
+      ${leaf === undefined ? 'not in the log yet' : `leaf ${leaf}`}
+    </div>
+  </li>`

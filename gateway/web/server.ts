@@ -1,0 +1,136 @@
+// The web server: pages, their data and live values, on node:http. It only reads, and answers from what
+// it is given (Queries, LiveFeed); it must not know a store, a broker or one machine.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { OperatingError } from '../core/errors.ts'
+import type { LiveFeed } from '../core/live.ts'
+import type { Credentials } from '../credentials.ts'
+import { type ApiOptions, answer, unitOf } from './api.ts'
+import { type Assets, openAssets } from './assets.ts'
+import { createGuard, type Guard, securityHeaders } from './guard.ts'
+import { defectReply, errorReply, Refused, send } from './reply.ts'
+import { createStreams, type Streams } from './stream.ts'
+
+export interface WebOptions extends ApiOptions {
+  /** Address to bind; config.ts has refused anything but loopback without credentials. */
+  host: string
+  /** 0 takes a free port. */
+  port: number
+  /** Other host names under which the pages may be asked for. */
+  names: readonly string[]
+  credentials: Credentials | undefined
+  live: LiveFeed
+  /** Told of an answer that failed by a defect of the program. */
+  onDefect(error: unknown): void
+}
+
+export interface Web {
+  readonly host: string
+  readonly port: number
+  /** Where a browser finds the pages. */
+  readonly url: string
+  /** Ends every connection and frees the port. */
+  stop(): Promise<void>
+}
+
+/** Serves the pages. Throws an OperatingError that names the setting when the port cannot be had. */
+export const startWeb = async (options: WebOptions): Promise<Web> => {
+  const assets = await openAssets()
+  const streams = createStreams(options.live)
+  const port = (): number => (server.address() as AddressInfo | null)?.port ?? options.port
+  const { host, names, credentials } = options
+  const guard = createGuard({ host, port, names, credentials })
+  const headers = securityHeaders(assets.importMapHash)
+  const parts = { options, assets, streams, guard }
+  const server = createServer({ maxHeaderSize: 16 * 1024 }, (request, response) => {
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+    handle(parts, request, response).catch((error: unknown) => {
+      const reply = errorReply(error)
+      if (reply === undefined) options.onDefect(error)
+      if (response.headersSent) response.destroy()
+      else send(request, response, reply ?? defectReply())
+    })
+  })
+  server.headersTimeout = 10_000
+  server.requestTimeout = 10_000
+  server.maxConnections = 256
+  await listen(server, options)
+  const shown = host.includes(':') ? `[${host}]` : host
+  return {
+    host,
+    port: port(),
+    url: `http://${shown}:${port()}/`,
+    stop: () =>
+      new Promise((resolve) => {
+        streams.stop()
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+interface Parts {
+  options: WebOptions
+  assets: Assets
+  streams: Streams
+  guard: Guard
+}
+
+const handle = async (
+  { options, assets, streams, guard }: Parts,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> => {
+  const { path, query } = target(request.url ?? '/')
+  await guard.admit(request, path)
+  if (path === '/api/live' && request.method === 'GET') {
+    const unit = query.get('unit')
+    streams.open(response, unit === null ? undefined : unitOf(unit))
+    return
+  }
+  const reply = (await answer(options, path, query)) ?? (await assets.get(path))
+  if (reply !== undefined) return send(request, response, reply)
+  throw new Refused(404, 'path_unknown', {
+    message: 'There is nothing at this path.',
+    remedy: 'The pages begin at "/".',
+  })
+}
+
+/** Path and query of a request line. Nothing is decoded: no path of ours has an escape. */
+const target = (url: string): { path: string; query: URLSearchParams } => {
+  const at = url.indexOf('?')
+  const path = at < 0 ? url : url.slice(0, at)
+  return { path, query: new URLSearchParams(at < 0 ? '' : url.slice(at + 1)) }
+}
+
+const listen = (server: Server, { host, port }: WebOptions): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(explain(cause, host, port)))
+    server.listen({ host, port }, () => {
+      server.removeAllListeners('error')
+      resolve()
+    })
+  })
+
+const explain = (cause: NodeJS.ErrnoException, host: string, port: number): OperatingError => {
+  if (cause.code === 'EADDRINUSE') {
+    return new OperatingError('port_busy', {
+      message: `port ${port} on ${host}, for the pages, is taken by another program`,
+      remedy:
+        'Stop that program, or give the setting http.port another number (0 takes a free one).',
+      cause,
+    })
+  }
+  if (cause.code === 'EACCES') {
+    return new OperatingError('port_refused', {
+      message: `this user may not open port ${port} on ${host} for the pages`,
+      remedy: 'Give the setting http.port a number from 1024 up.',
+      cause,
+    })
+  }
+  return new OperatingError('address_wrong', {
+    message: `the pages cannot be served at ${host}, port ${port}: ${cause.message}`,
+    remedy: 'Check the settings http.host and http.port: the address must be one of this machine.',
+    cause,
+  })
+}
