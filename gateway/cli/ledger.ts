@@ -1,6 +1,6 @@
-// `tenfold ledger`: the register of shares, the state of the log, and anchoring of its newest checkpoint on
-// an EVM chain. Reads the store, never writes it. A private key comes from a file or the environment
-// and is never printed.
+// `tenfold ledger`: the register of shares, the state of the log, and anchoring of its newest
+// checkpoint on an EVM chain. Reads the store, never writes it. A private key comes from a file or
+// the environment and is never printed.
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -112,7 +112,7 @@ const register = async ({ io, values, source, rules }: Job): Promise<void> => {
     io.out(`  ${unit}: ${minted} of ${budget} minted; ${note}`)
   }
   for (const { index, unit, code, times } of shares.refusals.values()) {
-    const often = times > 1 ? ` (${times} times since)` : ''
+    const often = times > 1 ? ` (${times} times in all)` : ''
     io.out(`refused: leaf ${index}, ${unit}: ${refusalWords[code]}${often}`)
   }
   for (const { index, code, message } of ledger.unproven) {

@@ -1,5 +1,5 @@
-// CheckpointAnchor on a real EVM: published consistency vectors, random trees against our own Merkle
-// code, everything that must be refused, and what an anchor costs.
+// CheckpointAnchor on a real EVM: published consistency vectors, random trees against our own
+// Merkle code, everything that must be refused, and what an anchor costs.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -49,8 +49,8 @@ describe('consistency proofs on chain', () => {
     const wrong: string[] = []
     for (const vector of consistency) {
       const accepted = await accepts(vector)
-      // The empty tree: the published verifier takes some proofs from it, a strict one none. No vector
-      // of this set differs, so all must agree.
+      // The empty tree: the published verifier takes some proofs from it, a strict one none. No
+      // vector of this set differs, so all must agree.
       if (accepted === vector.wantErr) wrong.push(vector.name)
     }
     expect(wrong).toEqual([])

@@ -1,5 +1,5 @@
-// A gateway's log for the ledger's tests, in memory but with everything real in it: keys, signed entries
-// of unit chains, claims of people, Merkle tree. Deterministic: keys come from a seed.
+// A gateway's log for the ledger's tests, in memory but with everything real in it: keys, signed
+// entries of unit chains, claims of people, Merkle tree. Deterministic: keys come from a seed.
 import { toHex } from '../../gateway/attestation/bytes.ts'
 import { type ClaimKind, composeClaim } from '../../gateway/attestation/claim.ts'
 import { type Detail, splitMessage } from '../../gateway/attestation/disclosure.ts'

@@ -1,4 +1,5 @@
-// The register of shares: every rule by an example that breaks it, and what must hold for any history.
+// The register of shares: every rule by an example that breaks it, and what must hold for any
+// history.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { foldRegister } from '../../gateway/ledger/fold.ts'

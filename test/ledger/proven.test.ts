@@ -1,5 +1,5 @@
-// From signed entries to shares: real keys, chains and claims; and what is kept aside because it proves
-// nothing.
+// From signed entries to shares: real keys, chains and claims; and what is kept aside because it
+// proves nothing.
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../gateway/attestation/bytes.ts'
 import { Ledger, summarise } from '../../gateway/ledger/ledger.ts'
