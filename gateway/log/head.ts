@@ -1,0 +1,42 @@
+// The few numbers that the writer's thread shows to the readers' threads. They are stored in the
+// order that keeps a reader right at any moment: list of files, then mark, then head.
+
+const slots = { head: 0, generation: 1, trimmedBelow: 2 } as const
+type Slot = keyof typeof slots
+
+export class SharedHead {
+  readonly shared: SharedArrayBuffer
+  readonly #slots: BigInt64Array
+
+  constructor(shared: SharedArrayBuffer = new SharedArrayBuffer(8 * 3)) {
+    this.shared = shared
+    this.#slots = new BigInt64Array(shared)
+  }
+
+  get(slot: Slot): number {
+    return Number(Atomics.load(this.#slots, slots[slot]))
+  }
+
+  set(slot: Slot, value: number): void {
+    Atomics.store(this.#slots, slots[slot], BigInt(value))
+    if (slot === 'head') Atomics.notify(this.#slots, slots.head)
+  }
+
+  /** A segment file came, went or was replaced. */
+  filesChanged(): void {
+    Atomics.add(this.#slots, slots.generation, 1n)
+  }
+
+  /** Resolves when the head is beyond `offset` (true), or after the time (false). */
+  async wait(offset: number, timeoutMs: number): Promise<boolean> {
+    const until = performance.now() + timeoutMs
+    for (;;) {
+      const head = this.get('head')
+      if (head > offset) return true
+      const left = until - performance.now()
+      if (left <= 0) return false
+      const change = Atomics.waitAsync(this.#slots, slots.head, BigInt(head), left)
+      if (change.async) await change.value
+    }
+  }
+}
