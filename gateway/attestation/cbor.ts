@@ -11,17 +11,6 @@ export type CborMap = ReadonlyMap<string | number, Cbor>
 export const maxCborBytes = 65_535
 const maxDepth = 8
 
-const decodeOptions = {
-  strict: true,
-  useMaps: true,
-  rejectDuplicateMapKeys: true,
-  allowIndefinite: false,
-  allowUndefined: false,
-  allowInfinity: false,
-  allowNaN: false,
-  allowBigInt: false,
-} as const
-
 /** Whether a value is of the allowed kinds; numbers are integers within 2^53. */
 const isAllowed = (value: unknown, depth: number): boolean => {
   if (depth > maxDepth) return false
@@ -47,13 +36,15 @@ export const decodeFirstCbor = (bytes: Uint8Array): [Cbor, Uint8Array] => {
   let value: unknown
   let rest: Uint8Array
   try {
-    ;[value, rest] = decodeFirst(bytes, decodeOptions)
+    ;[value, rest] = decodeFirst(bytes, { useMaps: true })
   } catch (error) {
-    throw new AttestationError('not_cbor', `not strict CBOR: ${(error as Error).message}`)
+    throw new AttestationError('not_cbor', `not CBOR: ${(error as Error).message}`)
   }
   if (!isAllowed(value, 0)) {
-    throw new AttestationError('not_canonical', 'float, tag, depth or kind that is not allowed')
+    throw new AttestationError('not_canonical', 'float, kind, size or depth that is not allowed')
   }
+  // The decoder is lenient: long forms, other orders of keys, doubled keys and indefinite lengths all
+  // show here, because they are not what the encoder gives.
   const used = bytes.subarray(0, bytes.length - rest.length)
   const again = encode(value, rfc8949EncodeOptions)
   if (again.length !== used.length || again.some((byte, at) => byte !== used[at])) {
