@@ -194,7 +194,10 @@ const deploy = async ({ io, values }: Job, send: () => Promise<`0x${string}`>) =
   return contract
 }
 
-/** Compares the anchored state with our log; that the log continues it is the contract's to check. */
+/**
+ * Compares the anchored state with our log; that the log continues it is the contract's to
+ * check.
+ */
 const requireOurs = async (
   source: LedgerSource,
   checkpoint: Checkpoint,

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { parseArgs } from 'node:util'
 import solc from 'solc'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -96,8 +97,9 @@ const readOr = (path: string): string | undefined => {
 
 if (import.meta.main) {
   const derived = deriveContracts()
+  const { values } = parseArgs({ options: { check: { type: 'boolean' } } })
   const stale = drifted(derived)
-  if (!process.argv.includes('--check')) write(derived)
+  if (values.check !== true) write(derived)
   else if (stale.length > 0) {
     console.error(`${stale.join(', ')} drifted from its source; run npm run derive`)
     process.exitCode = 1

@@ -66,7 +66,10 @@ describe('consistency proofs on chain', () => {
     wantErr: boolean
   }
 
-  /** Anchors the old tree, then the new one; a first anchor takes any root, as long as it has one. */
+  /**
+   * Anchors the old tree, then the new one; a first anchor takes any root, as long as it has
+   * one.
+   */
   const accepts = async ({ size1, size2, root1, root2, proof }: Vector): Promise<boolean> => {
     const origin = freshOrigin()
     const before = { origin, size: size1, root: padded(root1) }
@@ -83,7 +86,10 @@ describe('consistency proofs on chain', () => {
     }
   }
 
-  /** A hash of a wrong length cannot even be sent as bytes32; padded it must be refused on chain. */
+  /**
+   * A hash of a wrong length cannot even be sent as bytes32; padded it must be refused on
+   * chain.
+   */
   const padded = (base64: string): Uint8Array => {
     const bytes = Buffer.from(base64, 'base64')
     return Uint8Array.from({ length: 32 }, (_, at) => bytes[at] ?? 0)

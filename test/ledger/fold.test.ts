@@ -87,7 +87,7 @@ describe('from summoning to a life of proofs', () => {
 describe('a repair', () => {
   const start = [accepted(0, { unit, timeUs: 0 }), serviced(1, { unit, hours: 20 })]
 
-  test('moves the weight of the replaced parts once the unit has run on, and creates no share', () => {
+  test('moves the weight of the parts once the unit has run on, and creates no share', () => {
     const waiting = foldRegister(rules, [...start, lived(2, { unit, hours: 29.9 })])
     expect(waiting.units.get(unit)?.repairs).toHaveLength(1)
     expect([...(waiting.units.get(unit)?.slots ?? [])]).toEqual([[ben, 1_000_000]])

@@ -34,7 +34,10 @@ export const testLog = (origin: string, leaves: readonly string[] = []): TestLog
   return { ...reading(store, origin), append }
 }
 
-/** A log of any size whose leaves are all equal, so that a node's hash depends on its level alone. */
+/**
+ * A log of any size whose leaves are all equal, so that a node's hash depends on its level
+ * alone.
+ */
 export const evenLog = (origin: string, count: number): TestLog => {
   const levels = [leafHash(new Uint8Array())]
   while (2 ** levels.length <= count) {

@@ -8,10 +8,10 @@ pragma solidity 0.8.37;
 /// @dev Who may anchor: the address that anchors an origin first owns it here, for good. One origin
 /// has one history in one contract, so that nobody can keep two and show each reader another. The
 /// price: whoever sees a first anchor coming, or guesses an origin, can take it before its owner
-/// (the log's own Ed25519 key cannot be checked here). That keeps the owner out of this contract and
-/// gains no trust: a foreign root never matches a checkpoint that the log's key signed. A reader who
-/// pins the owner's address beside the contract's also tells this from a forked log. The remedy is
-/// another contract, which costs one deployment.
+/// (the log's own Ed25519 key cannot be checked here). That keeps the owner out of this contract
+/// and gains no trust: a foreign root never matches a checkpoint that the log's key signed. A
+/// reader who pins the owner's address beside the contract's also tells this from a forked log. The
+/// remedy is another contract, which costs one deployment.
 contract CheckpointAnchor {
     struct Log {
         address owner;
