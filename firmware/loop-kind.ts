@@ -17,6 +17,9 @@ const common = {
   scale: Scale,
   description: Text,
   values: Type.Optional(Type.Array(Name, { minItems: 2, maxItems: 64 })),
+  urgent: Type.Optional(
+    Type.Boolean({ description: 'The board reports at once when this state changes.' }),
+  ),
 }
 const Channel = Type.Object(common, closed)
 const Ranged = Type.Object({ ...common, min: Type.Number(), max: Type.Number() }, closed)
