@@ -307,4 +307,23 @@ describe('for any rules and any history', () => {
       { numRuns: 200 },
     )
   })
+
+  test('one repair moves at most its weight of each tranche to come', () => {
+    const weight = fc.integer({ min: 1, max: 1_000_000 })
+    fc.assert(
+      fc.property(anyRules, weight, fc.nat(200), (some, weightPpm, hours) => {
+        const parts = [{ part: 'motor', weightPpm }]
+        const register = foldRegister(some, [
+          accepted(0, { unit, timeUs: 0 }),
+          serviced(1, { unit, hours, parts }),
+          lived(2, { unit, hours: 300, timeUs: 2 * yearUs }),
+        ])
+        for (const { workers } of register.mints) {
+          const all = sum(workers.map(({ shares }) => shares))
+          const moved = sum(workers.filter((one) => one.holder === emi).map((one) => one.shares))
+          expect(moved * 1_000_000n < all * BigInt(weightPpm) + 1_000_000n).toBe(true)
+        }
+      }),
+    )
+  })
 })

@@ -199,6 +199,18 @@ describe('the ledger of a log', () => {
     })
   })
 
+  test('lets others in its thread go on while it reads', async () => {
+    const log = fakeLog()
+    const unit = log.unit(10)
+    for (let hours = 1; hours < 20; hours++) unit.write('used_today', { hours })
+    log.sign()
+    let turns = 0
+    const count = setInterval(() => turns++, 0)
+    await new Ledger(usual(), log.source).register()
+    clearInterval(count)
+    expect(turns).toBeGreaterThan(5)
+  })
+
   test('a twin earns nothing, and its summary says why', async () => {
     const log = fakeLog()
     const twin = log.unit(10, { simulated: true, maker: ben })
