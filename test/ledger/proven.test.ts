@@ -205,10 +205,15 @@ describe('the ledger of a log', () => {
     for (let hours = 1; hours < 20; hours++) unit.write('used_today', { hours })
     log.sign()
     let turns = 0
-    const count = setInterval(() => turns++, 0)
+    let reading = true
+    const count = () => {
+      turns++
+      if (reading) setImmediate(count)
+    }
+    count()
     await new Ledger(usual(), log.source).register()
-    clearInterval(count)
-    expect(turns).toBeGreaterThan(5)
+    reading = false
+    expect(turns).toBeGreaterThanOrEqual(20)
   })
 
   test('a twin earns nothing, and its summary says why', async () => {
