@@ -23,6 +23,8 @@ export interface HeadStatement {
   blinded: Uint8Array
   seq: number
   hash: Uint8Array
+  /** How many forks of the unit's chain the operator has seen: the file's owner cannot hide them. */
+  forks: number
   /** Title of the unit's profile: the operator's word, for people. */
   title: string
 }
@@ -33,6 +35,8 @@ export interface LogProof {
   /** The checkpoint as signed note. */
   checkpoint: string
 }
+
+type Undefinable<T> = { [Key in keyof T]: T[Key] | undefined }
 
 const headLine = 'tenfold-head@v1'
 const proofLine = 'c2sp.org/tlog-proof@v1'
@@ -82,35 +86,33 @@ export const openCheckpoint = (note: string, key: NoteKey): Checkpoint => {
 
 /** Signs a head statement; the signer's name is the origin. */
 export const signHead = (head: Omit<HeadStatement, 'origin'>, signer: NoteSigner): string => {
-  const { size, blinded, seq, hash, title } = head
-  const lines = [headLine, signer.name, size, toBase64(blinded), seq, toBase64(hash), title, '']
+  const { size, blinded, seq, hash, forks, title } = head
+  const unit = [toBase64(blinded), seq, toBase64(hash), forks, title]
+  const lines = [headLine, signer.name, size, ...unit, '']
   const note = signNote(lines.join('\n'), signer)
   parseHeadText(parseNote(note).text)
   return note
 }
 
 const parseHeadText = (text: string): HeadStatement => {
-  const [first, origin, sizeText, blindedText, seqText, hashText, title, end, ...more] =
-    text.split('\n')
-  const size = parseCount(sizeText)
-  const seq = parseCount(seqText)
+  const [first, origin, size, ...unit] = text.split('\n')
+  const [blinded, seq, hash, forks, title, end, ...more] = unit
+  const head = {
+    origin: origin || undefined,
+    size: parseCount(size),
+    blinded: parseHash(blinded),
+    seq: parseCount(seq),
+    hash: parseHash(hash),
+    forks: parseCount(forks),
+    title: linePattern.test(title ?? '') ? title : undefined,
+  }
   const isForm = first === headLine && end === '' && more.length === 0
-  if (
-    !isForm ||
-    !origin ||
-    size === undefined ||
-    seq === undefined ||
-    !linePattern.test(title ?? '')
-  ) {
-    throw new AttestationError('bad_head', `not a ${headLine}`)
-  }
-  const blinded = parseHash(blindedText)
-  const hash = parseHash(hashText)
-  if (blinded === undefined || hash === undefined) {
-    throw new AttestationError('bad_head', 'key and entry hash must have 32 bytes')
-  }
-  return { origin, size, blinded, seq, hash, title: title ?? '' }
+  if (isForm && isWhole(head)) return head
+  throw new AttestationError('bad_head', `not a ${headLine}`)
 }
+
+const isWhole = (head: Undefinable<HeadStatement>): head is HeadStatement =>
+  Object.values(head).every((value) => value !== undefined)
 
 /** A head statement signed by the log's key. */
 export const openHead = (note: string, key: NoteKey): HeadStatement => {

@@ -102,6 +102,7 @@ export const buildPassport = (
       {
         ...{ size, seq: head.seq, hash: head.hash },
         blinded: blindedKey(head.unit, blind),
+        forks: source.forks(unit).length,
         title: source.profileTitle(unit),
       },
       signer,

@@ -150,6 +150,7 @@ const attacks: [name: string, file: () => string, check: string, code: Code][] =
     () => changed({ forks: [[at(honest.entries, 2), splitEntry()]] }),
     ...(['forks', 'fork'] as const),
   ],
+  ['hide a fork that the gateway has kept', () => hiddenFork(), 'head', 'fork'],
   [
     'enrol twice',
     () =>
@@ -253,11 +254,20 @@ const truncated = (): string => {
   return encodePassport({ ...shorter, head: honest.head })
 }
 
+const hiddenFork = (): string => {
+  world.forks.set('drill-1', [[at(honest.entries, 2), splitEntry()]])
+  const forked = parsePassport(world.passport('drill-1'))
+  world.forks.clear()
+  return encodePassport({ ...forked, forks: [] })
+}
+
 const otherHead = (): string => {
   const other = verifyEntry(at(world.unit('drill-2').entries, -1).entry.bytes)
   const blinded = blindedKey(other.unit, world.blind('drill-2'))
   const { seq, hash } = other
-  return changed({ head: signHead({ size: 10, blinded, seq, hash, title: 'Drill' }, world.log) })
+  return changed({
+    head: signHead({ size: 10, forks: 0, blinded, seq, hash, title: 'Drill' }, world.log),
+  })
 }
 
 const substitutedVkey = (): string =>

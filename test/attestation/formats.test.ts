@@ -224,10 +224,11 @@ describe('signed notes', () => {
 describe('checkpoints, heads and proofs', () => {
   const root = digest('root')
   const note = signCheckpoint({ size: 7, root }, signer)
+  const unit = { blinded: digest('k'), hash: digest('h') }
 
   test('come back as they went', () => {
     expect(openCheckpoint(note, key)).toEqual({ origin: signer.name, size: 7, root })
-    const head = { size: 7, blinded: digest('k'), seq: 0, hash: digest('h'), title: 'A drill' }
+    const head = { size: 7, seq: 0, forks: 0, title: 'A drill', ...unit }
     expect(openHead(signHead(head, signer), key)).toEqual({ ...head, origin: signer.name })
     const proof = { index: 3, hashes: [root, digest('x')], checkpoint: note }
     expect(parseProof(encodeProof(proof))).toEqual(proof)
@@ -246,7 +247,7 @@ describe('checkpoints, heads and proofs', () => {
   })
 
   test('a head is no checkpoint and a checkpoint no head', () => {
-    const head = { size: 7, blinded: digest('k'), seq: 0, hash: digest('h'), title: 'A drill' }
+    const head = { size: 7, seq: 0, forks: 0, title: 'A drill', ...unit }
     expect(codeOf(() => openCheckpoint(signHead(head, signer), key))).toBe('bad_checkpoint')
     expect(codeOf(() => openHead(note, key))).toBe('bad_head')
     expect(codeOf(() => signHead({ ...head, title: 'two\nlines' }, signer))).toBe('bad_head')

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { checkFork, foldChain, stepChain } from '../../gateway/attestation/chain.ts'
 import { AttestationError } from '../../gateway/attestation/codes.ts'
 import { verifyEd25519 } from '../../gateway/attestation/ed25519.ts'
-import { type Entry, receiveEntry, verifyEntry } from '../../gateway/attestation/entry.ts'
+import { type Entry, receiveEntry } from '../../gateway/attestation/entry.ts'
 import {
   type EnrolmentRequest,
   maxUnsent,
@@ -280,7 +280,7 @@ describe('stepping a chain', () => {
           }
           entries.push(entryOf(own.compose({ type: 'usage', boot, timeUs, counters })))
         }
-        return foldChain(entries.map(({ bytes }) => verifyEntry(bytes))).seq === list.length
+        return foldChain(entries).seq === list.length
       }),
       { numRuns: 1000 },
     )

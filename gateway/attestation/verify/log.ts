@@ -85,6 +85,9 @@ const checkHead = (passport: Passport, opened: Opened, history: History): Found<
       `the log's last entry of this unit is ${head.seq}, the file ends with ${seq}`,
     )
   }
+  if (head.forks > 0) {
+    throw new AttestationError('fork', `the log's operator has seen ${head.forks} forks of it`)
+  }
   return { value: head.title, detail: `nothing left out of log ${origin} until size ${size}` }
 }
 
