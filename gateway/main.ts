@@ -13,7 +13,7 @@ import { encodeRecord } from './core/record.ts'
 import type { Emit } from './core/source.ts'
 import { checkPassword, parseCredentials } from './credentials.ts'
 import { Live } from './live.ts'
-import { diskFiles } from './log/files.ts'
+import { realFiles } from './log/files.ts'
 import { lockFolder } from './log/lock.ts'
 import type { Log } from './log/log.ts'
 import { openLog } from './log/open.ts'
@@ -128,7 +128,7 @@ const makeFolder = (path: string): void => {
 const open = ({ config, clock, random, note }: GatewayParts, floor: () => number): Promise<Log> =>
   openLog({
     folder: join(config.data, 'log'),
-    files: diskFiles,
+    files: realFiles(),
     clock: {
       nowUs: () => clock.nowUs(),
       after: (delayMs, task) => {

@@ -2,6 +2,7 @@
 // again. Afterwards: every acknowledged report is in the log at least once and in the store once, the
 // counters are exact, the books balance, and no start needed a person.
 // TENFOLD_KILLS=1000 kills more often; TENFOLD_SEED=7 repeats a run's points.
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +10,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import type { Books } from '../../gateway/core/delivery.ts'
 import { decodeRecord } from '../../gateway/core/record.ts'
-import { diskFiles } from '../../gateway/log/files.ts'
+import { realFiles } from '../../gateway/log/files.ts'
+import { lockFolder } from '../../gateway/log/lock.ts'
+import { openLog } from '../../gateway/log/open.ts'
 import { openReader } from '../../gateway/log/reader.ts'
 import { tableOf } from '../../hardware-profiles/names.ts'
 import { RawUnit } from '../mqtt/raw-unit.ts'
@@ -91,7 +94,7 @@ test(`${kills} kills lose nothing that was acknowledged and store nothing twice 
     }
     expect(await gateway.stop()).toBe(0)
     checkStore(data, names, acknowledged)
-    checkLog(data, names, acknowledged)
+    await checkLog(data, names, acknowledged)
     console.log(`${kills} kills, ${total()} reports acknowledged, seed ${seed}`)
   } finally {
     for (const unit of units) unit.end()
@@ -114,9 +117,14 @@ const checkStore = (data: string, names: string[], acknowledged: Set<number>[]):
   store.close()
 }
 
-const checkLog = (data: string, names: string[], acknowledged: Set<number>[]): void => {
+const checkLog = async (
+  data: string,
+  names: string[],
+  acknowledged: Set<number>[],
+): Promise<void> => {
   const left = acknowledged.map((set) => new Set(set))
-  const reader = openReader(join(data, 'log'), { files: diskFiles })
+  const log = await openedLog(join(data, 'log'))
+  const reader = openReader(realFiles(), join(data, 'log'), log.head)
   for (let from = 0; from < reader.head(); ) {
     const batch = reader.read(from, { records: 1000, bytes: 1 << 20 })
     expect(batch.gaps).toEqual([])
@@ -130,5 +138,21 @@ const checkLog = (data: string, names: string[], acknowledged: Set<number>[]): v
     from = batch.next
   }
   reader.close()
+  await log.close()
   expect(left.map((set) => [...set])).toEqual(names.map(() => []))
 }
+
+const openedLog = (folder: string) =>
+  openLog({
+    folder,
+    files: realFiles(),
+    clock: { nowUs: () => Date.now() * 1000, after: () => () => {} },
+    random: (bytes) => randomBytes(bytes),
+    lock: lockFolder,
+    retention: {
+      maxBytes: 2 ** 40,
+      reserveBytes: 0,
+      maxAgeMs: Number.POSITIVE_INFINITY,
+      floor: () => 0,
+    },
+  })
