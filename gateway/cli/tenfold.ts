@@ -104,6 +104,8 @@ const processIo = (): Io => {
       stop.abort(name)
     })
   }
+  // Started by another command (the demo's twin): its end is ours.
+  if (process.channel !== undefined) process.once('disconnect', () => stop.abort('disconnect'))
   // A reader that went away (`tenfold ... | head`) is no error of ours.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
