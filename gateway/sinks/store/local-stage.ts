@@ -1,0 +1,175 @@
+// The embedded store as a stage: rows, events, entries, leaves, checkpoint, unit states, quarantine, books
+// and cursor of a batch in one transaction, so that every record counts exactly once whatever happens.
+import type { Tally, UnitEvent } from '../../core/delivery.ts'
+import type { Machine } from '../../core/machine.ts'
+import type { Batch } from '../../log/log.ts'
+import { type Aside, emptyTally, type Progress } from '../../pipeline/keeper.ts'
+import type { Outcome, Pipeline } from '../../pipeline/pipeline.ts'
+import type { Stage } from '../../pipeline/runner.ts'
+import type { Database } from './database.ts'
+import { type ReportTable, ReportWriter } from './report-tables.ts'
+import type { SinkBooks } from './sink-books.ts'
+import type { UnitIds } from './unit-ids.ts'
+
+export const storeName = 'store'
+export const minuteUs = 60_000_000
+
+type Signed = Extract<Outcome, { kind: 'signed' }>
+type Greeting = Extract<Outcome, { kind: 'hello' }>
+
+/** Changes to the books by the signed part of a batch. */
+export interface SignedStep {
+  readonly tally: Tally
+  readonly aside: Aside[]
+}
+
+/**
+ * The signed part of the path, inside the store's transaction; memory of its own must be given up on
+ * `rollBack`.
+ */
+export interface Attestor {
+  hello(offset: number, greeting: Greeting): void
+  event(event: UnitEvent): void
+  signed(offset: number, outcome: Signed, step: SignedStep): void
+  /** Last in the transaction: leaves and checkpoint. */
+  finish(receivedUs: number): void
+  commit(): void
+  rollBack(): void
+}
+
+export interface LocalStageParts {
+  readonly db: Database
+  readonly books: SinkBooks
+  readonly pipeline: Pipeline
+  readonly ids: UnitIds
+  readonly tables: ReadonlyMap<Machine, ReportTable>
+  readonly attestor: Attestor | undefined
+  /** Called after a batch was kept, with the units it touched and the new cursor. */
+  readonly onKept: (cursor: number, units: ReadonlySet<string>) => void
+}
+
+export class LocalStage implements Stage {
+  readonly name = storeName
+  readonly #parts: LocalStageParts
+  readonly #writers = new Map<Machine, ReportWriter>()
+  /** Last minute marked as not summed, by unit: most readings fall into it. */
+  readonly #marked = new Map<number, number>()
+
+  constructor(parts: LocalStageParts) {
+    this.#parts = parts
+    for (const [machine, table] of parts.tables) {
+      this.#writers.set(machine, new ReportWriter(parts.db, table))
+    }
+  }
+
+  async open(): Promise<void> {}
+  async stop(): Promise<void> {}
+
+  progress(): Progress {
+    return this.#parts.books.progress()
+  }
+
+  async take(batch: Batch): Promise<void> {
+    const { pipeline, books, attestor, onKept } = this.#parts
+    const step = { tally: emptyTally(), aside: [] as Aside[] }
+    try {
+      books.keepWith(
+        () => ({ ...step, cursor: batch.next, units: pipeline.touched() }),
+        () => this.#write(batch, step),
+      )
+    } catch (error) {
+      pipeline.rollBack()
+      this.#parts.ids.rollBack()
+      this.#marked.clear()
+      attestor?.rollBack()
+      throw error
+    }
+    const units = new Set(Array.from(pipeline.touched(), ({ unit }) => unit))
+    pipeline.commit()
+    attestor?.commit()
+    onKept(batch.next, units)
+  }
+
+  #write(batch: Batch, step: SignedStep): void {
+    const { tally } = step
+    for (const { from, to, reason } of batch.gaps) {
+      tally.dropped[reason] = (tally.dropped[reason] ?? 0) + (to - from)
+    }
+    let receivedUs = 0
+    for (const { offset, body } of batch.records) {
+      const outcome = this.#parts.pipeline.process(offset, body)
+      if (outcome.kind === 'reading') this.#reading(outcome, tally)
+      else if (outcome.kind === 'duplicate') tally.duplicate++
+      else if (outcome.kind === 'quarantine') setAside(offset, outcome, step)
+      else if (outcome.kind === 'foreign') tally.dropped.corrupt = (tally.dropped.corrupt ?? 0) + 1
+      else {
+        if (outcome.kind === 'signed') {
+          receivedUs = outcome.record.receivedUs
+          this.#signed(offset, outcome, step)
+        } else {
+          tally.stored++
+          this.#parts.attestor?.hello(offset, outcome)
+          this.#events(outcome.events)
+        }
+      }
+    }
+    this.#parts.attestor?.finish(receivedUs)
+  }
+
+  #reading(outcome: Extract<Outcome, { kind: 'reading' }>, tally: Tally): void {
+    const { reading, state, unsure, events } = outcome
+    const writer = this.#writers.get(reading.machine) as ReportWriter
+    const unitId = this.#parts.ids.idOf(reading.unit, reading.machine)
+    if (!unsure) {
+      writer.write(unitId, reading)
+      tally.stored++
+    } else if (writer.writeIfAbsent(unitId, reading)) {
+      state.readings++
+      tally.stored++
+    } else {
+      state.duplicates++
+      tally.duplicate++
+      return
+    }
+    const minute = Math.floor(reading.timeUs / minuteUs)
+    if (this.#marked.get(unitId) !== minute) {
+      this.#marked.set(unitId, minute)
+      this.#parts.db.prepare('INSERT OR IGNORE INTO unsummed VALUES (?, ?)').run(unitId, minute)
+    }
+    if (events.length > 0) this.#events(events)
+  }
+
+  #events(events: readonly UnitEvent[]): void {
+    for (const event of events) {
+      const names = event.machine.counterIndex.keys()
+      const counters = Object.fromEntries(
+        Array.from(names, (name, i) => [name, event.counters[i]] as const),
+      )
+      this.#parts.db
+        .prepare('INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)')
+        .run(
+          ...([this.#parts.ids.idOf(event.unit, event.machine), event.offset, event.type] as const),
+          ...([event.severity, event.timeUs, event.cause, event.rule.description] as const),
+          JSON.stringify(counters),
+        )
+      this.#parts.attestor?.event(event)
+    }
+  }
+
+  #signed(offset: number, outcome: Signed, step: SignedStep): void {
+    const { attestor } = this.#parts
+    if (attestor === undefined) throw new Error('a signed record, and no attestor to check it')
+    attestor.signed(offset, outcome, step)
+  }
+}
+
+const setAside = (
+  offset: number,
+  outcome: Extract<Outcome, { kind: 'quarantine' }>,
+  { tally, aside }: SignedStep,
+): void => {
+  const { unit, reason, detail, record } = outcome
+  const { receivedUs, topic, payload } = record
+  aside.push({ offset, receivedUs, topic, payload, unit, reason, detail })
+  tally.quarantined++
+}

@@ -1,0 +1,175 @@
+// What pages, metrics and commands may ask of the store. Reads only; the worker asks it on its own
+// connection, a command opens the file beside a running gateway.
+import type { Books } from '../../core/delivery.ts'
+import { OperatingError, quarantineReasons } from '../../core/errors.ts'
+import { limits } from '../../core/limits.ts'
+import type { Machine } from '../../core/machine.ts'
+import { qualityNames } from '../../core/quality.ts'
+import type { QuarantineRow, Series, StoredEvent, UnitSummary } from '../../core/queries.ts'
+import { missingIn } from '../../pipeline/sequence.ts'
+import { fitToMachine, type UnitState } from '../../pipeline/unit.ts'
+import type { Database, Row } from './database.ts'
+import { storeName } from './local-stage.ts'
+import type { ReportTable } from './report-tables.ts'
+import { readSeries, type SeriesQuery } from './series.ts'
+import { readSink } from './sink-books.ts'
+import { Summaries } from './summaries.ts'
+
+export class StoreQueries {
+  readonly #db: Database
+  readonly #tables: ReadonlyMap<string, ReportTable>
+  readonly #summaries: Summaries
+
+  /** `tables` by machine name; units of other machines are listed without values. */
+  constructor(db: Database, tables: ReadonlyMap<string, ReportTable>) {
+    this.#db = db
+    this.#tables = tables
+    this.#summaries = new Summaries(db, tables)
+  }
+
+  units(): UnitSummary[] {
+    const rows = this.#db.all(
+      'SELECT state FROM unit_state WHERE sink = ? ORDER BY unit LIMIT ?',
+      storeName,
+      limits.listRows,
+    )
+    return rows.map((row) => this.#summary(stateOf(row)))
+  }
+
+  unit(unit: string): UnitSummary | undefined {
+    const state = this.state(unit)
+    return state && this.#summary(state)
+  }
+
+  state(unit: string): UnitState | undefined {
+    const row = this.#db.get(
+      'SELECT state FROM unit_state WHERE sink = ? AND unit = ?',
+      storeName,
+      unit,
+    )
+    return row && stateOf(row)
+  }
+
+  series(query: SeriesQuery): Series {
+    const state = this.#known(query.unit)
+    const table = this.#tables.get(state.machine)
+    const unitId = this.#idOf(query.unit)
+    if (table === undefined || unitId === undefined) {
+      return { unit: query.unit, timesUs: [], values: {} }
+    }
+    return readSeries({ db: this.#db, table, unitId }, this.#summaries, query)
+  }
+
+  /** Newest first. */
+  events({ unit, limit }: { unit: string; limit: number }): StoredEvent[] {
+    this.#known(unit)
+    const rows = this.#db.all(
+      `SELECT e.*, EXISTS (SELECT 1 FROM entry n WHERE n.unit = ? AND n.type = e.type AND n.fork = 0
+          AND abs(n.time_us - e.time_us) < 600000000) AS attested
+        FROM event e WHERE e.unit = ? ORDER BY e.time_us DESC, e."offset" DESC LIMIT ?`,
+      ...[unit, this.#idOf(unit) ?? -1, bounded(limit)],
+    )
+    return rows.map((row) => ({
+      unit,
+      type: String(row['type']),
+      severity: String(row['severity']),
+      timeUs: Number(row['time_us']),
+      cause: String(row['cause']),
+      attested: row['entry_seq'] !== null || row['attested'] === 1,
+      description: String(row['description']),
+    }))
+  }
+
+  /** Books as they are kept; `received` counts what is accounted for, the head is the log's to say. */
+  books(): Books[] {
+    return this.#db.all('SELECT * FROM sink ORDER BY name').map((row) => {
+      const { cursor, tally } = readSink(row)
+      return { sink: String(row['name']), received: cursor, pending: 0, cursor, ...tally }
+    })
+  }
+
+  /** Newest first. */
+  quarantine({ limit, unit }: { limit: number; unit?: string }): QuarantineRow[] {
+    const where = unit === undefined ? '' : 'WHERE unit = ?'
+    const rows = this.#db.all(
+      `SELECT * FROM quarantine ${where} ORDER BY "offset" DESC LIMIT ?`,
+      ...(unit === undefined ? [] : [unit]),
+      bounded(limit),
+    )
+    return rows.map((row) => ({
+      sink: String(row['sink']),
+      offset: Number(row['offset']),
+      receivedUs: Number(row['received_us']),
+      topic: String(row['topic']),
+      payload: readable(row['payload'] as Uint8Array),
+      reason: String(row['reason']),
+      detail: String(row['detail']),
+      remedy: quarantineReasons[row['reason'] as keyof typeof quarantineReasons] ?? '',
+    }))
+  }
+
+  #known(unit: string): UnitState {
+    const state = this.state(unit)
+    if (state !== undefined) return state
+    throw new OperatingError('unit_unknown', {
+      message: `no unit "${unit}" is known here`,
+      remedy: 'Compare the id with the list of units; a unit is known from its first hello on.',
+    })
+  }
+
+  #idOf(unit: string): number | undefined {
+    const row = this.#db.get('SELECT id FROM unit WHERE unit = ?', unit)
+    return row === undefined ? undefined : Number(row['id'])
+  }
+
+  #summary(kept: UnitState): UnitSummary {
+    const machine = this.#tables.get(kept.machine)?.machine
+    const state = machine === undefined ? kept : fitToMachine(kept, machine)
+    return summarise(state)
+  }
+}
+
+/** Also what a live page gets of a unit. */
+export const summarise = (state: UnitState): UnitSummary => ({
+  unit: state.unit,
+  machine: state.machine,
+  simulated: state.simulated,
+  lifecycle: state.lifecycle ?? 'unknown',
+  key: state.key ?? undefined,
+  custody: state.custody,
+  boot: state.boots.at(-1)?.boot ?? 0,
+  lastTimeUs: state.lastUs ?? undefined,
+  counters: Object.fromEntries(
+    state.counterNames.flatMap((name, i) => {
+      const total = state.totals[i] ?? null
+      return total === null ? [] : [[name, total]]
+    }),
+  ),
+  values: Object.fromEntries(
+    state.signalNames.map((name, i) => [
+      name,
+      {
+        value: state.values[i] ?? undefined,
+        quality: qualityNames[state.quality[i] ?? 0] ?? 'absent',
+      },
+    ]),
+  ),
+  readings: state.readings,
+  missing: state.boots.reduce((sum, boot) => sum + missingIn(boot), state.lost),
+  duplicates: state.duplicates,
+  quarantined: state.quarantined,
+})
+
+const stateOf = (row: Row): UnitState => JSON.parse(String(row['state'])) as UnitState
+
+const bounded = (limit: number): number => Math.max(1, Math.min(limits.listRows, Math.floor(limit)))
+
+const readableBytes = 512
+
+/** Text with escapes for what cannot be printed. */
+const readable = (payload: Uint8Array): string =>
+  Buffer.from(payload.buffer, payload.byteOffset, Math.min(payload.length, readableBytes))
+    .toString('utf8')
+    .replace(/[\p{Cc}\ufffd]/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+
+export type MachineTables = ReadonlyMap<Machine, ReportTable>

@@ -1,0 +1,155 @@
+// The store's tables, except those that follow a machine's profile (report-tables.ts), and how an older
+// file becomes the present form. A step here is never changed once it was published: a new one follows.
+import { OperatingError } from '../../core/errors.ts'
+import type { Database } from './database.ts'
+
+/** Each step takes the file from the version of its index to the next, inside one transaction. */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE unit (
+    id INTEGER PRIMARY KEY,
+    unit TEXT NOT NULL UNIQUE,
+    machine TEXT NOT NULL
+  ) STRICT;
+
+  -- Books and cursor of each sink; dropped is JSON, reason -> count.
+  CREATE TABLE sink (
+    name TEXT PRIMARY KEY,
+    cursor INTEGER NOT NULL,
+    stored INTEGER NOT NULL,
+    duplicate INTEGER NOT NULL,
+    quarantined INTEGER NOT NULL,
+    dropped TEXT NOT NULL,
+    quarantine_bytes INTEGER NOT NULL DEFAULT 0,
+    quarantine_forgotten INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE unit_state (
+    sink TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (sink, unit)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE quarantine (
+    sink TEXT NOT NULL,
+    "offset" INTEGER NOT NULL,
+    received_us INTEGER NOT NULL,
+    topic TEXT NOT NULL,
+    unit TEXT,
+    payload BLOB NOT NULL,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    -- Signed entries and claims are kept whatever the bound on bytes.
+    keep INTEGER NOT NULL,
+    PRIMARY KEY (sink, "offset")
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX quarantine_unit ON quarantine (unit, "offset");
+
+  CREATE TABLE event (
+    unit INTEGER NOT NULL,
+    "offset" INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    time_us INTEGER NOT NULL,
+    cause TEXT NOT NULL,
+    description TEXT NOT NULL,
+    counters TEXT NOT NULL,
+    -- Sequence of the entry that attests it, where the gateway signs for the unit.
+    entry_seq INTEGER,
+    PRIMARY KEY (unit, "offset", type)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX event_time ON event (unit, time_us);
+
+  -- Minutes of readings that the summaries do not hold yet.
+  CREATE TABLE unsummed (
+    unit INTEGER NOT NULL,
+    minute INTEGER NOT NULL,
+    PRIMARY KEY (unit, minute)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Signed entries that are part of a chain, and those that disagree with one (fork = 1).
+  CREATE TABLE entry (
+    hash BLOB PRIMARY KEY,
+    key TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    time_us INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    disclosures BLOB NOT NULL,
+    leaf INTEGER,
+    fork INTEGER NOT NULL,
+    "offset" INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX entry_chain ON entry (key, seq);
+  CREATE INDEX entry_unit ON entry (unit, seq);
+  CREATE UNIQUE INDEX entry_leaf ON entry (leaf) WHERE leaf IS NOT NULL;
+
+  CREATE TABLE claim (
+    digest BLOB PRIMARY KEY,
+    unit TEXT NOT NULL,
+    type TEXT NOT NULL,
+    bytes BLOB NOT NULL,
+    received_us INTEGER NOT NULL,
+    "offset" INTEGER NOT NULL,
+    -- Sequence of the entry that includes it.
+    entry_seq INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX claim_unit ON claim (unit);
+
+  CREATE TABLE leaf (
+    "index" INTEGER PRIMARY KEY,
+    bytes BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE leaf_node (
+    level INTEGER NOT NULL,
+    "index" INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (level, "index")
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE checkpoint (
+    size INTEGER PRIMARY KEY,
+    note TEXT NOT NULL,
+    time_us INTEGER NOT NULL
+  ) STRICT;
+
+  -- Profiles that units were seen with, by digest: a claim's weights must stay readable.
+  CREATE TABLE profile (
+    digest TEXT PRIMARY KEY,
+    machine TEXT NOT NULL,
+    json TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- Small things by name: origin and key of the log, heads of chains that the gateway writes.
+  CREATE TABLE fact (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+]
+
+export const schemaVersion = migrations.length
+
+export const versionOf = (db: Database): number =>
+  Number(db.get('PRAGMA user_version')?.['user_version'] ?? 0)
+
+/** Brings the file to the present form. Throws store_version where a newer program wrote it. */
+export const migrate = (db: Database, path: string): void => {
+  const version = checkVersion(db, path)
+  for (let step = version; step < schemaVersion; step++) {
+    db.transaction(() => {
+      db.exec(migrations[step] as string)
+      db.exec(`PRAGMA user_version = ${step + 1}`)
+    })
+  }
+}
+
+export const checkVersion = (db: Database, path: string): number => {
+  const version = versionOf(db)
+  if (version <= schemaVersion) return version
+  throw new OperatingError('store_version', {
+    message: `${path} has version ${version}; this program knows ${schemaVersion}`,
+    remedy: 'Start the newer program that wrote it; an older one cannot read it.',
+  })
+}
