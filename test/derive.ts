@@ -7,7 +7,7 @@ import { root } from './tree.ts'
 
 const check = process.argv.includes('--check')
 const drifted: string[] = []
-for (const [path, content] of await derivedFiles()) {
+for (const [path, content] of derivedFiles()) {
   const file = join(root, path)
   let present: string | undefined
   try {

@@ -1,0 +1,17 @@
+// Every derived file of the project with its content, from where each folder derives its own.
+import { deriveDashboards } from '../dashboards/generate.ts'
+import { derivedFiles as deriveLoopTypes } from '../firmware/derive.ts'
+import { loadProfiles } from '../firmware/profiles.ts'
+import { deriveContracts } from '../gateway/ledger/compile.ts'
+import { ProfileSchema } from '../hardware-profiles/profile.ts'
+
+/** Path from the root -> content. */
+export const derivedFiles = (): Map<string, string> => {
+  const machines = loadProfiles()
+  return new Map([
+    ['hardware-profiles/schema.json', `${JSON.stringify(ProfileSchema, null, 2)}\n`],
+    ...deriveLoopTypes(machines),
+    ...deriveDashboards(machines.profiles.values()),
+    ...deriveContracts(),
+  ])
+}
