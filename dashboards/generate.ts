@@ -1,5 +1,6 @@
-// Profile -> Grafana dashboard. A pure function: the same profile gives the same file, byte for byte, so
-// that the committed files can be compared with what they come from. Grafana reads them by provisioning.
+// Profile -> Grafana dashboard. A pure function: the same profile gives the same file, byte for
+// byte, so that the committed files can be compared with what they come from. Grafana reads them by
+// provisioning.
 import {
   type AnnotationQuery,
   DashboardBuilder,
@@ -77,7 +78,10 @@ export const dashboardOf = (profile: Profile): DashboardBuilder => {
 
 const columns = 24
 
-/** Lays sections out from left to right and top to bottom, each under its row; empty ones are left out. */
+/**
+ * Lays sections out from left to right and top to bottom, each under its row; empty ones are left
+ * out.
+ */
 const place = (builder: DashboardBuilder, sections: [title: string, panels: Sized[]][]): void => {
   let id = 1
   let y = 0

@@ -1,5 +1,5 @@
-// Panels of a machine's dashboard, each a pure function of its profile: what is asked, in which unit it
-// is shown, how large it is. Titles and descriptions are the profile's own words.
+// Panels of a machine's dashboard, each a pure function of its profile: what is asked, in which
+// unit it is shown, how large it is. Titles and descriptions are the profile's own words.
 
 import { PanelBuilder as BarGauge } from '@grafana/grafana-foundation-sdk/bargauge'
 import type { Builder, Dataquery } from '@grafana/grafana-foundation-sdk/cog'
@@ -79,7 +79,9 @@ export const titleOf = (name: string): string => {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-/** The finest time step worth asking for: two reports, else every other step would look like a gap. */
+/**
+ * The finest time step worth asking for: two reports, else every other step would look like a gap.
+ */
 const finestStep = ({ reportHz }: Profile): string => `${Math.max(1, Math.ceil(2 / reportHz))}s`
 
 const grafanaUnit = (ucum: string): string => unitOf(ucum).grafana

@@ -1,5 +1,6 @@
-// InfluxQL of every panel, variable and annotation: names from hardware-profiles/names.ts, Grafana's
-// macros left in ($timeFilter, $__interval, $unit). Text only; it asks nothing of a database.
+// InfluxQL of every panel, variable and annotation: names from hardware-profiles/names.ts,
+// Grafana's macros left in ($timeFilter, $__interval, $unit). Text only; it asks nothing of a
+// database.
 import {
   bootField,
   dailyHighOf,
@@ -88,7 +89,8 @@ export const counterQuery = (machine: string, column: Column): string =>
 
 /** How far a counter is past the last multiple of an interval, over all time. */
 export const intervalQuery = (machine: string, column: Column, every: number): string =>
-  `SELECT ${selected([column], (field) => `last(${field}) % ${every}`)} ${days(machine)} ${eachUnit}`
+  `SELECT ${selected([column], (field) => `last(${field}) % ${every}`)} ` +
+  `${days(machine)} ${eachUnit}`
 
 /** By how much a counter grew from the day before. */
 export const dailyUseQuery = (machine: string, column: Column): string =>

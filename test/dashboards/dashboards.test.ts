@@ -1,5 +1,6 @@
 // Every query of every panel, variable and annotation of every derived dashboard is run on a real
-// InfluxDB that the real sink has filled, with Grafana's macros and variables expanded, and gets data.
+// InfluxDB that the real sink has filled, with Grafana's macros and variables expanded, and gets
+// data.
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deriveDashboards } from '../../dashboards/generate.ts'
@@ -93,7 +94,10 @@ describe.skipIf(server === undefined)('queries of the dashboards on InfluxDB', (
   const units = (machine: string): string[] =>
     [1, 2].map((n) => `${machine.replaceAll('_', '-')}-${n}`)
 
-  /** Two days of two units: all values of every enum, growing counters, every rule, some bad samples. */
+  /**
+   * Two days of two units: all values of every enum, growing counters, every rule, some bad
+   * samples.
+   */
   const fill = async (machine: Machine): Promise<void> => {
     const { profile } = machine
     const signals = Object.entries(profile.signals)

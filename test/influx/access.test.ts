@@ -1,5 +1,5 @@
-// Who may write and what answers: credentials never show, least rights suffice, retention is altered
-// where it differs, and an answer that is not InfluxDB's is no verdict on a reading.
+// Who may write and what answers: credentials never show, least rights suffice, retention is
+// altered where it differs, and an answer that is not InfluxDB's is no verdict on a reading.
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'

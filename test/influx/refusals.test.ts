@@ -1,5 +1,6 @@
 // What InfluxDB will never take: a conflicting type goes to quarantine and the rest of its batch
-// arrives; what is older than the retention is counted as dropped; a batch too big is taken in parts.
+// arrives; what is older than the retention is counted as dropped; a batch too big is taken in
+// parts.
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
@@ -54,7 +55,7 @@ describe.skipIf(server === undefined)('refusals of sink influx1', () => {
     expect(day).not.toHaveProperty('motor_current_a.max')
   })
 
-  test('where every report of a machine conflicts, all are refused and the others arrive', async () => {
+  test('where all reports of a machine conflict they are refused, the rest arrives', async () => {
     await foreign('raw', `test_drill,unit=other report.boot=3.5 ${BigInt(nowUs()) * 1000n}`)
     const result = await deliver(sinkFor(server), {
       readings: series(0, 300),
@@ -149,7 +150,7 @@ describe.skipIf(server === undefined)('refusals of sink influx1', () => {
     expect(await sequences()).toEqual([0, 1, 2])
   })
 
-  test('older than the retention is dropped(retention), exactly, and still belongs to its day', async () => {
+  test('older than the retention is dropped, exactly, and still belongs to its day', async () => {
     const sink = sinkFor(server, { retentionDays: 90 })
     await sink.open()
     const old = nowUs() - 90 * dayUs
@@ -206,7 +207,7 @@ describe.skipIf(server === undefined)('refusals of sink influx1', () => {
     expect(await sequences()).toHaveLength(10)
   })
 
-  test('a batch beyond max-body-size is taken in parts, one record beyond it is refused', async () => {
+  test('a batch beyond max-body-size is taken in parts, one record beyond is refused', async () => {
     const readings = series(0, 1000, { v: { motor_speed: 1, motor_current: 2, pack_voltage: 3 } })
     const cause = randomBytes(8000).toString('base64')
     const events = [event({ type: 'made', timeUs: nowUs(), offset: 5000, cause })]

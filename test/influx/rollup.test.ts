@@ -1,5 +1,5 @@
-// The daily rollup: late reports, resends, any order and a sink that starts anew give the same points,
-// and those are what the readings themselves say.
+// The daily rollup: late reports, resends, any order and a sink that starts anew give the same
+// points, and those are what the readings themselves say.
 import fc from 'fast-check'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Reading } from '../../gateway/core/delivery.ts'
@@ -100,7 +100,8 @@ describe.skipIf(server === undefined)('daily rollup in InfluxDB', () => {
   const days = async (): Promise<Row[]> => {
     const found = await server.query(
       'SELECT "starts", "motor_current_a.min" AS low, "motor_current_a.max" AS high, ' +
-        '"seen.first_us" AS first, "seen.last_us" AS last FROM "daily"."unit_daily" GROUP BY "unit"',
+        '"seen.first_us" AS first, "seen.last_us" AS last ' +
+        'FROM "daily"."unit_daily" GROUP BY "unit"',
       { db: 'd' },
     )
     return found.map(({ _measurement, ...row }) => row).sort(byUnitAndTime)
@@ -111,7 +112,7 @@ describe.skipIf(server === undefined)('daily rollup in InfluxDB', () => {
   })
   afterAll(() => server.remove())
 
-  test('is what the readings say, in any order, in any batches, sent again, over restarts', async () => {
+  test('is what the readings say, in any order and batches, sent again or anew', async () => {
     const run = fc.record({
       readings: history,
       seed: fc.array(fc.nat(), { minLength: 8, maxLength: 8 }),

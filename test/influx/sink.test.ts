@@ -153,7 +153,8 @@ describe.skipIf(server === undefined)('sink influx1', () => {
       expect(result).toMatchObject({ refused: [], dropped: [] })
     }
     const [counted] = await rows(
-      'SELECT count("report.sequence") AS n, sum("motor_current_a") AS s, max("pack_voltage_v") AS t, ' +
+      'SELECT count("report.sequence") AS n, sum("motor_current_a") AS s, ' +
+        'max("pack_voltage_v") AS t, ' +
         'max("starts") AS c FROM "raw"."test_drill"',
     )
     expect(counted).toMatchObject({ n: 100_000, s: sum, t: 99_999 / 3, c: 99_999 })

@@ -1,6 +1,6 @@
-// A real InfluxDB 1.x of a test's own: own config, own data folder, free loopback ports. Nothing of a
-// system-wide server is read or touched. Where the program is absent the tests are skipped with one
-// printed line; with TENFOLD_REQUIRE_REAL=1 its absence is an error.
+// A real InfluxDB 1.x of a test's own: own config, own data folder, free loopback ports. Nothing of
+// a system-wide server is read or touched. Where the program is absent the tests are skipped with
+// one printed line; with TENFOLD_REQUIRE_REAL=1 its absence is an error.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -164,8 +164,8 @@ const run = async (folder: string, url: string): Promise<ChildProcess> => {
 }
 
 const makeAdmin = async (url: string, admin: { username: string; password: string }) => {
-  const statement = `CREATE USER "${admin.username}" WITH PASSWORD '${admin.password}' WITH ALL PRIVILEGES`
-  await query({ url, admin: undefined }, statement)
+  const user = `CREATE USER "${admin.username}" WITH PASSWORD '${admin.password}'`
+  await query({ url, admin: undefined }, `${user} WITH ALL PRIVILEGES`)
 }
 
 interface Access {
@@ -179,12 +179,9 @@ const query = async (
   { db, epoch = 'u' }: QueryOptions = {},
 ): Promise<Row[]> => {
   const parameters = new URLSearchParams({ q: statement, epoch, ...(db ? { db } : {}) })
+  const login = Buffer.from(`${admin?.username}:${admin?.password}`).toString('base64')
   const headers: Record<string, string> =
-    admin === undefined
-      ? {}
-      : {
-          authorization: `Basic ${Buffer.from(`${admin.username}:${admin.password}`).toString('base64')}`,
-        }
+    admin === undefined ? {} : { authorization: `Basic ${login}` }
   const answer = await fetch(`${url}/query`, { method: 'POST', body: parameters, headers })
   const body = (await answer.json()) as {
     error?: string

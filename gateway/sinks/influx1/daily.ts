@@ -1,6 +1,6 @@
-// The daily rollup: one point a unit and UTC day. Every part of it is a minimum or a maximum, so that
-// joining is idempotent, commutative and associative: late reports, resends and any order give the
-// same point, and the point in the database is all the state there is. Sums have no place here.
+// The daily rollup: one point a unit and UTC day. Every part of it is a minimum or a maximum, so
+// that joining is idempotent, commutative and associative: late reports, resends and any order give
+// the same point, and the point in the database is all the state there is. Sums have no place here.
 import {
   dailyHighOf,
   dailyLowOf,

@@ -1,6 +1,6 @@
 // What this sink asks of InfluxDB besides writing: that the database and its retention policies are
-// there and as configured, and daily points read back. InfluxQL through the `influx` package, whose own
-// retries and host back-off are switched off: trying again is the runner's work.
+// there and as configured, and daily points read back. InfluxQL through the `influx` package, whose
+// own retries and host back-off are switched off: trying again is the runner's work.
 import { InfluxDB, type IRetentionOptions, escape as spell } from 'influx'
 import {
   dailyMeasurement,
@@ -106,7 +106,9 @@ const prepare = async (client: InfluxDB, config: Influx1Config): Promise<Retenti
   return inForce
 }
 
-/** With the shard duration that fits: else a retention shorter than the present shards is refused. */
+/**
+ * With the shard duration that fits: else a retention shorter than the present shards is refused.
+ */
 const alter = async (client: InfluxDB, name: string, options: IRetentionOptions) => {
   const database = spell.quoted(options.database ?? '')
   await client.query(
@@ -151,7 +153,7 @@ const explained = async <T>(config: Influx1Config, work: () => Promise<T>): Prom
     }
     throw new OperatingError('influx_setup', {
       message: `InfluxDB at ${base} refused: ${message}`,
-      remedy: `Create the database and its retention policies by hand, or give this sink an administrator.`,
+      remedy: 'Make the database and its policies by hand, or give this sink an administrator.',
     })
   }
 }

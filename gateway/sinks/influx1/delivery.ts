@@ -1,7 +1,8 @@
-// Lines to InfluxDB until each is durable or refused by name. InfluxDB 1.6 says of a partial write only
-// how many lines it dropped and one reason, and with several shards it answers at the first that failed
-// (coordinator/points_writer.go): so a line counts as refused only when it was refused alone or with all
-// of its request, and as durable only after a 204. Everything may be sent twice: that changes nothing.
+// Lines to InfluxDB until each is durable or refused by name. InfluxDB 1.6 says of a partial write
+// only how many lines it dropped and one reason, and with several shards it answers at the first
+// that failed (coordinator/points_writer.go): so a line counts as refused only when it was refused
+// alone or with all of its request, and as durable only after a 204. Everything may be sent twice:
+// that changes nothing.
 import type { DeliveryResult, Refusal } from '../../core/delivery.ts'
 import { escapeKey } from './line-protocol.ts'
 import type { Point } from './points.ts'
@@ -33,7 +34,9 @@ export const createDelivery = (transport: Pick<Transport, 'write'>): Deliver => 
   return deliver
 }
 
-/** Those that carry the field which the server names, and the rest; in halves where that is no help. */
+/**
+ * Those that carry the field which the server names, and the rest; in halves where that is no help.
+ */
 const split = (points: readonly Point[], reason: string): [Point[], Point[]] => {
   const field = /input field "([^"\\]+)" on measurement/.exec(reason)?.[1]
   if (field !== undefined) {

@@ -1,6 +1,7 @@
-// Sink: InfluxDB 1.x. Reports, events and daily rollups, each into its own retention policy; a write
-// resolves when InfluxDB has answered 204 for every line that was not refused by name. It holds nothing
-// that the database does not: sending a batch again changes nothing. Queueing and retry are the runner's.
+// Sink: InfluxDB 1.x. Reports, events and daily rollups, each into its own retention policy; a
+// write resolves when InfluxDB has answered 204 for every line that was not refused by name. It
+// holds nothing that the database does not: sending a batch again changes nothing. Queueing and
+// retry are the runner's.
 import { retentionPolicies } from '../../../hardware-profiles/names.ts'
 import type { Clock } from '../../core/clock.ts'
 import type {
@@ -26,10 +27,15 @@ export interface SinkContext {
   readonly clock: Clock
 }
 
-/** How much earlier than the server a point is called too old, so that none is lost on its way there. */
+/**
+ * How much earlier than the server a point is called too old, so that none is lost on its way
+ * there.
+ */
 const guardUs = 60_000_000
 
-/** @param config an Influx1Config; the gateway's config has checked it and filled in its password */
+/**
+ * @param config an Influx1Config; the gateway's config has checked it and filled in its password
+ */
 export const create = (config: unknown, { clock }: SinkContext): Sink => {
   const settings = config as Influx1Config
   const transport = createTransport(settings, clock)

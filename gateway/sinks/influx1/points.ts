@@ -1,6 +1,6 @@
-// What a reading and an event look like in InfluxDB: measurement, tags, fields, timestamp. Names come
-// from hardware-profiles/names.ts alone. The only tags are unit, machine and event type, all bounded;
-// whatever changes is a field. Pure: the same reading gives the same line, byte for byte.
+// What a reading and an event look like in InfluxDB: measurement, tags, fields, timestamp. Names
+// come from hardware-profiles/names.ts alone. The only tags are unit, machine and event type, all
+// bounded; whatever changes is a field. Pure: the same reading gives the same line, byte for byte.
 import {
   bootField,
   counterAtOf,

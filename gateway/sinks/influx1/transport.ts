@@ -1,13 +1,15 @@
-// One POST to InfluxDB's /write and what its answer means. 204 is the only "durable"; a refusal is told
-// apart from a server that cannot be reached or asked, which the caller tries again with the same
-// bytes. Name and password travel in one header and show in no URL, error or log.
+// One POST to InfluxDB's /write and what its answer means. 204 is the only "durable"; a refusal is
+// told apart from a server that cannot be reached or asked, which the caller tries again with the
+// same bytes. Name and password travel in one header and show in no URL, error or log.
 import { promisify } from 'node:util'
 import { constants, gzip } from 'node:zlib'
 import type { Clock } from '../../core/clock.ts'
 import { OperatingError } from '../../core/errors.ts'
 import { defaultTimeoutMs, type Influx1Config } from './config.ts'
 
-/** undefined = all of it is durable. Otherwise some or all lines were refused, the rest is unknown. */
+/**
+ * undefined = all of it is durable. Otherwise some or all lines were refused, the rest is unknown.
+ */
 export type Refused = {
   /** The server's words, cut to a line. */
   readonly reason: string
@@ -18,7 +20,9 @@ export type Refused = {
 export interface Transport {
   /** Checks that an InfluxDB 1.x answers. Throws an OperatingError. */
   ping(): Promise<void>
-  /** Writes lines into a retention policy. Throws an OperatingError where the same may work later. */
+  /**
+   * Writes lines into a retention policy. Throws an OperatingError where the same may work later.
+   */
   write(policy: string, lines: readonly string[]): Promise<Refused | undefined>
   /** The server's wall clock, microseconds since 1970, as of its last answer; off by up to 1 s. */
   serverNowUs(): number
@@ -95,7 +99,10 @@ const textOf = async (answer: Response, to: { base: string; timeoutMs: number })
   }
 }
 
-/** A refusal of these lines, or an OperatingError. InfluxDB 1.6: services/httpd/handler.go, serveWrite. */
+/**
+ * A refusal of these lines, or an OperatingError. InfluxDB 1.6: services/httpd/handler.go,
+ * serveWrite.
+ */
 const refusalOrThrow = (answer: Response, { text, base }: { text: string; base: string }) => {
   const { status } = answer
   const reason = reasonOf(text)
