@@ -59,7 +59,7 @@ export const remedies = {
   older_than_anchor: 'The chain knows a newer state of the log: ask for a newer passport.',
   no_anchor: 'The contract holds no state of this log: check its address.',
   anchor_unproven: 'Ask for a passport with a consistency proof from the anchored size.',
-  anchor_unreachable: 'Check the address of the node and the network.',
+  anchor_unreachable: 'Check the network and the addresses of server, contract and owner.',
   not_asked: 'Ask the unit itself with a live challenge.',
   not_reached: 'An earlier check failed: see there.',
   no_key_file: 'Create the key first, or check the path.',

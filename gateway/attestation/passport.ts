@@ -42,10 +42,13 @@ export interface PassportSource {
   vkey(): string
   /** RFC 6962 proof that leaf `index` is in the tree of `size` (`tlog.inclusionProof`). */
   inclusionProof(place: { index: number; size: number }): readonly Uint8Array[]
-  /** Older states of the log that a reader may hold (anchored ones), joined to the tree of `size`. */
-  consistency(size: number): readonly ConsistencyFrom[]
+  /** The log's states at the given older sizes, each joined to the tree of `size` by its proof. */
+  consistency(size: number, oldSizes: readonly number[]): readonly ConsistencyFrom[]
   close(): void
 }
+
+/** Most older states in one passport. */
+const maxOldSizes = 64
 
 export interface BuiltPassport {
   text: string
@@ -54,11 +57,18 @@ export interface BuiltPassport {
   waiting: number
 }
 
+export interface PassportParts {
+  /** The log's own key, under its origin as name: signs the head statement. */
+  signer: NoteSigner
+  /** Sizes of the log that a reader may hold from elsewhere, such as those anchored on a chain. */
+  oldSizes?: readonly number[]
+}
+
 /** Builds the file. Throws unknown_unit, no_checkpoint, and origin_mismatch when the signer is not the log's. */
 export const buildPassport = (
   source: PassportSource,
   unit: string,
-  signer: NoteSigner,
+  { signer, oldSizes = [] }: PassportParts,
 ): BuiltPassport => {
   const stored = source.entries(unit)
   if (stored.length === 0) {
@@ -108,7 +118,14 @@ export const buildPassport = (
       signer,
     ),
     log: vkey,
-    consistency: source.consistency(size),
+    consistency: source.consistency(size, sizesTo(size, oldSizes)),
   })
   return { text, entries: covered.length, waiting: stored.length - covered.length }
 }
+
+/** The newest of the sizes up to `size`, each once, ascending. */
+const sizesTo = (size: number, sizes: readonly number[]): number[] =>
+  [...new Set(sizes)]
+    .filter((old) => old > 0 && old <= size)
+    .toSorted((a, b) => a - b)
+    .slice(-maxOldSizes)

@@ -1,5 +1,6 @@
 // `tenfold passport`: writes the passport file of one unit from the embedded store, which it only reads.
-// The head statement in it is signed with the gateway's own key, so it runs where that key is.
+// The head statement in it is signed with the gateway's own key, so it runs where that key is. States of
+// the log that were anchored are joined to it, so that a reader can compare.
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -9,6 +10,7 @@ import { parseVkey } from '../attestation/note.ts'
 import { type BuiltPassport, buildPassport } from '../attestation/passport.ts'
 import { passportFile } from '../attestation/passport-file.ts'
 import { OperatingError } from '../core/errors.ts'
+import { readAnchorRecords } from '../ledger/anchor-records.ts'
 import { openPassportSource } from '../sinks/store/passport-source.ts'
 import type { Io } from './io.ts'
 
@@ -26,8 +28,9 @@ const build = (data: string, unit: string): BuiltPassport => {
     const source = openPassportSource(data)
     try {
       const { name } = parseVkey(source.vkey())
-      const signer = loadSigner(gatewayKeyFiles(data).key)
-      return buildPassport(source, unit, { ...signer, name })
+      const signer = { ...loadSigner(gatewayKeyFiles(data).key), name }
+      const anchored = readAnchorRecords(data).filter(({ origin }) => origin === name)
+      return buildPassport(source, unit, { signer, oldSizes: anchored.map(({ size }) => size) })
     } finally {
       source.close()
     }

@@ -5,18 +5,30 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { AttestationError, remedies } from '../attestation/codes.ts'
 import { parseTrust, type Trust } from '../attestation/trust.ts'
-import { type HistoryLine, type Report, type Verdict, verify } from '../attestation/verify.ts'
+import {
+  type HistoryLine,
+  type ReadAnchor,
+  type Report,
+  type Verdict,
+  verify,
+} from '../attestation/verify.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { Io } from './io.ts'
 
 export const summary = 'checks a passport file against keys that you trust, offline'
 export const usage = `usage: tenfold verify <file> [--trust <keys>] [--json]
+       tenfold verify <file> --trust <keys> --anchor <rpc> --contract <address> [--owner <address>]
 
   --trust PATH   keys that you trust, one a line: "log <vkey>", "unit <did:key>",
                  "producer <did:key>", "author <did:key>". Get them from the people, not with the file.
   --json         prints the report as JSON
+  --anchor URL   also compares the log with its anchor on a chain, through this RPC server; the only
+                 option that uses the network
+  --contract A   address of the anchor contract (0x and 40 hex digits)
+  --owner A      account that must have anchored the log
 
-Exit code: 0 VALID, 1 INVALID, 2 UNKNOWN_ROOT (nothing is wrong, but keys are not pinned).`
+Exit code: 0 VALID, 1 INVALID, 2 nothing is wrong, but keys are not pinned (UNKNOWN_ROOT) or the anchor
+could not be compared (UNKNOWN_ANCHOR).`
 
 /** Exit code of each verdict. */
 const exitOf: Readonly<Record<Verdict, number>> = {
@@ -53,6 +65,28 @@ const readTrust = async (io: Io, path: string | undefined): Promise<Trust> => {
   }
 }
 
+interface AnchorOptions {
+  anchor?: string | undefined
+  contract?: string | undefined
+  owner?: string | undefined
+}
+
+/** Reads anchors from a chain when asked to. What speaks to a chain is not even loaded otherwise. */
+const anchorReader = async (options: AnchorOptions): Promise<{ readAnchor?: ReadAnchor }> => {
+  const { anchor, contract, owner } = options
+  if (anchor === undefined && contract === undefined && owner === undefined) return {}
+  if (anchor === undefined || contract === undefined) {
+    throw new OperatingError('usage', {
+      message: '--anchor and --contract belong together',
+      remedy: 'See "tenfold help verify".',
+    })
+  }
+  const { addressOf, readAnchor } = await import('../ledger/evm.ts')
+  const address = addressOf(contract)
+  const chain = { rpc: anchor, ...(owner !== undefined && { owner: addressOf(owner) }) }
+  return { readAnchor: (origin) => readAnchor(chain, address, origin) }
+}
+
 const historyText = (line: HistoryLine): string => {
   const { seq, type, boot, timeUs, counters, details, declaredBy } = line
   const named = [...Object.entries(counters), ...details.map(({ name, value }) => [name, value])]
@@ -85,7 +119,13 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { trust: { type: 'string' }, json: { type: 'boolean', default: false } },
+    options: {
+      trust: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      anchor: { type: 'string' },
+      contract: { type: 'string' },
+      owner: { type: 'string' },
+    },
   })
   const [path, ...more] = positionals
   if (path === undefined || more.length > 0) {
@@ -95,7 +135,8 @@ export const run = async (args: string[], io: Io): Promise<number> => {
     })
   }
   const trust = await readTrust(io, values.trust)
-  const report = await verify(await readText(io, path), trust)
+  const anchor = await anchorReader(values)
+  const report = await verify(await readText(io, path), trust, anchor)
   if (values.json) io.out(JSON.stringify(report, null, 2))
   else print(io, report)
   return exitOf[report.verdict]

@@ -79,7 +79,10 @@ describe('an honest passport', () => {
   test('leaves out entries that no checkpoint covers, and counts them', () => {
     const young = livedWorld()
     young.add('drill-1', { type: 'usage', boot: 9, timeUs: 1, counters: {} })
-    const built = buildPassport(young.source(), 'drill-1', young.log)
+    const built = buildPassport(young.source(), 'drill-1', {
+      signer: young.log,
+      oldSizes: [...young.anchored, 0, 99, ...young.anchored],
+    })
     expect(built).toMatchObject({ entries: 6, waiting: 1 })
     expect(built.text).toBe(text)
   })
@@ -93,11 +96,13 @@ describe('an honest passport', () => {
         return (error as { code: string }).code
       }
     }
-    expect(code(() => buildPassport(source, 'drill-9', world.log))).toBe('unknown_unit')
+    expect(code(() => buildPassport(source, 'drill-9', { signer: world.log }))).toBe('unknown_unit')
     const unsigned = { ...source, checkpoint: () => undefined }
-    expect(code(() => buildPassport(unsigned, 'drill-1', world.log))).toBe('no_checkpoint')
-    const other = { ...world.log, name: 'other.example' }
-    expect(code(() => buildPassport(source, 'drill-1', other))).toBe('origin_mismatch')
+    expect(code(() => buildPassport(unsigned, 'drill-1', { signer: world.log }))).toBe(
+      'no_checkpoint',
+    )
+    const signer = { ...world.log, name: 'other.example' }
+    expect(code(() => buildPassport(source, 'drill-1', { signer }))).toBe('origin_mismatch')
   })
 })
 

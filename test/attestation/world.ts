@@ -158,8 +158,8 @@ export class World {
       checkpoint: () => this.note,
       vkey: () => this.vkey(),
       inclusionProof: (place) => inclusionProof(this.leaves, place),
-      consistency: (size) =>
-        this.anchored.map((oldSize) => ({
+      consistency: (size, oldSizes) =>
+        oldSizes.map((oldSize) => ({
           size: oldSize,
           root: rootOf(this.leaves, oldSize),
           hashes: consistencyProof(this.leaves, { oldSize, newSize: size }),
@@ -173,7 +173,7 @@ export class World {
   }
 
   passport(id: string): string {
-    return buildPassport(this.source(), id, this.log).text
+    return buildPassport(this.source(), id, { signer: this.log, oldSizes: this.anchored }).text
   }
 
   root(): Uint8Array {
