@@ -1,7 +1,6 @@
 // One chart: the signals of a chart group over time, drawn by uPlot. It draws what it is given and knows
 // no gateway. Estimated signals are dashed. Arrow keys move the cursor, as a pointer does.
 import uPlot from 'uplot'
-import { clockTime } from './format.ts'
 import { type ChartGroup, type ShownSignal, valueText } from './machine-view.ts'
 
 type Data = [number[], ...(number | null)[][]]
@@ -126,13 +125,15 @@ const paddedRange =
     return [floor, max + pad]
   }
 
+const dayTime = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const
+
 const ticks = (times: number[]): string[] => {
   const span = (times.at(-1) ?? 0) - (times[0] ?? 0)
   return times.map((timeS) => {
-    if (span < 600) return clockTime(timeS * 1e6)
     const date = new Date(timeS * 1000)
+    const seconds = span < 600 ? ({ second: '2-digit' } as const) : {}
     return span < 2 * 86_400
-      ? date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })
+      ? date.toLocaleTimeString(undefined, { ...dayTime, ...seconds })
       : date.toLocaleDateString(undefined, { month: 'short', day: 'numeric' })
   })
 }

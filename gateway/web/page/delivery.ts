@@ -36,13 +36,15 @@ export const deliveryView = (page: Page): View => {
   }
 }
 
+const columns = ['Received', 'Stored', 'Waiting', 'Quarantined', 'Duplicate'] as const
+
 const table = (books: readonly Books[]): TemplateResult =>
   html`<div class="scroll" tabindex="0" role="region" aria-label="Books of each sink">
-    <table>
+    <table class="stacked">
       <thead>
         <tr>
           <th scope="col">Sink</th>
-          ${['Received', 'Stored', 'Waiting', 'Quarantined', 'Duplicate', 'Dropped'].map(
+          ${[...columns, 'Dropped'].map(
             (name) => html`<th scope="col" class="number">${name}</th>`,
           )}
           <th scope="col">Adds up</th>
@@ -61,13 +63,14 @@ const row = ({ sink, received, stored, pending, quarantined, duplicate, dropped 
   return html`<tr>
     <th scope="row">${sink}</th>
     ${[received, stored, pending, quarantined, duplicate].map(
-      (count) => html`<td class="number">${count.toLocaleString()}</td>`,
+      (count, at) =>
+        html`<td class="number" data-label=${columns[at] ?? ''}>${count.toLocaleString()}</td>`,
     )}
-    <td class="number">
+    <td class="number" data-label="Dropped">
       ${lost.toLocaleString()}
       ${reasons.map(([reason, count]) => html`<small class="reason">${words(reason)} ${count}</small>`)}
     </td>
-    <td>
+    <td data-label="Adds up">
       ${rest === 0 ? badge('yes', 'good') : badge(`off by ${rest.toLocaleString()}`, 'fault')}
       ${rest === 0 ? nothing : html`<span class="quiet">this is a defect: please report it</span>`}
     </td>

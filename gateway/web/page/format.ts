@@ -47,6 +47,7 @@ const duration = (total: number): Quantity => {
   const hours = Math.floor(whole / 3600)
   const minutes = Math.floor((whole % 3600) / 60)
   if (hours >= 100) return { text: number(hours, 0), unit: 'h' }
+  if (hours > 0 && minutes === 0) return { text: `${hours}`, unit: 'h' }
   if (hours > 0) return { text: `${hours} h ${String(minutes).padStart(2, '0')}`, unit: 'min' }
   if (minutes > 0)
     return { text: `${minutes} min ${String(whole % 60).padStart(2, '0')}`, unit: 's' }
@@ -81,10 +82,12 @@ export const clockTime = (timeUs: number): string =>
 export const shares = (text: string): string =>
   /^\d+$/.test(text) ? BigInt(text).toLocaleString() : text
 
-/** Part of a whole in percent with one decimal, exact in whole numbers. */
-export const percentOf = (part: string, whole: string): number => {
-  if (!/^\d+$/.test(part) || !/^0*[1-9]\d*$/.test(whole)) return 0
-  return Number((BigInt(part) * 1000n) / BigInt(whole)) / 10
+/** Part of a whole in percent: the number, and as text with one decimal. */
+export const percentOf = (part: string, whole: string): { value: number; text: string } => {
+  if (!/^\d+$/.test(part) || !/^0*[1-9]\d*$/.test(whole)) return { value: 0, text: '–' }
+  const value = Number((BigInt(part) * 100_000n) / BigInt(whole)) / 1000
+  const small = value < 0.1 && !/^0+$/.test(part)
+  return { value, text: small ? `below ${number(0.1, 1)} %` : `${number(value, 1)} %` }
 }
 
 /** `motor_current` as words. */

@@ -69,11 +69,10 @@ const group = (signals: readonly ShownSignal[]): ChartGroup => ({
 
 /** "Winding temperature" and "Pack temperature" share the title "Temperature". */
 const sharedTitle = (labels: readonly string[]): string => {
-  const [first = '', ...rest] = labels
-  if (rest.length === 0) return first
-  const last = first.split(' ').at(-1) ?? first
-  const shared = rest.every((label) => label.toLowerCase().endsWith(last.toLowerCase()))
-  return shared ? words(last) : labels.join(', ')
+  const [first = '', ...rest] = labels.map((label) => label.toLowerCase().split(' '))
+  if (rest.length === 0) return labels.join('')
+  const shared = [...first].filter((word) => rest.every((label) => label.includes(word)))
+  return shared.length > 0 ? words(shared.join(' ')) : labels.join(', ')
 }
 
 /** A value as text, with its unit; an enum by its name; a dash where there is none. */

@@ -56,6 +56,7 @@ const start = (root: HTMLElement): void => {
   const page: Page = {
     units: () => units.value,
     machine: (name) => machines.get(name),
+    profilesKnown: () => profiles.value !== undefined,
     nowUs: () => Date.now() * 1000 + clockAheadUs,
     redraw,
     connected: (yes) => {
@@ -109,10 +110,13 @@ const header = (connected: boolean | undefined) =>
           html`<a href=${path} aria-current=${isHere(path) ? 'page' : nothing}>${label}</a>`,
       )}
     </nav>
-    <p class="connection ${connected === false ? 'lost' : ''}" role="status">
-      ${connected === undefined ? nothing : connected ? 'Live' : 'Reconnecting…'}
+    <p class="connection" role="status">
+      ${connected === undefined ? nothing : connection(connected)}
     </p>
   </header>`
+
+const connection = (connected: boolean) =>
+  html`<span class=${connected ? 'here' : 'lost'}>${connected ? 'Live' : 'Reconnecting…'}</span>`
 
 const isHere = (path: string): boolean => {
   const hash = location.hash

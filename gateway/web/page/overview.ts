@@ -126,7 +126,7 @@ const card = (page: Page, unit: UnitSummary, { spark, live }: CardData): Templat
         .map(([name, value]) => total(machine, name, value))}
     </dl>
     <p class="card-foot quiet">
-      <span>seen ${since(unit.lastTimeUs, page.nowUs())}</span>
+      ${since(unit.lastTimeUs, page.nowUs())}
       ${unit.quarantined > 0 ? badge(`${unit.quarantined} quarantined`, 'warning') : nothing}
     </p>
   </a>`

@@ -1,5 +1,5 @@
 // Who owns the idea: shares follow proven units, and this shows for each what it paid and may still pay.
-import { html, type TemplateResult } from 'lit-html'
+import { html, nothing, type TemplateResult } from 'lit-html'
 import type { RegisterSummary } from '../../core/queries.ts'
 import { api } from './api.ts'
 import { percentOf, shares, short } from './format.ts'
@@ -32,13 +32,13 @@ const template = ({ supply, holders, units }: RegisterSummary): TemplateResult =
           const part = percentOf(held, supply)
           return html`<li>
             <div class="holder">
-              <strong>${name === '' ? short(holder, 14, 6) : name}</strong>
+              ${name === '' ? nothing : html`<strong>${name}</strong>`}
               <code class="quiet" title=${holder}>${short(holder, 14, 6)}</code>
             </div>
             <div class="held">
-              <span>${shares(held)}</span> <span class="quiet">${part.toLocaleString()} %</span>
+              <span>${shares(held)}</span> <span class="quiet">${part.text}</span>
             </div>
-            <progress max="100" value=${part} aria-label="Part held">${part} %</progress>
+            <progress max="100" value=${part.value} aria-label="Part held">${part.text}</progress>
           </li>`
         })}
       </ul>
@@ -56,7 +56,7 @@ const template = ({ supply, holders, units }: RegisterSummary): TemplateResult =
 
 const table = (units: RegisterSummary['units']): TemplateResult =>
   html`<div class="scroll" tabindex="0" role="region" aria-label="Shares by unit">
-    <table>
+    <table class="stacked">
       <thead>
         <tr>
           <th scope="col">Unit</th>
@@ -69,9 +69,9 @@ const table = (units: RegisterSummary['units']): TemplateResult =>
         ${units.map(
           ({ unit, minted, budget, note }) => html`<tr>
             <th scope="row" title=${unit}>${short(unit, 18, 6)}</th>
-            <td class="number">${shares(minted)}</td>
-            <td class="number">${shares(budget)}</td>
-            <td>${note}</td>
+            <td class="number" data-label="Minted">${shares(minted)}</td>
+            <td class="number" data-label="Budget">${shares(budget)}</td>
+            <td data-label="Note">${note}</td>
           </tr>`,
         )}
       </tbody>

@@ -2,7 +2,12 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { LiveReading } from '../../core/live.ts'
 import { quality, qualityNames } from '../../core/quality.ts'
-import type { StoredEvent, UnitSummary } from '../../core/queries.ts'
+import type {
+  PassportSummary,
+  QuarantineRow,
+  StoredEvent,
+  UnitSummary,
+} from '../../core/queries.ts'
 import { api } from './api.ts'
 import { quantity, words } from './format.ts'
 import { openLive } from './live.ts'
@@ -24,6 +29,58 @@ import {
 } from './view.ts'
 
 export const unitView = (page: Page, unit: string): View => {
+  let open: OpenUnit | undefined
+  /** A unit that the gateway does not know is not asked about. */
+  const begin = (): void => {
+    if (find(page, unit) !== undefined) open ??= openUnit(page, unit)
+    open?.tick()
+  }
+  begin()
+  return {
+    title: unit,
+    tick: begin,
+    stop: () => open?.stop(),
+    template: () => {
+      const summary = find(page, unit)
+      if (page.units() === undefined) return html`<p class="quiet">Loading…</p>`
+      if (summary === undefined || open === undefined) return unheardOf(unit)
+      return unitTemplate(page, summary, open)
+    },
+  }
+}
+
+const unitTemplate = (page: Page, summary: UnitSummary, open: OpenUnit): TemplateResult => {
+  const machine = page.machine(summary.machine)
+  const newest = open.newest()
+  return html`${heading(page, summary, { machine, newest })}
+    <div class="columns">
+      <div class="main">
+        ${open.charts()?.template() ?? (page.profilesKnown() ? noProfile(summary) : nothing)}
+        <div class="history">
+          ${eventsCard(open.events)} ${passportCard(open.passport, summary.simulated)}
+        </div>
+      </div>
+      <div class="side">
+        ${countersCard(summary, machine)}
+        ${machine === undefined ? nothing : signalsCard(summary, machine, newest)}
+        ${deliveryCard(summary, open.quarantine)}
+      </div>
+    </div>`
+}
+
+/** What is asked about a unit while it is looked at. */
+interface OpenUnit {
+  events: Asked<StoredEvent[]>
+  passport: Asked<PassportSummary>
+  quarantine: Asked<QuarantineRow[]>
+  newest(): LiveReading | undefined
+  /** undefined while its machine's profile is unknown. */
+  charts(): UnitCharts | undefined
+  tick(): void
+  stop(): void
+}
+
+const openUnit = (page: Page, unit: string): OpenUnit => {
   const events = keepAsking(() => api.events(unit), 3000, page.redraw)
   const passport = keepAsking(() => api.passport(unit), 5000, page.redraw)
   const quarantine = keepAsking(() => api.quarantine(unit), 5000, page.redraw)
@@ -41,41 +98,21 @@ export const unitView = (page: Page, unit: string): View => {
       charts?.append(readings)
     },
   })
-  const begin = (): void => {
-    const summary = find(page, unit)
-    const machine = summary === undefined ? undefined : page.machine(summary.machine)
-    if (machine !== undefined) charts ??= new UnitCharts(page, unit, machine)
-  }
-  begin()
   return {
-    title: unit,
+    events,
+    passport,
+    quarantine,
+    newest: () => newest,
+    charts: () => charts,
     tick: () => {
-      begin()
+      const machine = page.machine(find(page, unit)?.machine ?? '')
+      if (machine !== undefined) charts ??= new UnitCharts(page, unit, machine)
       charts?.tick()
     },
     stop: () => {
       close()
       charts?.stop()
       for (const asked of [events, passport, quarantine]) asked.stop()
-    },
-    template: () => {
-      const summary = find(page, unit)
-      if (page.units() === undefined) return html`<p class="quiet">Loading…</p>`
-      if (summary === undefined) return unheardOf(unit)
-      const machine = page.machine(summary.machine)
-      return html`${heading(page, summary, { machine, newest })}
-        <div class="columns">
-          <div class="main">
-            ${charts?.template() ?? noProfile(summary)}
-            ${eventsCard(events)}
-          </div>
-          <div class="side">
-            ${countersCard(summary, machine)}
-            ${machine === undefined ? nothing : signalsCard(summary, machine, newest)}
-            ${passportCard(passport, summary.simulated)}
-            ${deliveryCard(summary, quarantine)}
-          </div>
-        </div>`
     },
   }
 }
@@ -102,7 +139,7 @@ const heading = (page: Page, summary: UnitSummary, { machine, newest }: Shown): 
       <div class="unit-title">
         <h1>${summary.unit}</h1>
         <p class="quiet">
-          ${machine?.profile.title ?? words(summary.machine)} · boot ${summary.boot} · seen
+          ${machine?.profile.title ?? words(summary.machine)} · boot ${summary.boot} ·
           ${since(summary.lastTimeUs, page.nowUs())}
         </p>
       </div>
@@ -231,7 +268,7 @@ const eventsCard = (events: Asked<StoredEvent[]>) =>
 
 const deliveryCard = (
   { readings, missing, duplicates, quarantined }: UnitSummary,
-  quarantine: Asked<Parameters<typeof quarantineList>[0]>,
+  quarantine: Asked<QuarantineRow[]>,
 ) =>
   html`<section class="card" aria-labelledby="delivery-title">
     <h2 id="delivery-title">Delivery</h2>

@@ -9,6 +9,8 @@ export interface Page {
   /** Summaries of all units, refreshed about once a second; undefined before the first answer. */
   units(): readonly UnitSummary[] | undefined
   machine(name: string): MachineView | undefined
+  /** Whether the profiles have come: before that, no machine is known. */
+  profilesKnown(): boolean
   /** The gateway's clock, microseconds since 1970: the page's own may be wrong. */
   nowUs(): number
   /** Asks for a redraw at the next frame. */
@@ -85,8 +87,11 @@ export const moment = (timeUs: number) =>
 
 export const since = (timeUs: number | undefined, nowUs: number) =>
   timeUs === undefined
-    ? html`<span>never</span>`
-    : html`<time datetime=${isoTime(timeUs)} title=${dateTime(timeUs)}>${ago(timeUs, nowUs)}</time>`
+    ? html`<span>never seen</span>`
+    : html`<span
+        >seen
+        <time datetime=${isoTime(timeUs)} title=${dateTime(timeUs)}>${ago(timeUs, nowUs)}</time></span
+      >`
 
 export const badge = (text: string, kind = 'quiet', title?: string) =>
   html`<span class="badge ${kind}" title=${title ?? nothing}>${text}</span>`

@@ -1,0 +1,211 @@
+// A gateway's answers without a gateway: Queries and LiveFeed over made-up units of the real profiles,
+// one of them at work. For tests of the pages alone.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { systemClock } from '../../gateway/core/clock.ts'
+import { OperatingError, quarantineReasons } from '../../gateway/core/errors.ts'
+import type { LiveFeed, LiveReading } from '../../gateway/core/live.ts'
+import type { Queries, UnitSummary } from '../../gateway/core/queries.ts'
+import { startWeb, type Web, type WebOptions } from '../../gateway/web/server.ts'
+import type { Profile } from '../../hardware-profiles/profile.ts'
+import { root } from '../tree.ts'
+
+export const profileOf = (name: string): Profile =>
+  JSON.parse(readFileSync(join(root, 'hardware-profiles', `${name}.json`), 'utf8'))
+
+const did = (letter: string): string => `did:key:z6Mk${letter.repeat(44)}`
+
+/** Values of all signals at a time, seconds: smooth, inside their ranges, at work now and then. */
+const valuesAt = (profile: Profile, timeS: number): (number | null)[] =>
+  Object.values(profile.signals).map((signal, at) => {
+    const work = Math.max(0, Math.sin(timeS / 4)) ** 0.4
+    const wobble = 0.06 * Math.sin(timeS * 5 + at) + 0.03 * Math.sin(timeS * 17 + at * 3)
+    if (signal.values !== undefined) {
+      const step = work > 0 ? 2 : 1
+      return at % 2 === 0 ? Math.min(step, signal.values.length - 1) : 0
+    }
+    if (signal.type === 'boolean') return work > 0 ? 0 : 1
+    const [, high = 100] = signal.range ?? []
+    if (signal.unit === 'Cel') return 31 + at + 8 * Math.sin(timeS / 60 + at) + work
+    if (signal.unit === 'V') return 19.2 - 1.4 * work + wobble / 3
+    return work === 0 ? 0 : high * (0.2 + 0.25 * work + 0.3 * wobble)
+  })
+
+const summaryOf = (profile: Profile, unit: string, more: Partial<UnitSummary>): UnitSummary => {
+  const nowUs = Date.now() * 1000
+  const values = valuesAt(profile, nowUs / 1e6)
+  return {
+    unit,
+    machine: profile.machine,
+    simulated: false,
+    lifecycle: 'in_use',
+    key: did('A'),
+    custody: 'controller_flash',
+    boot: 4,
+    lastTimeUs: nowUs,
+    counters: Object.fromEntries(
+      Object.keys(profile.counters).map((name, at) => [
+        name,
+        Math.floor(7919 * 13 ** at) % 99999937,
+      ]),
+    ),
+    values: Object.fromEntries(
+      Object.entries(profile.signals).map(([name, { estimated }], at) => [
+        name,
+        { value: values[at] ?? undefined, quality: estimated === true ? 'uncertain' : 'good' },
+      ]),
+    ),
+    readings: 481_223,
+    missing: 3,
+    duplicates: 12,
+    quarantined: 2,
+    ...more,
+  }
+}
+
+export const fakeQueries = (profiles: readonly Profile[]): Queries => {
+  const [drill, other] = profiles as [Profile, Profile]
+  const units = (): UnitSummary[] => [
+    summaryOf(drill, 'drill-1', { simulated: true }),
+    summaryOf(drill, 'drill-7', { lifecycle: 'in_repair', lastTimeUs: undefined, quarantined: 0 }),
+    summaryOf(other, 'tool-3', {
+      lastTimeUs: 1_600_000_000_000_000,
+      quarantined: 0,
+      custody: 'gateway',
+      key: undefined,
+    }),
+  ]
+  const known = (unit: string): UnitSummary => {
+    const found = units().find((summary) => summary.unit === unit)
+    if (found !== undefined) return found
+    throw new OperatingError('unit_unknown', { message: `no unit ${unit}`, remedy: 'Say hello.' })
+  }
+  const entries = ['made', 'first_used', 'used_today', 'used_today'].map((type, seq) => ({
+    seq,
+    type,
+    timeUs: Date.now() * 1000 - (4 - seq) * 86_400e6,
+    hash: String(seq).repeat(64),
+    leaf: seq === 3 ? undefined : seq,
+  }))
+  return {
+    units: async () => units(),
+    series: async ({ unit, fromUs, toUs, points }) => {
+      const { machine, lastTimeUs = 0 } = known(unit)
+      const profile = machine === drill.machine ? drill : other
+      const stepUs = Math.max((toUs - fromUs) / points, 50_000)
+      const timesUs: number[] = []
+      for (let t = fromUs; t <= Math.min(toUs, lastTimeUs); t += stepUs) timesUs.push(Math.floor(t))
+      const rows = timesUs.map((t) => valuesAt(profile, t / 1e6))
+      const names = Object.keys(profile.signals)
+      return {
+        unit,
+        timesUs,
+        values: Object.fromEntries(names.map((name, at) => [name, rows.map((r) => r[at] ?? null)])),
+      }
+    },
+    events: async ({ unit }) =>
+      drill.events.map(({ type, severity = 'info', description, attest }, at) => ({
+        unit: known(unit).unit,
+        type,
+        severity,
+        description,
+        attested: attest === true,
+        timeUs: Date.now() * 1000 - (at + 1) * 777e6,
+        cause: 'starts = 1',
+      })),
+    books: async () => [
+      {
+        sink: 'store',
+        received: 481_240,
+        stored: 481_223,
+        pending: 3,
+        quarantined: 2,
+        duplicate: 12,
+        dropped: {},
+        cursor: 481_237,
+      },
+      {
+        sink: 'influx1',
+        received: 481_240,
+        stored: 480_001,
+        pending: 1_100,
+        quarantined: 2,
+        duplicate: 12,
+        dropped: { retention: 125 },
+        cursor: 480_140,
+      },
+    ],
+    quarantine: async () =>
+      (['signal_unknown', 'json_malformed'] as const).map((reason, at) => ({
+        sink: 'store',
+        offset: 1000 + at,
+        receivedUs: Date.now() * 1000 - at * 3e6,
+        topic: 'tenfold/v1/cordless_drill/drill-1/report',
+        payload: '{"v":{"motor_curent":12.3}}<script>alert(1)</script>',
+        reason,
+        detail: '"motor_curent" (did you mean "motor_current"?)',
+        remedy: quarantineReasons[reason],
+      })),
+    passportSummary: async (unit) => ({
+      unit,
+      key: known(unit).key,
+      custody: known(unit).custody,
+      entries,
+      checkpoint:
+        'tenfold.example/log\n3\nqINS1GRFhWHwdkUeqLEoP4yEMkTBBzxBkGwGQlVlVcs=\n\n— tenfold…',
+    }),
+    passport: async (unit) => `passport of ${known(unit).unit}\n`,
+    register: async () => ({
+      supply: '1000800',
+      holders: [
+        { holder: did('F'), name: 'founder', shares: '1000000' },
+        { holder: did('W'), name: '', shares: '640' },
+        { holder: did('M'), name: 'management', shares: '160' },
+      ],
+      units: [
+        { unit: did('A'), minted: '0', budget: '1000', note: 'simulated: earns nothing' },
+        { unit: did('B'), minted: '800', budget: '1000', note: 'accepted by its buyer' },
+      ],
+    }),
+  }
+}
+
+/** Reports at 20 Hz while somebody listens. */
+export const fakeFeed = (profile: Profile, unit: string): LiveFeed => ({
+  subscribe: (listener) => {
+    const timer = setInterval(() => {
+      const timeUs = Date.now() * 1000
+      const reading: LiveReading = {
+        machine: profile.machine,
+        unit,
+        timeUs,
+        values: valuesAt(profile, timeUs / 1e6),
+        quality: Object.values(profile.signals).map(({ estimated }) =>
+          estimated === true ? 1 : 0,
+        ),
+        counters: Object.keys(profile.counters).map(() => 1),
+      }
+      listener([reading])
+    }, 50)
+    return () => clearInterval(timer)
+  },
+})
+
+export const startFakeGateway = async (more: Partial<WebOptions> = {}): Promise<Web> => {
+  const profiles = [profileOf('cordless-drill'), profileOf('nutrunner')]
+  return startWeb({
+    host: '127.0.0.1',
+    port: 0,
+    names: [],
+    credentials: undefined,
+    queries: fakeQueries(profiles),
+    profiles,
+    live: fakeFeed(profiles[0] as Profile, 'drill-1'),
+    clock: systemClock(),
+    notReady: () => [],
+    onDefect: (error) => {
+      throw error
+    },
+    ...more,
+  })
+}
