@@ -27,16 +27,12 @@ export class SharedHead {
     Atomics.add(this.#slots, slots.generation, 1n)
   }
 
-  /** Resolves when the head is beyond `offset` (true), or after the time (false). */
+  /** Resolves when the head has moved or after the time: whether it is beyond `offset` then. */
   async wait(offset: number, timeoutMs: number): Promise<boolean> {
-    const until = performance.now() + timeoutMs
-    for (;;) {
-      const head = this.get('head')
-      if (head > offset) return true
-      const left = until - performance.now()
-      if (left <= 0) return false
-      const change = Atomics.waitAsync(this.#slots, slots.head, BigInt(head), left)
-      if (change.async) await change.value
-    }
+    const head = this.get('head')
+    if (head > offset) return true
+    const change = Atomics.waitAsync(this.#slots, slots.head, BigInt(head), timeoutMs)
+    if (change.async) await change.value
+    return this.get('head') > offset
   }
 }

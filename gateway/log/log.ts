@@ -217,7 +217,7 @@ export interface LogReader {
   read(from: number, limits: ReadLimits): Batch
   /** Durable head: the offset at which `read` has nothing more to give. */
   head(): number
-  /** Resolves when the head is beyond `offset` (true), or after the time (false). */
+  /** Resolves when the head has moved, or after the time: whether it is beyond `offset` then. */
   wait(offset: number, timeoutMs: number): Promise<boolean>
   /** Damaged commits met so far by this reader. */
   damagedCommits(): number
