@@ -1,7 +1,7 @@
 // One gateway per log folder. SQLite's exclusive lock is a lock of the operating system: it ends with
 // the process, SIGKILL included, so no stale file ever has to be judged. `lock.pid` is only for the
 // message; it is never read to decide.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { LogError } from './log.ts'
@@ -41,4 +41,23 @@ export const lockFolder = (folder: string): { release(): void } => {
   }
   const held = database
   return { release: () => held.close() }
+}
+
+/**
+ * Process that holds the folder right now, or undefined where none does. Only looks: takes and writes
+ * nothing. Throws what the file system says where it cannot look.
+ */
+export const lockHolder = (folder: string): string | undefined => {
+  const path = join(folder, 'lock.db')
+  if (!existsSync(path)) return undefined
+  const database = new DatabaseSync(path, { readOnly: true })
+  try {
+    database.exec('PRAGMA schema_version')
+    return undefined
+  } catch (cause) {
+    if ((cause as { errcode?: number }).errcode === busy) return holder(folder)
+    throw cause
+  } finally {
+    database.close()
+  }
 }
