@@ -3,8 +3,9 @@
 // bound at level C is the two-sided bound at 2C - 1.
 import { extremeValue } from './family.ts'
 import { type Fit, lifeAt } from './fit.ts'
-import { axes, maximise, prepare, type Sample } from './likelihood.ts'
+import { prepare, type Sample } from './likelihood.ts'
 import type { Lives } from './lives.ts'
+import { axes, maximise } from './newton.ts'
 import { findRoot } from './optimise.ts'
 import { checkConfidence, refuse } from './refusal.ts'
 import { chiSquaredQuantile, twoSidedZ } from './special.ts'

@@ -2,8 +2,9 @@
 // at most, under right, left and interval censoring and left truncation, with covariates in ln t.
 // Refuses what has no answer (see `checkFittable`) instead of returning a number nobody can use.
 import { extremeValue, type Family, normal } from './family.ts'
-import { axes, invertSpd, maximise, prepare, type Sample } from './likelihood.ts'
+import { prepare, type Sample } from './likelihood.ts'
 import { countLives, type Lives } from './lives.ts'
+import { axes, invertSpd, maximise } from './newton.ts'
 import { refuse } from './refusal.ts'
 
 export type ModelName = 'weibull' | 'lognormal' | 'exponential' | 'weibull3'

@@ -19,12 +19,15 @@ export type RefusalCode =
 export class Refusal extends Error {
   override readonly name = 'Refusal'
   readonly code: RefusalCode
+  /** What happened and why, without the remedy. */
+  readonly reason: string
   /** What to do about it, in one sentence. */
   readonly remedy: string
 
   constructor(code: RefusalCode, reason: string, remedy: string) {
     super(`${reason}. ${remedy}.`)
     this.code = code
+    this.reason = reason
     this.remedy = remedy
   }
 }

@@ -3,12 +3,13 @@
 // is unbounded at the first failure: the interior maximum is taken, and none means a refusal.
 import { extremeValue } from './family.ts'
 import { type Fit, fitLives } from './fit.ts'
-import { evaluate, invertSpd, prepare } from './likelihood.ts'
+import { evaluate, prepare } from './likelihood.ts'
 import { type Lives, shiftLives } from './lives.ts'
+import { invertSpd } from './newton.ts'
 import { minimise1 } from './optimise.ts'
 import { refuse } from './refusal.ts'
 
-const GRID = 96
+const GRID = 40
 const DEEPEST = 12
 
 /** Log-likelihood at [location, ln scale, threshold]. */
