@@ -8,7 +8,7 @@ import { codeOnly, files, importsOf, read, root } from './tree.ts'
 
 const tracked = files()
 const sources = tracked.filter((file) => /\.(ts|sol|c|h)$/.test(file))
-const typescript = tracked.filter((file) => file.endsWith('.ts'))
+const typescript = tracked.filter((file) => /(?<!\.d)\.ts$/.test(file))
 const product = typescript.filter((file) => !file.startsWith('test/'))
 /** Files that may touch the outside directly: they join the parts. */
 const isRoot = (file: string): boolean =>
@@ -125,7 +125,7 @@ describe('imports', () => {
     const folders = new Map<string, Set<string>>()
     for (const file of product) {
       for (const { target, ours } of importsOf(file)) {
-        if (ours || (target.startsWith('node:') && target !== 'node:sqlite')) continue
+        if (ours || target.startsWith('node:')) continue
         const folder = folderOf(file)
         folders.set(target, (folders.get(target) ?? new Set()).add(folder))
       }
@@ -176,7 +176,8 @@ describe('words', () => {
 
   test('nothing is left to do in a comment, and nothing is silenced', () => {
     const marks = new RegExp(
-      ['TO', 'DO|FIX', 'ME|X', 'XX|@ts-', 'ignore|@ts-', 'expect-error|biome-', 'ignore'].join(''),
+      // Only the shape of a table may be kept from the formatter.
+      ['TO', 'DO|FIX', 'ME|X', 'XX|@ts-', 'ignore|@ts-', 'expect-error|biome-', 'ignore (?!format)'].join(''),,
     )
     expect(offences(typescript, marks, false)).toEqual([])
   })
