@@ -72,6 +72,10 @@ class Faults {
     const result = read(row.cells[column] ?? '')
     return 'value' in result ? result.value : this.add(row, column, result)
   }
+  /** All faults in the order of the file. */
+  get sorted(): Problem[] {
+    return [...this.problems].sort((p, q) => p.line - q.line)
+  }
   get bad(): Set<number> {
     return new Set(this.problems.map((p) => p.line))
   }
@@ -222,7 +226,7 @@ export const livesFromSheet = (
     }
   })
   if (place.unit !== undefined) checkSerials(sheet, place.unit, faults)
-  checkProblems(faults.problems, skipBadRows)
+  checkProblems(faults.sorted, skipBadRows)
   const bad = faults.bad
   const good = sheet.rows.map((_, i) => i).filter((i) => !bad.has(sheet.rows[i]?.line ?? -1))
   const column = (values: (number | undefined)[]) =>
@@ -245,7 +249,7 @@ export const livesFromSheet = (
     ageUnit: unit || unitOfName(name),
     rows: sheet.rows.length,
     leftOut: bad.size,
-    problems: faults.problems,
+    problems: faults.sorted,
   }
 }
 
@@ -316,7 +320,7 @@ export const historiesFromSheet = (
     }
     own.events = own.events.filter((t) => t <= (own.end as number))
   }
-  checkProblems(faults.problems, skipBadRows)
+  checkProblems(faults.sorted, skipBadRows)
   const histories = [...by.values()].map((own) => ({
     events: Float64Array.from(own.events).sort(),
     end: own.end ?? own.last,
@@ -327,6 +331,6 @@ export const historiesFromSheet = (
     ageUnit: unit || unitOfName(sheet.header[age] ?? ''),
     rows: sheet.rows.length,
     leftOut: faults.bad.size,
-    problems: faults.problems,
+    problems: faults.sorted,
   }
 }
