@@ -45,8 +45,14 @@ const load = async (name: string, folder: string): Promise<Command | undefined> 
 const all = async (folder: string): Promise<Map<string, Command>> => {
   const found = new Map<string, Command>()
   for (const name of await names(folder)) {
-    const command = await load(name, folder)
-    if (command !== undefined) found.set(name, command)
+    try {
+      const command = await load(name, folder)
+      if (command !== undefined) found.set(name, command)
+    } catch (error) {
+      // One broken file must not take the help for all others with it.
+      const reason = `cannot be loaded: ${(error as Error).message.split('\n')[0]}`
+      found.set(name, { summary: reason, usage: reason, run: () => Promise.reject(error) })
+    }
   }
   return found
 }

@@ -3,7 +3,7 @@
 // never for another site, and with a password where the config names credentials.
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { isLoopback } from '../config.ts'
+import { isIP } from 'node:net'
 import { type Credentials, checkPassword } from '../credentials.ts'
 import { Refused } from './reply.ts'
 
@@ -81,10 +81,11 @@ const checkHost = ({ headers }: IncomingMessage, { host, port, names }: GuardOpt
   const at = /^(?<name>\[[0-9a-f:.]+\]|[^:]*)(?::(?<port>\d{1,5}))?$/i.exec(asked)?.groups
   const name = (at?.['name'] ?? '').toLowerCase()
   const bound = host.includes(':') ? `[${host}]` : host.toLowerCase()
-  const usual = isLoopback(host) ? ['localhost', '127.0.0.1', '[::1]'] : []
   if (names.some((other) => other.toLowerCase() === name)) return
   const portFits = Number(at?.['port'] ?? 80) === port()
-  if (portFits && [bound, ...usual].includes(name)) return
+  // An address is nobody's name: it cannot be pointed elsewhere.
+  const isAddress = isIP(name.replace(/^\[|\]$/g, '')) !== 0
+  if (portFits && (isAddress || name === bound || name === 'localhost')) return
   throw new Refused(421, 'host_refused', {
     message: `The pages were asked for under "${asked.slice(0, 100)}", which is not their name.`,
     remedy: `Open http://${bound}:${port()}/, or add the name to the setting http.names.`,

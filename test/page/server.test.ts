@@ -177,6 +177,9 @@ describe('the web server', () => {
     ['127.0.0.1:PORT', 200],
     ['localhost:PORT', 200],
     ['[::1]:PORT', 200],
+    ['192.168.1.4:PORT', 200],
+    ['192.168.1.4', 421],
+    ['127.0.0.1.:PORT', 421],
     ['LOCALHOST:PORT', 200],
     ['user@localhost:PORT', 421],
   ])('asked for as "%s" it answers %i: no name but its own', async (host, status) => {

@@ -1,0 +1,234 @@
+// `tenfold claim`: a person's signed word about a unit, such as that its buyer took it over. Makes the
+// claim with the person's own key, at the moment of the unit's chain that the pages show, and publishes
+// it to the broker; the unit then includes it in its chain by digest. A key never leaves its file.
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { topicOf, unitIdPattern } from '../../hardware-profiles/names.ts'
+import { type ClaimKind, composeClaim } from '../attestation/claim.ts'
+import { AttestationError } from '../attestation/codes.ts'
+import { parseDid } from '../attestation/did.ts'
+import type { Detail } from '../attestation/disclosure.ts'
+import { loadOrCreateSigner, loadSigner } from '../attestation/identity.ts'
+import { type Config, resolveSecret } from '../config.ts'
+import { configOptions, configUsage, readConfig } from '../config-file.ts'
+import { systemClock } from '../core/clock.ts'
+import { OperatingError } from '../core/errors.ts'
+import type { PassportSummary, UnitSummary } from '../core/queries.ts'
+import { claimDetails } from '../ledger/proven.ts'
+import type { Io } from './io.ts'
+
+export const summary =
+  'signs and sends a claim about a unit: its buyer took it over, it was serviced'
+export const usage = `usage: tenfold claim key --out FILE
+       tenfold claim accept <unit> --key FILE [--worker DID=WEIGHT ...] [where]
+       tenfold claim service <unit> --key FILE --part NAME ... [where]
+
+  key               makes a key of your own; take a new one for each unit, it is personal data
+  accept            you took the unit over: releases the first shares for those who built it
+  service           you replaced parts of it
+
+  --worker DID=N    who built it, each with a weight (only where its maker has not said so itself)
+  --part NAME       a part that was replaced, by its name in the machine file; repeatable
+
+where:
+  --pages URL       the gateway's pages (default: as the config says)
+  --broker URL      its broker (default: as the config says)
+  --user NAME, --password-env NAME, --password-file FILE
+                    to log in at both, where they ask for it
+${configUsage}`
+
+const options = {
+  ...configOptions,
+  out: { type: 'string' },
+  key: { type: 'string' },
+  worker: { type: 'string', multiple: true },
+  part: { type: 'string', multiple: true },
+  pages: { type: 'string' },
+  broker: { type: 'string' },
+  user: { type: 'string' },
+  'password-env': { type: 'string' },
+  'password-file': { type: 'string' },
+} as const
+
+type Values = ReturnType<typeof parse>['values']
+
+const parse = (args: string[]) => parseArgs({ args, allowPositionals: true, options })
+
+const kinds: Readonly<Record<string, ClaimKind>> = { accept: 'acceptance', service: 'service' }
+
+/** Runs the command: 0 once the gateway has made the claim durable. */
+export const run = async (args: string[], io: Io): Promise<number> => {
+  const { values, positionals } = parse(args)
+  const [what = '', unit] = positionals
+  try {
+    if (what === 'key') return makeKey(values, io)
+    const kind = Object.hasOwn(kinds, what) ? kinds[what] : undefined
+    if (kind === undefined || unit === undefined || positionals.length > 2) {
+      throw wrongUse('say "key", or "accept" or "service" and the id of one unit')
+    }
+    return await claim({ kind, unit, values, io })
+  } catch (error) {
+    if (!(error instanceof AttestationError)) throw error
+    const { code, message, remedy } = error
+    throw new OperatingError(code, { message, remedy, cause: error })
+  }
+}
+
+const makeKey = ({ out }: Values, io: Io): number => {
+  if (out === undefined) throw wrongUse('--out is missing: the file for the new key')
+  const path = resolve(io.cwd, out)
+  if (existsSync(path)) {
+    throw new OperatingError('key_exists', {
+      message: `${path} is there already; a key is never replaced`,
+      remedy: 'Choose another name.',
+    })
+  }
+  const { did } = loadOrCreateSigner(path, (bytes) => randomBytes(bytes))
+  io.out(`${path}: a new key, for you alone; keep a copy, nobody else has one`)
+  io.out(did)
+  return 0
+}
+
+interface Job {
+  kind: ClaimKind
+  unit: string
+  values: Values
+  io: Io
+}
+
+const claim = async ({ kind, unit, values, io }: Job): Promise<number> => {
+  if (!new RegExp(unitIdPattern).test(unit)) throw wrongUse(`"${unit}" cannot be a unit's id`)
+  if (values.key === undefined) throw wrongUse('--key is missing: the file of your key')
+  const signer = loadSigner(resolve(io.cwd, values.key))
+  const details = detailsOf(kind, values)
+  const { config } = readConfig(io, values).loaded
+  const login = loginOf(values, io)
+  const { machine, did, head, simulated } = await lookUp(pagesOf(values, config), { unit, login })
+  const timeUs = systemClock().nowUs()
+  const { message } = composeClaim({ kind, unit: did, head, timeUs, details }, signer, (bytes) =>
+    randomBytes(bytes),
+  )
+  const url = values.broker ?? `mqtt://${reachable(config.mqtt.host)}:${config.mqtt.port}`
+  await send({ url, topic: topicOf({ machine, unit, kind: 'claim' }), message, login })
+  io.out(`${kind} of ${unit} (${did})`)
+  io.out(`signed by ${signer.did}`)
+  io.out('The gateway has it; the unit takes it into its chain when it is next in contact.')
+  if (simulated) io.out('The unit is simulated: the claim will be kept, and count for nothing.')
+  return 0
+}
+
+const detailsOf = (kind: ClaimKind, { worker = [], part = [] }: Values): Detail[] => {
+  if (kind === 'service' && part.length === 0)
+    throw wrongUse('--part is missing: what was replaced')
+  const workers = worker.map((text) => {
+    const [, did = '', weight = '1'] = /^(did:key:\w+)(?:=([1-9]\d{0,8}))?$/.exec(text) ?? []
+    if (did === '') throw wrongUse(`--worker ${text} does not have the form did:key:...=WEIGHT`)
+    parseDid(did)
+    return { name: claimDetails.worker, value: `${did} ${weight}` }
+  })
+  return [...workers, ...part.map((value) => ({ name: claimDetails.part, value }))]
+}
+
+interface Login {
+  user: string
+  password: string
+}
+
+const loginOf = (values: Values, io: Io): Login | undefined => {
+  const { user, 'password-env': env, 'password-file': file } = values
+  if (user === undefined) return undefined
+  const secret = env !== undefined ? { env } : file !== undefined ? { file } : undefined
+  if (secret === undefined) throw wrongUse('--user needs --password-env or --password-file')
+  const readFile = (path: string): string => readFileSync(resolve(io.cwd, path), 'utf8')
+  return { user, password: resolveSecret(secret, { env: io.env, readFile }) }
+}
+
+const pagesOf = ({ pages }: Values, { http }: Config): string =>
+  pages ?? `http://${reachable(http.host)}:${http.port}/`
+
+/** An address to reach what is bound to every address of this machine. */
+const reachable = (host: string): string => {
+  const other = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host
+  return other.includes(':') ? `[${other}]` : other
+}
+
+interface Subject {
+  machine: string
+  did: string
+  simulated: boolean
+  /** Hash of the unit's newest entry; null before its first. */
+  head: Uint8Array | null
+}
+
+const lookUp = async (
+  pages: string,
+  { unit, login }: { unit: string; login: Login | undefined },
+): Promise<Subject> => {
+  const { units } = await ask<{ units: UnitSummary[] }>(pages, 'api/units', login)
+  const found = units.find((summary) => summary.unit === unit)
+  if (found === undefined) {
+    throw new OperatingError('unit_unknown', {
+      message: `the gateway at ${pages} knows no unit ${unit}`,
+      remedy: `Known are ${units.map((known) => known.unit).join(', ') || 'none'}.`,
+    })
+  }
+  const { key, entries } = await ask<PassportSummary>(pages, `api/units/${unit}/passport`, login)
+  if (key === undefined) {
+    throw new OperatingError('unit_without_key', {
+      message: `${unit} has no key of its own, so nothing can be claimed about it`,
+      remedy: 'Let it state its key at hello.',
+    })
+  }
+  const newest = entries.reduce<PassportSummary['entries'][number] | undefined>(
+    (last, entry) => (last === undefined || entry.seq > last.seq ? entry : last),
+    undefined,
+  )
+  const head = newest === undefined ? null : Uint8Array.from(Buffer.from(newest.hash, 'hex'))
+  return { machine: found.machine, did: key, simulated: found.simulated, head }
+}
+
+const ask = async <T>(pages: string, path: string, login: Login | undefined): Promise<T> => {
+  const basic = Buffer.from(`${login?.user}:${login?.password}`).toString('base64')
+  const headers = login === undefined ? {} : { Authorization: `Basic ${basic}` }
+  let response: Response
+  try {
+    response = await fetch(new URL(path, pages), { headers, signal: AbortSignal.timeout(10_000) })
+  } catch (cause) {
+    throw new OperatingError('pages_unreachable', {
+      message: `no gateway answers at ${pages}`,
+      remedy: 'Start it, or give its address: --pages http://...',
+      cause,
+    })
+  }
+  const said = (await response.json().catch(() => ({}))) as { message?: string; remedy?: string }
+  if (response.ok) return said as T
+  throw new OperatingError('pages_refused', {
+    message: said.message ?? `the gateway at ${pages} answered ${response.status}`,
+    remedy: said.remedy ?? 'Check the address: is it a gateway?',
+  })
+}
+
+interface Delivery {
+  url: string
+  topic: string
+  message: Uint8Array
+  login: Login | undefined
+}
+
+// Loaded when needed: `tenfold help` loads every command, and needs no MQTT.
+const send = async ({ url, topic, message, login }: Delivery): Promise<void> => {
+  const { connectUnit } = await import('../sources/mqtt/client.ts')
+  const clientId = `claim-${randomBytes(6).toString('hex')}`
+  const credentials = login === undefined ? {} : { username: login.user, password: login.password }
+  const connection = await connectUnit({ url, clientId, ...credentials })
+  try {
+    await connection.publish(topic, message)
+  } finally {
+    await connection.stop()
+  }
+}
+
+const wrongUse = (message: string): OperatingError =>
+  new OperatingError('usage', { message, remedy: 'See "tenfold help claim".' })

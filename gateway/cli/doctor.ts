@@ -1,0 +1,180 @@
+// `tenfold doctor`: looks at every station on the path of a reading and says where it ends, for one unit
+// or for the gateway alone. It only reads, beside a gateway that runs or not; what the facts mean is
+// gateway/diagnosis.ts.
+import { access, constants, stat, statfs } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Config } from '../config.ts'
+import { configOptions, configUsage, readConfig } from '../config-file.ts'
+import { systemClock } from '../core/clock.ts'
+import type { Books } from '../core/delivery.ts'
+import { OperatingError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
+import { prepareMachine } from '../core/machine.ts'
+import { diagnose, type Facts, type Finding, type SinkFacts, type Trouble } from '../diagnosis.ts'
+import { lockHolder } from '../log/lock.ts'
+import { openStoreReader, type StoreReader } from '../sinks/store/store.ts'
+import type { Io } from './io.ts'
+import { profilesOf } from './serve.ts'
+
+export const summary = 'says why no data arrives, for one unit or for the gateway'
+export const usage = `usage: tenfold doctor [unit] [--json]
+
+  --json           prints the findings as JSON
+${configUsage}
+
+Give the settings that the gateway was started with. For the demo: --set data=.tenfold/demo
+Exit code: 0 when nothing is wrong, 1 when something is.`
+
+/** Runs the command: 0 when nothing is wrong, else 1. */
+export const run = async (args: string[], io: Io): Promise<number> => {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { ...configOptions, json: { type: 'boolean', default: false } },
+  })
+  const [unit, ...more] = positionals
+  if (more.length > 0) {
+    throw new OperatingError('usage', {
+      message: 'doctor looks at one unit at a time',
+      remedy: 'See "tenfold help doctor".',
+    })
+  }
+  const { config } = readConfig(io, values).loaded
+  const findings = diagnose(await gather(config, unit, io))
+  if (values.json) io.out(JSON.stringify(findings, null, 2))
+  else print(findings, io)
+  return findings.some(({ verdict }) => verdict === 'bad') ? 1 : 0
+}
+
+const marks = { good: 'ok  ', note: 'note', bad: 'BAD ' } as const
+
+const print = (findings: readonly Finding[], io: Io): void => {
+  for (const { station, verdict, text, remedy } of findings) {
+    io.out(`${marks[verdict]}  ${station.padEnd(10)}  ${text}`)
+    if (remedy !== undefined) io.out(`${' '.repeat(18)}-> ${remedy}`)
+  }
+  const first = findings.find(({ verdict }) => verdict === 'bad')
+  io.out('')
+  io.out(first === undefined ? 'Nothing is wrong.' : `Look first at: ${first.text}`)
+}
+
+const gather = async (config: Config, unit: string | undefined, io: Io): Promise<Facts> => {
+  const store = readStore(config, unit)
+  const url = pageUrl(config)
+  const [folder, ready, books, broker] = await Promise.all([
+    folderFacts(config, io),
+    ask<{ reasons: string[] }>(`${url}ready`),
+    ask<SinkFacts[]>(`${url}api/books`),
+    brokerFacts(config),
+  ])
+  const holder = folder.exists ? lockHolder(join(config.data, 'log')) : undefined
+  // What answers at the port is this folder's gateway only if one holds the folder.
+  const live = holder !== undefined && Array.isArray(books)
+  return {
+    nowUs: systemClock().nowUs(),
+    folder,
+    gateway: { holder, notReady: ready?.reasons, url },
+    broker,
+    store: folder.exists ? store.trouble : undefined,
+    unit: store.unit,
+    sinks: live ? books : store.books,
+    sinksLive: live,
+    configuredSinks: Object.entries(config.sinks).flatMap(([name, sink]) => (sink ? [name] : [])),
+  }
+}
+
+const folderFacts = async (config: Config, io: Io): Promise<Facts['folder']> => {
+  const path = config.data
+  const { reserveBytes } = config.log
+  const demo = resolve(io.cwd, '.tenfold', 'demo')
+  const missing = { path, exists: false, unwritable: undefined, freeBytes: undefined, reserveBytes }
+  if (!(await isThere(path))) {
+    return { ...missing, other: demo !== path && (await isThere(demo)) ? demo : undefined }
+  }
+  const unwritable = await access(path, constants.W_OK | constants.X_OK).then(
+    () => undefined,
+    (error: Error) => error.message,
+  )
+  const freeBytes = await statfs(path).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => undefined,
+  )
+  return { ...missing, exists: true, unwritable, freeBytes, other: undefined }
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
+
+/** Where this machine can ask for the pages. */
+const pageUrl = ({ http }: Config): string => {
+  const host = http.host === '0.0.0.0' ? '127.0.0.1' : http.host === '::' ? '::1' : http.host
+  return `http://${host.includes(':') ? `[${host}]` : host}:${http.port}/`
+}
+
+const patienceMs = 2000
+
+/** JSON of an answer, also of one that says "not ready"; undefined where nothing of ours answers. */
+const ask = async <T>(url: string): Promise<T | undefined> => {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(patienceMs) })
+    return response.ok || response.status === 503 ? ((await response.json()) as T) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const brokerFacts = async ({ mqtt }: Config): Promise<Facts['broker']> => {
+  if (mqtt.port === 0) return undefined
+  const host = mqtt.host === '0.0.0.0' ? '127.0.0.1' : mqtt.host === '::' ? '::1' : mqtt.host
+  const unreachable = await new Promise<string | undefined>((resolve) => {
+    const socket = connect({ host, port: mqtt.port, timeout: patienceMs })
+    const end = (reason: string | undefined): void => {
+      socket.destroy()
+      resolve(reason)
+    }
+    socket.on('connect', () => end(undefined))
+    socket.on('timeout', () => end('no answer'))
+    socket.on('error', (error) => end(error.message))
+  })
+  return { address: `mqtt://${mqtt.host}:${mqtt.port}`, unreachable }
+}
+
+interface StoreFacts {
+  trouble: Trouble | undefined
+  books: Books[]
+  unit: Facts['unit']
+}
+
+const readStore = (config: Config, unit: string | undefined): StoreFacts => {
+  const machines = new Map(profilesOf().map((p) => [p.machine, prepareMachine(p)]))
+  let reader: StoreReader | undefined
+  try {
+    reader = openStoreReader(config.data, machines)
+    const { queries } = reader
+    const books = queries.books()
+    if (unit === undefined) return { trouble: undefined, books, unit: undefined }
+    const summary = queries.unit(unit)
+    const state = queries.state(unit)
+    const machine = machines.get(summary?.machine ?? '')
+    const facts = {
+      unit,
+      summary,
+      remembered: state,
+      profile: machine && { digest: machine.digest, reportHz: machine.profile.reportHz },
+      quarantine: queries.quarantine({ unit, limit: limits.listRows }),
+      knownUnits: queries.units().map((known) => known.unit),
+    }
+    return { trouble: undefined, books, unit: facts }
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error
+    const { message, remedy } = error
+    return { trouble: { message, remedy }, books: [], unit: undefined }
+  } finally {
+    reader?.close()
+  }
+}

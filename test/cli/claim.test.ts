@@ -1,0 +1,125 @@
+// `tenfold claim`: a person's word, signed by that person's own key, on its way to the log.
+import { statSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { receiveClaim } from '../../gateway/attestation/claim.ts'
+import { signerOfSeed } from '../../gateway/attestation/identity.ts'
+import { systemClock } from '../../gateway/core/clock.ts'
+import type { LogRecord } from '../../gateway/core/record.ts'
+import { MqttBroker } from '../../gateway/sources/mqtt/broker.ts'
+import { type TestIo, testIo } from './io.ts'
+
+const unitDid = signerOfSeed(new Uint8Array(32).fill(5)).did
+
+let io: TestIo
+let broker: MqttBroker
+let pages: Server
+let records: LogRecord[]
+let known: { unit: string; machine: string; simulated: boolean; key: string | undefined }[]
+
+beforeEach(async () => {
+  io = await testIo()
+  records = []
+  known = [{ unit: 'drill-1', machine: 'cordless_drill', simulated: true, key: unitDid }]
+  broker = new MqttBroker({
+    host: '127.0.0.1',
+    port: 0,
+    clock: systemClock(),
+    payloadBytes: 65_536,
+    connections: 3,
+    epoch: 'test0000',
+    note: () => {},
+  })
+  await broker.start((record, done) => {
+    records.push(record)
+    done()
+  })
+  pages = createServer((request, response) => {
+    const entries = [
+      { seq: 1, type: 'first_used', timeUs: 2, hash: 'cd'.repeat(32), leaf: 1 },
+      { seq: 0, type: 'made', timeUs: 1, hash: 'ab'.repeat(32), leaf: 0 },
+    ]
+    const answer = request.url?.endsWith('/passport')
+      ? { unit: 'drill-1', key: known[0]?.key, custody: 'controller_flash', entries }
+      : { nowUs: 1, units: known }
+    response.end(JSON.stringify(answer))
+  })
+  await new Promise<void>((resolve) => pages.listen(0, '127.0.0.1', resolve))
+})
+afterEach(async () => {
+  await broker.stop()
+  pages.closeAllConnections()
+  await new Promise((resolve) => pages.close(resolve))
+  await io.remove()
+})
+
+const where = () => [
+  ...['--pages', `http://127.0.0.1:${(pages.address() as AddressInfo).port}/`],
+  ...['--broker', `mqtt://127.0.0.1:${broker.port}`],
+]
+
+describe('claim', () => {
+  test('key makes a private file, once', async () => {
+    expect(await io.tenfold('claim', 'key', '--out', 'me.pem')).toBe(0)
+    expect(io.lines[1]).toMatch(/^did:key:z6Mk/)
+    expect(statSync(join(io.cwd, 'me.pem')).mode & 0o077).toBe(0)
+    expect(await io.tenfold('claim', 'key', '--out', 'me.pem')).toBe(1)
+    expect(io.errors.join('\n')).toContain('never replaced')
+  })
+
+  test('accept is signed by its author, speaks of the newest entry, and reaches the log', async () => {
+    await io.tenfold('claim', 'key', '--out', 'me.pem')
+    const me = io.lines[1]
+    const args = ['accept', 'drill-1', '--key', 'me.pem', '--worker', `${unitDid}=3`]
+    expect(await io.tenfold('claim', ...args, ...where())).toBe(0)
+    expect(records.map(({ topic }) => topic)).toEqual(['tenfold/v1/cordless_drill/drill-1/claim'])
+    const { claim, disclosures } = receiveClaim(records[0]?.payload ?? new Uint8Array())
+    expect(claim).toMatchObject({ kind: 'acceptance', unit: unitDid, author: me })
+    expect(Buffer.from(claim.head ?? []).toString('hex')).toBe('cd'.repeat(32))
+    expect(disclosures).toMatchObject([{ name: 'worker', value: `${unitDid} 3` }])
+    expect(io.lines.join('\n')).toContain('The unit is simulated')
+  })
+
+  test('service names the parts', async () => {
+    await io.tenfold('claim', 'key', '--out', 'me.pem')
+    const args = ['service', 'drill-1', '--key', 'me.pem', '--part', 'motor', '--part', 'chuck']
+    expect(await io.tenfold('claim', ...args, ...where())).toBe(0)
+    const { claim, disclosures } = receiveClaim(records[0]?.payload ?? new Uint8Array())
+    expect(claim.kind).toBe('service')
+    expect(disclosures.map(({ value }) => value).sort()).toEqual(['chuck', 'motor'])
+  })
+
+  test.each([
+    [['accept'], 'the id of one unit'],
+    [['refuse', 'drill-1'], 'the id of one unit'],
+    [['accept', 'drill-1'], '--key is missing'],
+    [['accept', 'drill-1', '--key', 'no.pem'], 'no key at'],
+    [['accept', 'Drill!', '--key', 'me.pem'], "cannot be a unit's id"],
+    [['accept', 'drill-2', '--key', 'me.pem'], 'knows no unit drill-2'],
+    [['service', 'drill-1', '--key', 'me.pem'], '--part is missing'],
+    [['accept', 'drill-1', '--key', 'me.pem', '--worker', 'ben'], 'does not have the form'],
+    [['accept', 'drill-1', '--key', 'me.pem', '--user', 'x'], '--password-env'],
+    [['key'], '--out is missing'],
+  ])('%j is refused', async (args, said) => {
+    await io.tenfold('claim', 'key', '--out', 'me.pem')
+    expect(await io.tenfold('claim', ...args, ...where())).toBe(1)
+    expect(io.errors.join('\n')).toContain(said)
+    expect(records).toEqual([])
+  })
+
+  test('a unit without a key of its own cannot be claimed about', async () => {
+    known = known.map((unit) => ({ ...unit, key: undefined }))
+    await io.tenfold('claim', 'key', '--out', 'me.pem')
+    expect(await io.tenfold('claim', 'accept', 'drill-1', '--key', 'me.pem', ...where())).toBe(1)
+    expect(io.errors.join('\n')).toContain('has no key of its own')
+  })
+
+  test('no gateway there is said as such', async () => {
+    await io.tenfold('claim', 'key', '--out', 'me.pem')
+    const pages = ['--pages', 'http://127.0.0.1:1/']
+    expect(await io.tenfold('claim', 'accept', 'drill-1', '--key', 'me.pem', ...pages)).toBe(1)
+    expect(io.errors.join('\n')).toContain('no gateway answers')
+  })
+})
