@@ -2,7 +2,7 @@
 // real wasm, every single write looked at. These hold for the loop alone, without a plant.
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Build } from '../../firmware/build.ts'
+import { type Build, buildLoop } from '../../firmware/build.ts'
 import { type SimBoard, startBoard } from '../../firmware/twin/sim-board.ts'
 import { buildDrill, constant, loop, spec } from './stand.ts'
 
@@ -55,7 +55,7 @@ interface Watched {
 }
 
 /** A board that fails the test at the first write that no bridge may see. */
-const watch = (build: Build): Watched => {
+const watch = (build: Build, limit = maxDuty): Watched => {
   const now = [0, 0, 0]
   const written = { drove: false, braked: false }
   const board = startBoard(build.wasm, loop, {
@@ -64,7 +64,7 @@ const watch = (build: Build): Watched => {
       const before = [...now]
       now[index] = value
       if (now[duty] === undefined || now[brake] === undefined) throw new Error('no such output')
-      if ((now[duty] ?? 0) < 0 || (now[duty] ?? 0) > maxDuty) throw new Error(`duty ${now[duty]}`)
+      if ((now[duty] ?? 0) < 0 || (now[duty] ?? 0) > limit) throw new Error(`duty ${now[duty]}`)
       if ((now[brake] ?? 0) < 0 || (now[brake] ?? 0) > 10_000)
         throw new Error(`brake ${now[brake]}`)
       if (now[duty] !== 0 && now[brake] !== 0) throw new Error('drive and brake overlap')
@@ -118,6 +118,35 @@ describe('any input sequence', () => {
     // The property would be empty if the motor never ran.
     expect(reached).toEqual({ drove: true, braked: true })
   }, 120_000)
+
+  // Constants at the ends of what loop.json allows, so that no product of theirs overflows unseen.
+  test.each(['min', 'max'] as const)('the same with every constant at its %s', async (end) => {
+    const ends = Object.entries(loop.constants).map(([name, one]) => [name, one[end]] as const)
+    const constants = Object.fromEntries(ends)
+    for (const [low, high] of loop.order) {
+      const scale = loop.constants[low]?.scale ?? 1
+      if (end === 'min')
+        constants[high] = Math.max(constants[high] ?? 0, (constants[low] ?? 0) + scale)
+      else constants[low] = Math.min(constants[low] ?? 0, (constants[high] ?? 0) - scale)
+    }
+    // These only delay: at their longest nothing would ever run.
+    Object.assign(constants, { coast_time: 0.05, release_time: 0.005 })
+    const rateHz = loop.rateHz[end]
+    const extreme = await buildLoop({ loop, spec: { rateHz, constants } })
+    const limit = Math.round((constants['max_duty'] ?? 0) / 0.01)
+    fc.assert(
+      fc.property(phases, (sequence) => {
+        const { board } = watch(extreme, limit)
+        for (const { inputs: values, steps } of sequence) {
+          board.inputs.set(values)
+          for (let i = 0; i < steps; i += 1) board.step()
+        }
+        board.stop()
+        expect(isOff(board)).toBe(true)
+      }),
+      { numRuns: 100 },
+    )
+  })
 
   test('never starts the motor while the trigger has not been seen released', () => {
     const pulled = fc.array(fc.record({ inputs: all, steps: fc.integer({ min: 1, max: 400 }) }), {
