@@ -177,7 +177,15 @@ describe('words', () => {
   test('nothing is left to do in a comment, and nothing is silenced', () => {
     const marks = new RegExp(
       // Only the shape of a table may be kept from the formatter.
-      ['TO', 'DO|FIX', 'ME|X', 'XX|@ts-', 'ignore|@ts-', 'expect-error|biome-', 'ignore (?!format)'].join(''),,
+      [
+        'TO',
+        'DO|FIX',
+        'ME|X',
+        'XX|@ts-',
+        'ignore|@ts-',
+        'expect-error|biome-',
+        'ignore (?!format)',
+      ].join(''),
     )
     expect(offences(typescript, marks, false)).toEqual([])
   })
