@@ -36,6 +36,8 @@ export const quarantineReasons = {
   entry_malformed: 'The entry is not a COSE_Sign1 of a known form.',
   entry_signature: "The entry's signature does not fit the unit's key.",
   entry_fork: 'The unit has signed two different entries with one number; see its passport.',
+  entry_order:
+    'The entry does not follow the one before it: its board lost its state, or it was copied.',
   entry_gap: 'An earlier entry of the unit is missing; it is kept until that one arrives.',
   claim_malformed: 'The claim is not a COSE_Sign1 of a known form.',
   claim_signature: "The claim's signature does not fit its author's key.",

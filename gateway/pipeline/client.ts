@@ -1,22 +1,22 @@
 // Main thread's side of delivery: starts the worker, asks it, hears live values, commands and faults.
 // It holds no data of its own and never waits for a database.
 import { Worker } from 'node:worker_threads'
+import type { LiveReading } from '../core/live.ts'
 import type { Queries } from '../core/queries.ts'
 import {
   type DeliveryOptions,
   errorOf,
   type FromWorker,
-  type LiveUnit,
   type SinkHealth,
   type ToWorker,
   type UnitCommand,
 } from './protocol.ts'
 
-export type { DeliveryOptions, LiveUnit, SinkConfig, SinkHealth, UnitCommand } from './protocol.ts'
+export type { DeliveryOptions, SinkConfig, SinkHealth, UnitCommand } from './protocol.ts'
 
 export interface DeliveryListeners {
   /** Newest values, at most ten times a second a unit; only while `listen(true)`. */
-  live(units: readonly LiveUnit[]): void
+  live(readings: readonly LiveReading[]): void
   /** To be published to the unit. Asked again at its next hello: losing one is no loss. */
   command(command: UnitCommand): void
   /** The worker has failed and delivers no more; the log keeps what is acknowledged. */
@@ -78,9 +78,10 @@ const connect = (
     }
     worker.on('message', (message: FromWorker) => {
       if (message.kind === 'answer' || message.kind === 'failure') calls.settle(message)
-      else if (message.kind === 'live') listeners.live(message.units)
+      else if (message.kind === 'live') listeners.live(message.readings)
       else if (message.kind === 'command') listeners.command(message.command)
       else if (message.kind === 'fault') fail(errorOf(message.error))
+      else if (message.kind === 'stopped') void worker.terminate()
       else if (message.kind === 'ready') {
         ready = true
         resolve()

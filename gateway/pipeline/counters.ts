@@ -1,6 +1,6 @@
 // Totals of absolute counters over a unit's life, exact in whatever order reports arrive: within a boot a
 // counter only grows, so that its first and last value are its minimum and maximum; where a boot begins
-// lower than the one before it ended, a new life began (controller swapped or reset). Pure, in place.
+// lower than the one before it ended, the total goes on from where it stood. Pure, in place.
 import { limits } from '../core/limits.ts'
 import { missingIn } from './sequence.ts'
 import type { BootState, UnitState } from './unit.ts'
@@ -65,13 +65,23 @@ export const foldByHand = (state: UnitState, counters: Counters): void => {
   })
 }
 
+/**
+ * What a drop between two boots adds to all later values. Far down: a swapped or reset controller, which
+ * counts from 0 and may have been out of sight for a while. A little: a power cut took what was not yet
+ * kept in flash; that work was done and was reported, so that it stays counted.
+ */
+const bridge = (tail: number | null, begin: number): number => {
+  if (tail === null || begin >= tail) return 0
+  return begin < tail / 2 ? tail : tail - begin
+}
+
 const totalOf = (state: UnitState, i: number): number | null => {
   let sum = state.base[i] ?? 0
   let tail = state.tail[i] ?? null
   for (const { first, last } of state.boots) {
     const begin = first[i] ?? null
     if (begin === null) continue
-    if (tail !== null && begin < tail) sum += tail
+    sum += bridge(tail, begin)
     tail = last[i] ?? null
   }
   if (tail !== null) return sum + tail
@@ -85,8 +95,7 @@ const forgetOldest = (state: UnitState): void => {
   state.lost += missingIn(oldest)
   oldest.first.forEach((begin, i) => {
     if (begin === null) return
-    const tail = state.tail[i] ?? null
-    if (tail !== null && begin < tail) state.base[i] = (state.base[i] ?? 0) + tail
+    state.base[i] = (state.base[i] ?? 0) + bridge(state.tail[i] ?? null, begin)
     state.tail[i] = oldest.last[i] ?? null
   })
 }

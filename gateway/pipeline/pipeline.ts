@@ -22,7 +22,7 @@ export type Outcome =
       /** The state cannot tell whether it is a duplicate; the store looks its row up. */
       readonly unsure: boolean
     }
-  | { readonly kind: 'hello'; state: UnitState; events: readonly UnitEvent[]; isNew: boolean }
+  | { readonly kind: 'hello'; machine: Machine; state: UnitState; events: readonly UnitEvent[] }
   | { readonly kind: 'signed'; state: UnitState; signed: 'entry' | 'claim'; record: LogRecord }
   | { readonly kind: 'duplicate'; state: UnitState }
   | {
@@ -129,7 +129,7 @@ export class Pipeline {
     const isNewest = state.boots.at(-1)?.boot === hello.boot
     const moment = { offset, timeUs, boot: hello.boot, values: [] }
     const events = isNewest ? this.#verbs(machine).detect(state, moment) : []
-    return { kind: 'hello', state, events, isNew: known === undefined }
+    return { kind: 'hello', machine, state, events }
   }
 
   #report(

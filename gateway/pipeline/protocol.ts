@@ -3,6 +3,7 @@
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import type { Books } from '../core/delivery.ts'
 import { OperatingError } from '../core/errors.ts'
+import type { LiveReading } from '../core/live.ts'
 
 /** A database outside: the folder in gateway/sinks that delivers to it, and its settings. */
 export interface SinkConfig {
@@ -24,6 +25,17 @@ export interface DeliveryOptions {
   /** Name of the Merkle log in its checkpoints, such as "workshop.example/tenfold". */
   origin: string
   bounds: StoreBounds
+  /** `closed`: units that are not known yet are not taken in; without it their first hello does. */
+  enrol?: 'hello' | 'closed'
+  /** Rules of the ownership register, as in the config; without it the usual ones. */
+  ledger?: LedgerSettings
+}
+
+/** As config.ledger: absolute path of a rules file, and did:keys. */
+export interface LedgerSettings {
+  rules?: string
+  founder?: string
+  management?: string
 }
 
 /** How much of what is kept; signed entries, events and states are not bounded. */
@@ -34,19 +46,6 @@ export interface StoreBounds {
   storeBytes: number
   /** Most bytes of quarantined payloads; the oldest telemetry goes first, counted. */
   quarantineBytes: number
-}
-
-/** The newest values of one unit, for a page that looks on. */
-export interface LiveUnit {
-  unit: string
-  machine: string
-  simulated: boolean
-  lifecycle: string
-  boot: number
-  timeUs: number
-  values: Record<string, { value: number | undefined; quality: string }>
-  /** Totals over all boots. */
-  counters: Record<string, number>
 }
 
 /** A message that the gateway sends to a unit: topic kind `command`, QoS 1, never retained. */
@@ -62,7 +61,7 @@ export interface SinkHealth extends Books {
   state: 'starting' | 'delivering' | 'idle' | 'retrying' | 'stopped'
   /** Age of the oldest record that the sink does not have yet, microseconds; 0 when there is none. */
   lagUs: number
-  /** Bytes of log waiting are not known; records are `pending`. Attempts since the last success. */
+  /** Attempts since the last success. */
   attempts: number
   /** Last error, while it lasts. */
   error: { code: string; message: string; remedy: string } | undefined
@@ -83,7 +82,7 @@ export type FromWorker =
   | { kind: 'ready' }
   | { kind: 'answer'; id: number; value: unknown }
   | { kind: 'failure'; id: number; error: PlainError }
-  | { kind: 'live'; units: LiveUnit[] }
+  | { kind: 'live'; readings: LiveReading[] }
   | { kind: 'command'; command: UnitCommand }
   | { kind: 'fault'; error: PlainError }
   | { kind: 'stopped' }

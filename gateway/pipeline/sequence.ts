@@ -21,7 +21,8 @@ export const mark = (state: BootState, sequence: number): Seen => {
 
 /** Sequences below the high-water mark that have not come, as far as it is known. */
 export const missingIn = ({ gaps, lost }: BootState): number => {
-  let count = lost
+  // Boards may count from 0 or from 1: sequence 0 alone is never called missing.
+  let count = lost - (gaps[0] === 0 ? 1 : 0)
   for (let i = 0; i < gaps.length; i += 2) count += at(gaps, i + 1) - at(gaps, i) + 1
   return count
 }

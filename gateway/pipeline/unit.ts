@@ -42,7 +42,7 @@ export interface UnitState {
   lifecycle: LifecycleState | null
   /** Ascending by number, the newest limits.bootsPerUnit. */
   boots: BootState[]
-  /** Counters over boots that are forgotten: sum of lives ended, and where the last one stood. */
+  /** Counters over boots that are forgotten: what drops have added, and where the last boot stood. */
   base: number[]
   tail: (number | null)[]
   /** Counters of reports without a sequence: sum of lives ended, and the newest value. */

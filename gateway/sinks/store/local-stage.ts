@@ -1,6 +1,6 @@
 // The embedded store as a stage: rows, events, entries, leaves, checkpoint, unit states, quarantine, books
 // and cursor of a batch in one transaction, so that every record counts exactly once whatever happens.
-import type { Tally, UnitEvent } from '../../core/delivery.ts'
+import type { Reading, Tally, UnitEvent } from '../../core/delivery.ts'
 import type { Machine } from '../../core/machine.ts'
 import type { Batch } from '../../log/log.ts'
 import { type Aside, emptyTally, type Progress } from '../../pipeline/keeper.ts'
@@ -31,8 +31,8 @@ export interface Attestor {
   hello(offset: number, greeting: Greeting): void
   event(event: UnitEvent): void
   signed(offset: number, outcome: Signed, step: SignedStep): void
-  /** Last in the transaction: leaves and checkpoint. */
-  finish(receivedUs: number): void
+  /** Last in the transaction: the checkpoint over new leaves. */
+  finish(): void
   commit(): void
   rollBack(): void
 }
@@ -44,16 +44,17 @@ export interface LocalStageParts {
   readonly ids: UnitIds
   readonly tables: ReadonlyMap<Machine, ReportTable>
   readonly attestor: Attestor | undefined
-  /** Called after a batch was kept, with the units it touched and the new cursor. */
-  readonly onKept: (cursor: number, units: ReadonlySet<string>) => void
+  /** Called after a batch was kept, with the newest reading in it of each unit. */
+  readonly onKept: (newest: ReadonlyMap<string, Reading>) => void
 }
 
 export class LocalStage implements Stage {
   readonly name = storeName
   readonly #parts: LocalStageParts
   readonly #writers = new Map<Machine, ReportWriter>()
-  /** Last minute marked as not summed, by unit: most readings fall into it. */
+  /** Last minute noted as not summed in this batch, by unit: most readings fall into it. */
   readonly #marked = new Map<number, number>()
+  readonly #newest = new Map<string, Reading>()
 
   constructor(parts: LocalStageParts) {
     this.#parts = parts
@@ -72,6 +73,9 @@ export class LocalStage implements Stage {
   async take(batch: Batch): Promise<void> {
     const { pipeline, books, attestor, onKept } = this.#parts
     const step = { tally: emptyTally(), aside: [] as Aside[] }
+    this.#newest.clear()
+    // Maintenance may have summed a minute since the last batch: it is noted again.
+    this.#marked.clear()
     try {
       books.keepWith(
         () => ({ ...step, cursor: batch.next, units: pipeline.touched() }),
@@ -80,14 +84,12 @@ export class LocalStage implements Stage {
     } catch (error) {
       pipeline.rollBack()
       this.#parts.ids.rollBack()
-      this.#marked.clear()
       attestor?.rollBack()
       throw error
     }
-    const units = new Set(Array.from(pipeline.touched(), ({ unit }) => unit))
     pipeline.commit()
     attestor?.commit()
-    onKept(batch.next, units)
+    onKept(this.#newest)
   }
 
   #write(batch: Batch, step: SignedStep): void {
@@ -95,7 +97,6 @@ export class LocalStage implements Stage {
     for (const { from, to, reason } of batch.gaps) {
       tally.dropped[reason] = (tally.dropped[reason] ?? 0) + (to - from)
     }
-    let receivedUs = 0
     for (const { offset, body } of batch.records) {
       const outcome = this.#parts.pipeline.process(offset, body)
       if (outcome.kind === 'reading') this.#reading(outcome, tally)
@@ -104,16 +105,16 @@ export class LocalStage implements Stage {
       else if (outcome.kind === 'foreign') tally.dropped.corrupt = (tally.dropped.corrupt ?? 0) + 1
       else {
         if (outcome.kind === 'signed') {
-          receivedUs = outcome.record.receivedUs
           this.#signed(offset, outcome, step)
         } else {
           tally.stored++
+          this.#parts.ids.idOf(outcome.state.unit, outcome.machine)
           this.#parts.attestor?.hello(offset, outcome)
           this.#events(outcome.events)
         }
       }
     }
-    this.#parts.attestor?.finish(receivedUs)
+    this.#parts.attestor?.finish()
   }
 
   #reading(outcome: Extract<Outcome, { kind: 'reading' }>, tally: Tally): void {
@@ -131,6 +132,7 @@ export class LocalStage implements Stage {
       tally.duplicate++
       return
     }
+    this.#newest.set(reading.unit, reading)
     const minute = Math.floor(reading.timeUs / minuteUs)
     if (this.#marked.get(unitId) !== minute) {
       this.#marked.set(unitId, minute)
@@ -159,6 +161,7 @@ export class LocalStage implements Stage {
   #signed(offset: number, outcome: Signed, step: SignedStep): void {
     const { attestor } = this.#parts
     if (attestor === undefined) throw new Error('a signed record, and no attestor to check it')
+    this.#parts.pipeline.touch(outcome.state)
     attestor.signed(offset, outcome, step)
   }
 }

@@ -71,13 +71,14 @@ export const migrations: readonly string[] = [
   -- Signed entries that are part of a chain, and those that disagree with one (fork = 1).
   CREATE TABLE entry (
     hash BLOB PRIMARY KEY,
+    -- did:key of the chain; unit is the id of its topic.
     key TEXT NOT NULL,
     unit TEXT NOT NULL,
     seq INTEGER NOT NULL,
     type TEXT NOT NULL,
     time_us INTEGER NOT NULL,
+    received_us INTEGER NOT NULL,
     bytes BLOB NOT NULL,
-    disclosures BLOB NOT NULL,
     leaf INTEGER,
     fork INTEGER NOT NULL,
     "offset" INTEGER NOT NULL
@@ -86,10 +87,25 @@ export const migrations: readonly string[] = [
   CREATE INDEX entry_unit ON entry (unit, seq);
   CREATE UNIQUE INDEX entry_leaf ON entry (leaf) WHERE leaf IS NOT NULL;
 
+  -- Entries in quarantine whose predecessor has not come, to be found again when it does.
+  CREATE TABLE waiting_entry (
+    key TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    "offset" INTEGER NOT NULL,
+    PRIMARY KEY (key, seq, "offset")
+  ) STRICT, WITHOUT ROWID;
+
+  -- Head of each chain as JSON: what the next entry is checked against.
+  CREATE TABLE chain (
+    key TEXT PRIMARY KEY,
+    unit TEXT NOT NULL,
+    head TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
   CREATE TABLE claim (
     digest BLOB PRIMARY KEY,
     unit TEXT NOT NULL,
-    type TEXT NOT NULL,
+    kind TEXT NOT NULL,
     bytes BLOB NOT NULL,
     received_us INTEGER NOT NULL,
     "offset" INTEGER NOT NULL,
@@ -97,6 +113,16 @@ export const migrations: readonly string[] = [
     entry_seq INTEGER
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX claim_unit ON claim (unit);
+
+  -- Opened details of entries and claims; object is the hash of what signs their digests.
+  CREATE TABLE disclosure (
+    object BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    unit TEXT NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (object, digest)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX disclosure_unit ON disclosure (unit);
 
   CREATE TABLE leaf (
     "index" INTEGER PRIMARY KEY,
@@ -121,7 +147,7 @@ export const migrations: readonly string[] = [
     json TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
 
-  -- Small things by name: origin and key of the log, heads of chains that the gateway writes.
+  -- Small things by name: key of the log, heads of chains that the gateway writes.
   CREATE TABLE fact (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL

@@ -2,9 +2,11 @@
 // connection, one thread; a second process may read beside it.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Reading } from '../../core/delivery.ts'
 import { OperatingError } from '../../core/errors.ts'
 import type { Machine } from '../../core/machine.ts'
 import { Pipeline } from '../../pipeline/pipeline.ts'
+import type { UnitState } from '../../pipeline/unit.ts'
 import { Database } from './database.ts'
 import { type Attestor, LocalStage, minuteUs, storeName } from './local-stage.ts'
 import { StoreQueries } from './reader.ts'
@@ -26,9 +28,9 @@ export interface StoreOptions {
 }
 
 export interface LocalOptions {
-  /** Checks and keeps what is signed; made with the store's own database. */
-  attestor(db: Database, ids: UnitIds): Attestor
-  onKept(cursor: number, units: ReadonlySet<string>): void
+  /** Checks and keeps what is signed, in the store's own transactions. */
+  attestor(unit: (unit: string) => UnitState | undefined): Attestor
+  onKept(newest: ReadonlyMap<string, Reading>): void
 }
 
 export class Store {
@@ -46,6 +48,7 @@ export class Store {
     const machines = [...options.machines.values()]
     this.#tables = new Map(machines.map((machine) => [machine, reportTable(machine)]))
     for (const table of this.#tables.values()) prepareTables(db, table)
+    for (const machine of machines) keepProfile(db, machine)
     const byName = tablesByName(this.#tables)
     this.queries = new StoreQueries(db, byName)
     this.#summaries = new Summaries(db, byName)
@@ -92,16 +95,22 @@ export class Store {
 
   /** The store as the stage of its own runner. */
   stage({ attestor, onKept }: LocalOptions): LocalStage {
-    const ids = new UnitIds(this.#db)
+    const db = this.#db
+    const pipeline = this.pipeline(storeName)
     return new LocalStage({
-      db: this.#db,
+      db,
       books: this.books(storeName),
-      pipeline: this.pipeline(storeName),
-      ids,
+      pipeline,
+      ids: new UnitIds(db),
       tables: this.#tables,
-      attestor: attestor(this.#db, ids),
+      attestor: attestor((unit) => pipeline.unit(unit)),
       onKept,
     })
+  }
+
+  /** The connection itself, for what else of this folder works in the same transactions. */
+  get database(): Database {
+    return this.#db
   }
 
   /** A little of the work that is not on the path of a reading; true when there is more. */
@@ -121,6 +130,16 @@ export class Store {
 }
 
 const minutesAtOnce = 16
+
+/** Name of the fact that says which profile of a machine is the present one. */
+export const profileFact = (machine: string): string => `profile/${machine}`
+
+/** Every profile that units were seen with stays readable: weights of a claim come from it. */
+const keepProfile = (db: Database, { digest, profile }: Machine): void => {
+  const { machine } = profile
+  db.run('INSERT OR IGNORE INTO profile VALUES (?, ?, ?)', digest, machine, JSON.stringify(profile))
+  db.run('INSERT OR REPLACE INTO fact VALUES (?, ?)', profileFact(machine), digest)
+}
 
 const tablesByName = (tables: ReadonlyMap<Machine, ReportTable>): Map<string, ReportTable> =>
   new Map(Array.from(tables, ([machine, table]) => [machine.profile.machine, table]))

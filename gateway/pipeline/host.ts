@@ -1,0 +1,159 @@
+// What runs in the delivery worker: the embedded store and the databases outside, each with its own
+// runner, reader and cursor; maintenance of the store; answers to questions. Joined here, started and
+// stopped by worker.ts. It never touches the main thread's sockets.
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { type Clock, systemClock } from '../core/clock.ts'
+import type { Books, Sink } from '../core/delivery.ts'
+import { OperatingError } from '../core/errors.ts'
+import { type Machine, prepareMachine } from '../core/machine.ts'
+import { realFiles } from '../log/files.ts'
+import { openReader } from '../log/reader.ts'
+import { Attestation } from '../sinks/store/attestation.ts'
+import { storeName } from '../sinks/store/local-stage.ts'
+import { Store } from '../sinks/store/store.ts'
+import { LiveThinner, liveEveryMs } from './live.ts'
+import { OutsideStage } from './outside.ts'
+import type { DeliveryOptions, FromWorker, SinkConfig, SinkHealth } from './protocol.ts'
+import { Runner, runnerDefaults, type Stage } from './runner.ts'
+
+/** What a sink's `create` gets beside its settings. */
+export interface SinkContext {
+  readonly clock: Clock
+}
+
+export interface Host {
+  /** Methods of core Queries, and `health`. */
+  readonly answers: Readonly<Record<string, (...args: never[]) => unknown>>
+  listen(on: boolean): void
+  stop(): Promise<void>
+}
+
+/** How long a stop waits for a database that does not answer, milliseconds. */
+const farewellMs = 3000
+const maintainEveryMs = 1000
+
+/** Rejects with an OperatingError when the store or a sink cannot be opened. */
+export const startHost = async (
+  options: DeliveryOptions,
+  say: (message: FromWorker) => void,
+): Promise<Host> => {
+  const clock = systemClock()
+  const machines = new Map<string, Machine>(
+    options.profiles.map((profile) => [profile.machine, prepareMachine(profile)]),
+  )
+  const sinks = await Promise.all(options.sinks.map((sink) => createSink(sink, { clock })))
+  const { bounds, enrol = 'hello' } = options
+  const store = Store.open({ folder: join(options.dataDir, 'store'), machines, enrol, bounds })
+  const live = new LiveThinner()
+  const { dataDir, keysDir, origin, ledger = {} } = options
+  const attestation = new Attestation(store, {
+    ...{ dataDir, keysDir, origin, ledger, machines, random: randomBytes },
+    command: (command) => say({ kind: 'command', command }),
+  })
+  const stages: Stage[] = [
+    store.stage({
+      attestor: (unit) => attestation.attestor(unit),
+      onKept: (newest) => live.offer(newest),
+    }),
+    ...sinks.map((sink) => outside(store, sink)),
+  ]
+  const runners = stages.map((stage) => runnerOf(stage, { options, clock }))
+  for (const runner of runners) runner.start()
+  const pushing = setInterval(() => {
+    const readings = live.take()
+    if (readings.length > 0) say({ kind: 'live', readings })
+  }, liveEveryMs)
+  const stopping = new AbortController()
+  const maintenance = maintain(store, { clock, signal: stopping.signal })
+  return {
+    answers: answersOf({ store, runners, passports: attestation }),
+    listen: (on) => live.listen(on),
+    async stop() {
+      clearInterval(pushing)
+      stopping.abort()
+      await maintenance
+      const ends = Promise.all(runners.map((runner) => runner.stop()))
+      await Promise.race([ends, clock.sleep(farewellMs)])
+      store.close()
+    },
+  }
+}
+
+const outside = (store: Store, sink: Sink): Stage =>
+  new OutsideStage({ sink, keeper: store.books(sink.name), pipeline: store.pipeline(sink.name) })
+
+/** A database outside waits longer for company: its requests cost more than a commit here. */
+const outsideLingerMs = 250
+
+const runnerOf = (
+  stage: Stage,
+  { options, clock }: { options: DeliveryOptions; clock: Clock },
+): Runner =>
+  new Runner({
+    stage,
+    reader: openReader(realFiles(), join(options.dataDir, 'log'), options.head),
+    clock,
+    random: Math.random,
+    options: {
+      ...runnerDefaults,
+      lingerMs: stage.name === storeName ? runnerDefaults.lingerMs : outsideLingerMs,
+    },
+  })
+
+interface Answering {
+  store: Store
+  runners: readonly Runner[]
+  passports: Attestation
+}
+
+const answersOf = ({ store, runners, passports }: Answering): Host['answers'] => {
+  const { queries } = store
+  return {
+    units: () => queries.units(),
+    series: (query: Parameters<typeof queries.series>[0]) => queries.series(query),
+    events: (query: Parameters<typeof queries.events>[0]) => queries.events(query),
+    quarantine: (query: Parameters<typeof queries.quarantine>[0]) => queries.quarantine(query),
+    books: (): Books[] => runners.map((runner) => runner.books()),
+    health: (): SinkHealth[] => runners.map((runner) => runner.health()),
+    passportSummary: (unit: string) => passports.passportSummary(unit),
+    passport: (unit: string) => passports.passport(unit),
+    register: () => passports.register(),
+  }
+}
+
+const createSink = async ({ name, config }: SinkConfig, context: SinkContext): Promise<Sink> => {
+  if (!/^[a-z][a-z0-9]{0,31}$/.test(name)) throw unknownSink(name)
+  let module: { create?: (config: unknown, context: SinkContext) => Sink | Promise<Sink> }
+  try {
+    module = await import(new URL(`../sinks/${name}/index.ts`, import.meta.url).href)
+  } catch (cause) {
+    throw unknownSink(name, cause)
+  }
+  if (module.create === undefined) throw unknownSink(name)
+  return module.create(config, context)
+}
+
+const unknownSink = (name: string, cause?: unknown): OperatingError =>
+  new OperatingError('sink_unknown', {
+    message: `no sink "${name}" can be loaded`,
+    remedy: `Compare the name with the folders of gateway/sinks; a sink's index.ts exports create.`,
+    cause,
+  })
+
+/** Summaries and retention of the store, between batches. */
+const maintain = async (
+  store: Store,
+  { clock, signal }: { clock: Clock; signal: AbortSignal },
+): Promise<void> => {
+  while (!signal.aborted) {
+    await clock.sleep(maintainEveryMs, signal)
+    try {
+      while (!signal.aborted && store.maintain(clock.nowUs())) await setImmediate()
+    } catch (error) {
+      // A full disk shows in the health of the store's own runner too; here it only has to be tried again.
+      if (!(error instanceof OperatingError)) throw error
+    }
+  }
+}

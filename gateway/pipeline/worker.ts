@@ -1,0 +1,41 @@
+// Entry of the delivery worker thread: starts the host, passes questions to it and answers back. All
+// logic is in host.ts, where a test can reach it without a thread.
+import assert from 'node:assert/strict'
+import { parentPort, workerData } from 'node:worker_threads'
+import { type Host, startHost } from './host.ts'
+import { type DeliveryOptions, type FromWorker, plainError, type ToWorker } from './protocol.ts'
+
+assert(parentPort !== null, 'worker.ts runs in a worker thread')
+const port = parentPort
+const say = (message: FromWorker): void => port.postMessage(message)
+
+const answer = async (
+  { answers }: Host,
+  { id, method, args }: Extract<ToWorker, { kind: 'call' }>,
+): Promise<void> => {
+  try {
+    const ask = Object.hasOwn(answers, method) ? answers[method] : undefined
+    assert(ask !== undefined, `nobody answers ${method}`)
+    say({ kind: 'answer', id, value: await ask(...(args as never[])) })
+  } catch (error) {
+    say({ kind: 'failure', id, error: plainError(error) })
+  }
+}
+
+const run = async (): Promise<void> => {
+  const host = await startHost(workerData as DeliveryOptions, say)
+  port.on('message', (message: ToWorker) => {
+    if (message.kind === 'call') void answer(host, message)
+    else if (message.kind === 'listen') host.listen(message.on)
+    else {
+      port.removeAllListeners('message')
+      host.stop().then(
+        () => say({ kind: 'stopped' }),
+        (error) => say({ kind: 'fault', error: plainError(error) }),
+      )
+    }
+  })
+  say({ kind: 'ready' })
+}
+
+run().catch((error) => say({ kind: 'fault', error: plainError(error) }))

@@ -1,0 +1,142 @@
+// Joins the store with the keys that the gateway holds: what signs, chains and logs in the store's
+// transactions, and what pages read of it. Keys are made at the first start and never leave their folder.
+import { join } from 'node:path'
+import {
+  gatewayKeyFiles,
+  loadOrCreateSecret,
+  loadOrCreateSigner,
+} from '../../attestation/identity.ts'
+import { encodeVkey, type NoteSigner, noteKey } from '../../attestation/note.ts'
+import { buildPassport } from '../../attestation/passport.ts'
+import { OperatingError } from '../../core/errors.ts'
+import type { Machine } from '../../core/machine.ts'
+import type { PassportSummary, RegisterSummary } from '../../core/queries.ts'
+import { Ledger, summarise } from '../../ledger/ledger.ts'
+import { readRules } from '../../ledger/rules-file.ts'
+import type { LedgerSettings, UnitCommand } from '../../pipeline/protocol.ts'
+import type { UnitState } from '../../pipeline/unit.ts'
+import { StoreAttestor } from './attestor.ts'
+import { Chains } from './chains.ts'
+import type { Database } from './database.ts'
+import { GatewayChains } from './gateway-chains.ts'
+import { StoreLedgerSource } from './ledger-source.ts'
+import type { Attestor } from './local-stage.ts'
+import { operatorFact, StorePassportSource, vkeyFact } from './passport-source.ts'
+import type { Store } from './store.ts'
+import { TreeWriter } from './tree.ts'
+
+export interface AttestationOptions {
+  readonly dataDir: string
+  readonly keysDir: string
+  /** Name of the log in its checkpoints. */
+  readonly origin: string
+  readonly ledger: LedgerSettings
+  readonly machines: ReadonlyMap<string, Machine>
+  /** Secure random bytes, for keys. */
+  random(bytes: number): Uint8Array
+  command(command: UnitCommand): void
+}
+
+/** What signs the log, and the secrets that chains and blinds are derived from. */
+interface Keys {
+  readonly did: string
+  readonly signer: NoteSigner
+  readonly blindSecret: Uint8Array
+  readonly unitSecret: Uint8Array
+}
+
+export class Attestation {
+  readonly #options: AttestationOptions
+  readonly #db: Database
+  readonly #store: Store
+  readonly #keys: Keys
+  readonly #ledger: Ledger
+
+  /** Throws where a key cannot be read, or is not the one that this store was begun with. */
+  constructor(store: Store, options: AttestationOptions) {
+    this.#options = options
+    this.#store = store
+    this.#db = store.database
+    this.#keys = openKeys(options)
+    keepFact(this.#db, vkeyFact, encodeVkey(noteKey(options.origin, this.#keys.signer.publicKey)))
+    keepFact(this.#db, operatorFact, this.#keys.did)
+    const source = new StoreLedgerSource(this.#db, () => {})
+    this.#ledger = new Ledger(readRules(options.ledger, this.#keys.did), source)
+  }
+
+  attestor(unit: (unit: string) => UnitState | undefined): Attestor {
+    const db = this.#db
+    const { signer, blindSecret, unitSecret } = this.#keys
+    const tree = new TreeWriter(db, signer)
+    return new StoreAttestor({
+      db,
+      machines: this.#options.machines,
+      tree,
+      chains: new Chains(db, { tree, blindSecret }),
+      gatewayChains: new GatewayChains(db, unitSecret),
+      unit,
+      command: this.#options.command,
+    })
+  }
+
+  /** The passport file, text. Throws AttestationError: unknown_unit, no_checkpoint. */
+  passport(unit: string): string {
+    return buildPassport(this.#source(), unit, { signer: this.#keys.signer }).text
+  }
+
+  passportSummary(unit: string): PassportSummary {
+    const source = this.#source()
+    const summary = this.#store.queries.unit(unit)
+    const entries = this.#db.all(
+      'SELECT seq, type, time_us, hash, leaf FROM entry WHERE key = ? AND fork = 0 ORDER BY seq',
+      source.keyOf(unit) ?? '',
+    )
+    return {
+      unit,
+      key: source.keyOf(unit),
+      custody: summary?.custody ?? 'gateway',
+      entries: entries.map((row) => ({
+        seq: Number(row['seq']),
+        type: String(row['type']),
+        timeUs: Number(row['time_us']),
+        hash: Buffer.from(row['hash'] as Uint8Array).toString('hex'),
+        leaf: row['leaf'] === null ? undefined : Number(row['leaf']),
+      })),
+      checkpoint: source.checkpoint(),
+    }
+  }
+
+  async register(): Promise<RegisterSummary> {
+    const register = await this.#ledger.register()
+    const rows = this.#db.all('SELECT key, unit FROM chain')
+    const names = new Map(rows.map((row) => [String(row['key']), String(row['unit'])]))
+    return summarise(this.#ledger.rules, register, names)
+  }
+
+  #source(): StorePassportSource {
+    return new StorePassportSource(this.#db, this.#keys.blindSecret, () => {})
+  }
+}
+
+const openKeys = ({ dataDir, keysDir, origin, random }: AttestationOptions): Keys => {
+  const files = gatewayKeyFiles(dataDir)
+  const { did, publicKey, sign } = loadOrCreateSigner(files.key, random)
+  return {
+    did,
+    signer: { name: origin, publicKey, sign },
+    blindSecret: loadOrCreateSecret(files.blind, random),
+    unitSecret: loadOrCreateSecret(join(keysDir, 'units.key'), random),
+  }
+}
+
+/** A fact that must stay as it was when the store was begun. */
+const keepFact = (db: Database, name: string, value: string): void => {
+  const row = db.get('SELECT value FROM fact WHERE name = ?', name)
+  if (row === undefined) db.run('INSERT INTO fact VALUES (?, ?)', name, value)
+  else if (row['value'] !== value) {
+    throw new OperatingError('log_key_changed', {
+      message: `the ${name} of this store was ${row['value']} and would be ${value}`,
+      remedy: 'Put the folder "keys" back: a log is continued with the key that it was begun with.',
+    })
+  }
+}
