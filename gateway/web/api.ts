@@ -2,6 +2,7 @@
 // query is, not how it is answered, and nothing about one machine.
 import { unitIdPattern } from '../../hardware-profiles/names.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
+import { passportFile } from '../attestation/passport-file.ts'
 import type { Clock } from '../core/clock.ts'
 import { limits } from '../core/limits.ts'
 import type { Queries } from '../core/queries.ts'
@@ -82,7 +83,7 @@ const unitRoutes: Readonly<Record<string, Handler>> = {
     status: 200,
     type: 'application/octet-stream',
     body: Buffer.from(await queries.passport(unit)),
-    headers: { 'Content-Disposition': `attachment; filename="${unit}.passport"` },
+    headers: { 'Content-Disposition': `attachment; filename="${passportFile(unit)}"` },
   }),
 }
 

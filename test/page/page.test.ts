@@ -126,10 +126,12 @@ describe.skipIf(!chromiumInstalled())('the page', () => {
     await open('#/unit/drill-1')
     await page.waitForSelector('#passport .entries li')
     expect(await page.locator('#passport .entries li').count()).toBe(4)
-    expect(await page.textContent('#passport')).toContain('npx tenfold verify drill-1.passport')
+    expect(await page.textContent('#passport')).toContain(
+      'npx tenfold verify drill-1.passport.json',
+    )
     const waiting = page.waitForEvent('download')
     await page.click('text=Download passport')
-    expect((await waiting).suggestedFilename()).toBe('drill-1.passport')
+    expect((await waiting).suggestedFilename()).toBe('drill-1.passport.json')
   })
 
   test('shows the register', async () => {

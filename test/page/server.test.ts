@@ -113,7 +113,7 @@ describe('the web server', () => {
 
   test('gives the passport as a file to keep', async () => {
     const { headers, text } = await ask(web, '/api/units/drill-1/passport/file')
-    expect(headers['content-disposition']).toBe('attachment; filename="drill-1.passport"')
+    expect(headers['content-disposition']).toBe('attachment; filename="drill-1.passport.json"')
     expect(text).toBe('passport of drill-1\n')
   })
 

@@ -51,7 +51,7 @@ const template = ({ unit, key, custody, entries, checkpoint }: PassportSummary) 
     </p>
     <p class="quiet">
       Check it with a verifier and keys that you got elsewhere, not from this page:
-      <code class="command">npx tenfold verify ${unit}.passport --trust &lt;keys&gt;</code>
+      <code class="command">npx tenfold verify ${unit}.passport.json --trust &lt;keys&gt;</code>
     </p>`
 
 const entryRow = ({ seq, type, timeUs, hash, leaf }: PassportSummary['entries'][number]) =>

@@ -18,8 +18,13 @@ const spans = [
 ] as const
 type Span = (typeof spans)[number]
 
-/** Up to here every live report is drawn; longer spans are read from the store again and again. */
+/** Up to here live reports are drawn as they come. */
 const liveSpanMaxS = 600
+/**
+ * Live reports are thinned to what an eye can follow; what is stored has all of them, so the window is
+ * read again at least so often. Longer spans change slowly and are read less often.
+ */
+const reloadMs = { live: 5000, least: 10_000 } as const
 const points = 1500
 
 export class UnitCharts {
@@ -66,8 +71,9 @@ export class UnitCharts {
   /** Called about once a second. */
   tick(): void {
     const { spanS } = this.#span
-    const everyMs = Math.max(10_000, (spanS * 1000) / 400)
-    if (spanS > liveSpanMaxS && performance.now() - this.#loadedMs > everyMs) void this.load()
+    const everyMs =
+      spanS <= liveSpanMaxS ? reloadMs.live : Math.max(reloadMs.least, (spanS * 1000) / 400)
+    if (performance.now() - this.#loadedMs > everyMs) void this.load()
     for (const chart of this.#charts) chart.describe(this.#spoken(chart))
   }
 
