@@ -41,7 +41,7 @@ const checkCheckpoint = (passport: Passport, trust: Trust): Found<Opened> => {
   const key = parseVkey(passport.log)
   const note = parseProof(passport.proof).checkpoint
   const { origin } = peekCheckpoint(note)
-  const pinned = trust.logs.filter(({ name }) => name === origin || name === key.name)
+  const pinned = trust.logs.filter(({ name }) => name === origin)
   if (pinned.length > 0 && !pinned.some((one) => encodeVkey(one) === passport.log)) {
     throw new AttestationError(
       'log_key_substituted',
