@@ -103,11 +103,14 @@ test(`${kills} kills lose nothing that was acknowledged and store nothing twice 
 }, 600_000)
 
 const checkStore = (data: string, names: string[], acknowledged: Set<number>[]): void => {
-  const store = new DatabaseSync(join(data, 'store', 'store.db'), { readOnly: true })
+  const store = new DatabaseSync(join(data, 'store', 'store.sqlite'), { readOnly: true })
   for (const [i, unit] of names.entries()) {
     const rows = store
-      .prepare(`SELECT boot, sequence FROM ${tableOf(machine)} WHERE unit = ? ORDER BY sequence`)
-      .all(unit) as { boot: number; sequence: number }[]
+      .prepare(
+        `SELECT sequence FROM ${tableOf(machine)}
+         WHERE unit = (SELECT id FROM unit WHERE unit = ?) ORDER BY sequence`,
+      )
+      .all(unit) as { sequence: number }[]
     const sequences = rows.map(({ sequence }) => sequence)
     // Once: no number twice, and no row that was never sent.
     expect(new Set(sequences).size).toBe(sequences.length)
