@@ -22,8 +22,8 @@ export const usage = `usage: tenfold replay <file.ndjson> [options]
 
   --profile NAME       machine whose records these are (default nutrunner)
   --broker URL         broker to play to (default mqtt://127.0.0.1:1883)
-  --speed fast|real|N  as fast as it is acknowledged (default), at the pace of the records, or N times
-                       that
+  --speed fast|real|N  as fast as it is acknowledged (default), at the pace of the records, or N
+                       times that
   --zone=UTC|+hh:mm    zone of the dates, which state none (default UTC), such as --zone=-05:00
   --unit ID            unit to play as, instead of the tool's serial number
   --skip               passes over wrong records instead of refusing the file
@@ -148,8 +148,8 @@ const report = (
     const { unit, cycles, points, firstCycle, lastCycle, gaps } = tool
     io.out(`played   ${unit}: ${number.format(cycles)} cycles, ${number.format(points)} points`)
     io.out(
-      `counter  ${firstCycle} to ${lastCycle}: ${number.format(missingCycles(tool))} cycles are not ` +
-        `in the file, in ${number.format(gaps)} gaps`,
+      `counter  ${firstCycle} to ${lastCycle}: ${number.format(missingCycles(tool))} cycles are ` +
+        `not in the file, in ${number.format(gaps)} gaps`,
     )
   }
   io.out(`sent     ${number.format(sent)} messages acknowledged in ${seconds.toFixed(1)} s`)

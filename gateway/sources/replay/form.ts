@@ -40,8 +40,8 @@ export interface RecordForm {
 }
 
 /**
- * Cycle record of a Bosch Rexroth Nexo cordless nutrunner, as its controller exports it in JSON. What
- * its date means is not documented with the data: it is taken as the beginning of the cycle.
+ * Cycle record of a Bosch Rexroth Nexo cordless nutrunner, as its controller exports it in JSON.
+ * What its date means is not documented with the data: it is taken as the beginning of the cycle.
  */
 const nexo: RecordForm = {
   machine: 'nutrunner',
