@@ -6,7 +6,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { nearest } from '../../hardware-profiles/validate.ts'
-import { OperatingError } from '../core/errors.ts'
+import { operatingError } from '../core/errors.ts'
 import type { Command, Io } from './io.ts'
 
 /** What the shell gets back. A command may return others of its own from 10 on. */
@@ -84,13 +84,14 @@ const unknown = async (name: string, io: Io, folder: string): Promise<number> =>
 }
 
 const explain = (error: unknown, command: string, io: Io): number => {
-  if (error instanceof OperatingError) {
-    io.err(`tenfold ${command}: ${error.message}`)
-    io.err(`  what to do: ${error.remedy}`)
-    io.err(`  code: ${error.code}`)
+  const { code, message, remedy, stack } = error as Partial<OperatingError>
+  // The log and the attestation have error classes of their own: what has a remedy can be mended.
+  if (code !== undefined && remedy !== undefined) {
+    io.err(`tenfold ${command}: ${message}`)
+    io.err(`  what to do: ${remedy}`)
+    io.err(`  code: ${code}`)
     return exitCodes.failed
   }
-  const { code, message, stack } = error as { code?: string; message?: string; stack?: string }
   if (code?.startsWith('ERR_PARSE_ARGS') === true) {
     io.err(`tenfold ${command}: ${message}`)
     io.err(`  what to do: see "tenfold help ${command}"`)

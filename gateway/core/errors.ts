@@ -15,6 +15,20 @@ export class OperatingError extends Error {
   }
 }
 
+/**
+ * What a person should read of an error, where it is one of operation: by its form, since parts that
+ * stand alone (the log, the attestation) have types of their own. undefined for a defect.
+ */
+export const operatingError = (
+  error: unknown,
+): Pick<OperatingError, 'code' | 'message' | 'remedy'> | undefined => {
+  const { code, message, remedy } = (error ?? {}) as Partial<OperatingError>
+  if (typeof code !== 'string' || typeof message !== 'string' || typeof remedy !== 'string') {
+    return undefined
+  }
+  return { code, message, remedy }
+}
+
 /** Why a record went to quarantine: it can be inspected there, and what to check. */
 export const quarantineReasons = {
   topic_unknown: 'The topic is not one of ours; publish to tenfold/v1/<machine>/<unit>/<kind>.',
