@@ -1,7 +1,7 @@
 // The composition root of a gateway: joins config, log, delivery, broker and pages. The only file that
 // knows them all. What is started is stopped in reverse, so that every acknowledgement that was given is
 // in the log and every record in hand is finished.
-import { mkdirSync, readFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseTopic, topicOf } from '../hardware-profiles/names.ts'
 import type { Profile } from '../hardware-profiles/profile.ts'
@@ -116,10 +116,11 @@ const start = async (
 const makeFolder = (path: string): void => {
   try {
     mkdirSync(path, { recursive: true })
+    accessSync(path, constants.W_OK)
   } catch (cause) {
     throw new OperatingError('data_folder', {
-      message: `the data folder ${path} cannot be made: ${(cause as Error).message}`,
-      remedy: 'Check the setting "data", and who may write there.',
+      message: `the data folder ${path} cannot be written: ${(cause as Error).message}`,
+      remedy: 'Check the setting "data", who may write there, and that its disk is not read-only.',
       cause,
     })
   }
