@@ -9,7 +9,7 @@ import type { Config } from '../config.ts'
 import { configOptions, configUsage, readConfig } from '../config-file.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Books } from '../core/delivery.ts'
-import { OperatingError } from '../core/errors.ts'
+import { OperatingError, operatingError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { prepareMachine } from '../core/machine.ts'
 import { diagnose, type Facts, type Finding, type SinkFacts, type Trouble } from '../diagnosis.ts'
@@ -154,7 +154,7 @@ const readStore = (config: Config, unit: string | undefined): StoreFacts => {
   const machines = new Map(profilesOf().map((p) => [p.machine, prepareMachine(p)]))
   let reader: StoreReader | undefined
   try {
-    reader = openStoreReader(config.data, machines)
+    reader = openStoreReader(join(config.data, 'store'), machines)
     const { queries } = reader
     const books = queries.books()
     if (unit === undefined) return { trouble: undefined, books, unit: undefined }
@@ -171,9 +171,9 @@ const readStore = (config: Config, unit: string | undefined): StoreFacts => {
     }
     return { trouble: undefined, books, unit: facts }
   } catch (error) {
-    if (!(error instanceof OperatingError)) throw error
-    const { message, remedy } = error
-    return { trouble: { message, remedy }, books: [], unit: undefined }
+    const trouble = operatingError(error)
+    if (trouble === undefined) throw error
+    return { trouble, books: [], unit: undefined }
   } finally {
     reader?.close()
   }

@@ -84,14 +84,14 @@ const unknown = async (name: string, io: Io, folder: string): Promise<number> =>
 }
 
 const explain = (error: unknown, command: string, io: Io): number => {
-  const { code, message, remedy, stack } = error as Partial<OperatingError>
-  // The log and the attestation have error classes of their own: what has a remedy can be mended.
-  if (code !== undefined && remedy !== undefined) {
-    io.err(`tenfold ${command}: ${message}`)
-    io.err(`  what to do: ${remedy}`)
-    io.err(`  code: ${code}`)
+  const known = operatingError(error)
+  if (known !== undefined) {
+    io.err(`tenfold ${command}: ${known.message}`)
+    io.err(`  what to do: ${known.remedy}`)
+    io.err(`  code: ${known.code}`)
     return exitCodes.failed
   }
+  const { code, message, stack } = error as { code?: string; message?: string; stack?: string }
   if (code?.startsWith('ERR_PARSE_ARGS') === true) {
     io.err(`tenfold ${command}: ${message}`)
     io.err(`  what to do: see "tenfold help ${command}"`)
