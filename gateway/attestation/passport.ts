@@ -10,6 +10,7 @@ import { verifyEntry } from './entry.ts'
 import { blindedKey } from './leaf.ts'
 import { encodeVkey, type NoteSigner, noteKey } from './note.ts'
 import { type ConsistencyFrom, encodePassport } from './passport-file.ts'
+import type { TrustLine } from './trust.ts'
 
 /** An entry as stored: its bytes as signed, and the index of its leaf, absent while it has none. */
 export interface StoredEntry {
@@ -52,6 +53,8 @@ const maxOldSizes = 64
 
 export interface BuiltPassport {
   text: string
+  /** The lines that a reader pins: the log's key and the unit's. Never to be handed over with the file. */
+  trust: readonly TrustLine[]
   /** Number of entries in the file, and of those that wait for a checkpoint. */
   entries: number
   waiting: number
@@ -120,7 +123,11 @@ export const buildPassport = (
     log: vkey,
     consistency: source.consistency(size, sizesTo(size, oldSizes)),
   })
-  return { text, entries: covered.length, waiting: stored.length - covered.length }
+  const trust: TrustLine[] = [
+    { role: 'log', key: vkey },
+    { role: 'unit', key: head.unit },
+  ]
+  return { text, trust, entries: covered.length, waiting: stored.length - covered.length }
 }
 
 /** The newest of the sizes up to `size`, each once, ascending. */

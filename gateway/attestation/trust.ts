@@ -2,7 +2,7 @@
 // a role word and a key; `#` begins a comment. Browser-safe; what the roles may prove is verify's part.
 import { AttestationError } from './codes.ts'
 import { parseDid } from './did.ts'
-import { encodeVkey, type NoteKey, parseVkey } from './note.ts'
+import { type NoteKey, parseVkey } from './note.ts'
 
 export interface Trust {
   /** Logs, by verifier key. */
@@ -53,6 +53,3 @@ export const parseTrust = (text: string): Trust => {
 /** Text of a trust file, as a gateway offers it to be copied by hand or by label. */
 export const encodeTrust = (lines: readonly TrustLine[]): string =>
   lines.map(({ role, key }) => `${role} ${key}\n`).join('')
-
-/** The line that pins a log. */
-export const logLine = (key: NoteKey): TrustLine => ({ role: 'log', key: encodeVkey(key) })

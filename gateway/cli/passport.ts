@@ -9,16 +9,19 @@ import { gatewayKeyFiles, loadSigner } from '../attestation/identity.ts'
 import { parseVkey } from '../attestation/note.ts'
 import { type BuiltPassport, buildPassport } from '../attestation/passport.ts'
 import { passportFile } from '../attestation/passport-file.ts'
+import { encodeTrust } from '../attestation/trust.ts'
 import { OperatingError } from '../core/errors.ts'
 import { readAnchorRecords } from '../ledger/anchor-records.ts'
 import { openPassportSource } from '../sinks/store/passport-source.ts'
 import type { Io } from './io.ts'
 
 export const summary = 'writes the passport file of a unit'
-export const usage = `usage: tenfold passport <unit> [--data <folder>] [--out <file>]
+export const usage = `usage: tenfold passport <unit> [--data <folder>] [--out <file>] [--trust <file>]
 
   --data PATH   data folder of the gateway (default .tenfold/gateway)
-  --out PATH    file to write (default <unit>.passport.json); - prints it`
+  --out PATH    file to write (default <unit>.passport.json); - prints it
+  --trust PATH  also writes the keys that a reader pins for "tenfold verify --trust": the log's and the
+                unit's. Hand them over by another way than the passport, or they prove nothing.`
 
 const defaultData = join('.tenfold', 'gateway')
 
@@ -41,12 +44,28 @@ const build = (data: string, unit: string): BuiltPassport => {
   }
 }
 
+const writeText = async (path: string, text: string): Promise<void> => {
+  try {
+    await writeFile(path, text)
+  } catch (error) {
+    throw new OperatingError('file_unwritable', {
+      message: `${path} cannot be written: ${(error as Error).message}`,
+      remedy: 'Check the folder, its rights and its free space.',
+      cause: error,
+    })
+  }
+}
+
 /** Runs the command: 0, or an OperatingError. */
 export const run = async (args: string[], io: Io): Promise<number> => {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { data: { type: 'string', default: defaultData }, out: { type: 'string' } },
+    options: {
+      data: { type: 'string', default: defaultData },
+      out: { type: 'string' },
+      trust: { type: 'string' },
+    },
   })
   const [unit, ...more] = positionals
   if (unit === undefined || more.length > 0) {
@@ -55,13 +74,16 @@ export const run = async (args: string[], io: Io): Promise<number> => {
       remedy: 'See "tenfold help passport".',
     })
   }
-  const { text, entries, waiting } = build(resolve(io.cwd, values.data), unit)
+  const { text, trust, entries, waiting } = build(resolve(io.cwd, values.data), unit)
+  if (values.trust !== undefined) {
+    await writeText(resolve(io.cwd, values.trust), encodeTrust(trust))
+  }
   if (values.out === '-') {
     io.out(text.trimEnd())
     return 0
   }
   const path = resolve(io.cwd, values.out ?? passportFile(unit))
-  await writeFile(path, text)
+  await writeText(path, text)
   const later = waiting > 0 ? `; ${waiting} more wait for the next checkpoint` : ''
   io.out(`${path}: ${entries} entries${later}`)
   return 0
