@@ -29,7 +29,7 @@ export interface StoreOptions {
 
 export interface LocalOptions {
   /** Checks and keeps what is signed, in the store's own transactions. */
-  attestor(unit: (unit: string) => UnitState | undefined): Attestor
+  attestor?(unit: (unit: string) => UnitState | undefined): Attestor
   onKept(newest: ReadonlyMap<string, Reading>): void
 }
 
@@ -103,7 +103,7 @@ export class Store {
       pipeline,
       ids: new UnitIds(db),
       tables: this.#tables,
-      attestor: attestor((unit) => pipeline.unit(unit)),
+      attestor: attestor?.((unit) => pipeline.unit(unit)),
       onKept,
     })
   }
