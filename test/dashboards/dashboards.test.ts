@@ -154,14 +154,20 @@ describe.skipIf(server === undefined)('queries of the dashboards on InfluxDB', (
   const run = (query: string): Promise<Row[]> => server.query(query, { db: 'd', epoch: 'ms' })
 
   /** Columns that a statement asks for by name. */
-  const asked = (query: string): string[] =>
-    [...query.replace(/FROM \(.*\)/, '').matchAll(/ AS "([^"]+)"/g)].map((match) => match[1] ?? '')
+  const asked = (query: string): string[] => {
+    const named = [...query.replace(/FROM \(.*\)/, '').matchAll(/ AS "([^"]+)"/g)]
+    const plain = [
+      ...(/^SELECT ((?:"\w+"(?:, )?)+) FROM/.exec(query)?.[1] ?? '').matchAll(/"(\w+)"/g),
+    ]
+    return [...named, ...plain].map((match) => match[1] ?? '')
+  }
 
   const expectData = (rows: Row[], query: string): void => {
     expect(query).not.toMatch(/\$[\w{]/)
     expect(rows, query).not.toEqual([])
+    expect(asked(query)).not.toEqual([])
     for (const column of asked(query)) {
-      const values = rows.map((row) => row[column]).filter((value) => value !== null)
+      const values = rows.map((row) => row[column] ?? null).filter((value) => value !== null)
       expect(values.length, `${column} of ${query}`).toBeGreaterThan(0)
     }
   }

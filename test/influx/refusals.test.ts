@@ -181,13 +181,16 @@ describe.skipIf(server === undefined)('refusals of sink influx1', () => {
       readings: [
         reading({ timeUs: nowUs() - 91 * dayUs, sequence: 1 }),
         reading({ timeUs: nowUs(), sequence: 2 }),
+        // Too old by minutes: the server itself would take it, into the shard of the one after it.
+        reading({ timeUs: nowUs() - 90 * dayUs - 120_000_000, sequence: 3 }),
+        reading({ timeUs: nowUs() - 90 * dayUs + 120_000_000, sequence: 4 }),
       ],
     })
     expect({ dropped, refused }).toEqual({
-      dropped: [{ offset: 1, reason: 'retention' }],
+      dropped: [1, 3].map((offset) => ({ offset, reason: 'retention' })),
       refused: [],
     })
-    expect(await sequences()).toEqual([2])
+    expect(await sequences()).toEqual([4, 2])
   })
 
   test('when the server drops more than was foreseen, the books still say which', async () => {

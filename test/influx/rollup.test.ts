@@ -5,6 +5,7 @@ import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Reading } from '../../gateway/core/delivery.ts'
 import { type Daily, dailyOf, join } from '../../gateway/sinks/influx1/daily.ts'
 import { layoutOf } from '../../gateway/sinks/influx1/points.ts'
+import { createRollup } from '../../gateway/sinks/influx1/rollup.ts'
 import { type Row, startInfluxd } from '../servers/influxd.ts'
 import { deliver, drill, reading, sinkFor } from './readings.ts'
 
@@ -90,6 +91,51 @@ describe('joining days', () => {
         expect(join(join(a, b), c)).toEqual(join(a, join(b, c)))
       }),
     )
+  })
+})
+
+describe('what is remembered of the database', () => {
+  const at = (starts: number) => [
+    reading({ timeUs: firstDayUs + starts, sequence: starts, c: { starts } }),
+  ]
+  /** A database of daily lines that fails when told to, before or after it has taken them. */
+  const rollupOn = () => {
+    const taken: string[] = []
+    const fail = { before: false, after: false }
+    const rollup = createRollup({
+      database: { days: async () => [] },
+      deliver: async (points) => {
+        if (fail.before) throw new Error('not done')
+        taken.push(...points.map(({ line }) => line))
+        if (fail.after) throw new Error('done, but reported as failed')
+        return []
+      },
+      layout: layoutOf,
+    })
+    return { rollup, taken, fail }
+  }
+
+  test.each(['before', 'after'] as const)(
+    'a delivery that failed %s is made again',
+    async (when) => {
+      const { rollup, taken, fail } = rollupOn()
+      fail[when] = true
+      await expect(rollup.write(at(3))).rejects.toThrow('done')
+      fail[when] = false
+      await rollup.write(at(3))
+      expect(taken.at(-1)).toContain('starts=3i')
+      expect(taken).toHaveLength(when === 'before' ? 1 : 2)
+    },
+  )
+
+  test('a day that did not change is not written again', async () => {
+    const { rollup, taken } = rollupOn()
+    await rollup.write(at(3))
+    await rollup.write(at(3))
+    expect(taken).toHaveLength(1)
+    rollup.forget()
+    await rollup.write(at(3))
+    expect(taken).toHaveLength(2)
   })
 })
 
