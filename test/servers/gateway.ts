@@ -75,6 +75,7 @@ export const startGatewayProcess = (settings: GatewaySettings): Promise<GatewayP
     child.stderr.on('data', (chunk: Buffer) => {
       text += chunk.toString()
     })
+    child.on('error', reject)
     void gone.then((code) => reject(new Error(`the gateway ended with ${code}:\n${text}`)))
   })
 }
