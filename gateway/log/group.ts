@@ -11,7 +11,7 @@ import {
 } from './format.ts'
 import type { Done, LogError, SyncSite } from './log.ts'
 
-const firstBytes = 64 * 1024
+const firstBytes = 4096
 
 export class Group {
   bytes: Buffer = Buffer.alloc(0)

@@ -61,6 +61,8 @@ export type SyncSite =
   | 'mark'
   /** A compacted segment, before it takes the place of the whole one. */
   | 'compact'
+  /** The entry of a compacted or removed segment, before the next one goes. */
+  | 'removed'
 
 /**
  * What the log needs of a file system. Effects are asynchronous and reject with an error that has a
@@ -91,7 +93,7 @@ export interface FileSystem {
 export type ReadFiles = Pick<FileSystem, 'list' | 'openRead' | 'size' | 'read' | 'close'>
 
 export interface LogLimits {
-  /** A segment is closed before it grows beyond this. */
+  /** A segment is closed before it grows beyond this, or an eighth of the bound if that is less. */
   segmentBytes: number
   /** Records gathered into one commit: one write, one fdatasync. */
   commitBytes: number
@@ -114,7 +116,7 @@ export const defaultLimits: LogLimits = {
 }
 
 export interface LogRetention {
-  /** Bound of all segments together. At least `reserveBytes` and four segments. */
+  /** Bound of all segments together. */
   maxBytes: number
   /** Only records appended with `keep` may use the last `reserveBytes` of `maxBytes`. */
   reserveBytes: number

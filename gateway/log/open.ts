@@ -8,7 +8,7 @@ import { Retention } from './retain.ts'
 import { Writer } from './writer.ts'
 
 /** Segments that the bound is divided into at least, so that letting go of one is not much. */
-const segmentsLeast = 4
+const segmentsLeast = 8
 
 /** Opens the log in `options.folder`, making it where it is absent. Rejects with a LogError. */
 export const openLog = async (options: LogOptions): Promise<Log> => {

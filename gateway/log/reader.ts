@@ -4,7 +4,15 @@
 import { join } from 'node:path'
 import { compactedFlag, RecordCursor, segmentName } from './format.ts'
 import { SharedHead } from './head.ts'
-import type { Batch, GapReason, LogReader, ReadFiles, ReadLimits, ReadRecord } from './log.ts'
+import {
+  type Batch,
+  type GapReason,
+  LogError,
+  type LogReader,
+  type ReadFiles,
+  type ReadLimits,
+  type ReadRecord,
+} from './log.ts'
 import { learnId, listSegments } from './recover.ts'
 import { type Found, Walker, Window } from './scan.ts'
 
@@ -60,8 +68,23 @@ class Reader implements LogReader {
   }
 
   read(from: number, limits: ReadLimits): Batch {
-    const head = this.head()
     const filling = new Filling(limits)
+    try {
+      this.#fill(from, filling)
+    } catch (cause) {
+      this.close()
+      if (cause instanceof LogError) throw cause
+      throw new LogError('log_unreadable', {
+        message: `The log in ${this.#folder} cannot be read: ${(cause as Error).message}.`,
+        remedy: 'Check the rights of the folder, open file limits and the disk; reading goes on.',
+        cause,
+      })
+    }
+    return { records: filling.records, gaps: filling.gaps, next: this.#expected }
+  }
+
+  #fill(from: number, filling: Filling): void {
+    const head = this.head()
     if (from !== this.#expected) {
       this.#leave()
       this.#expected = from
@@ -74,7 +97,6 @@ class Reader implements LogReader {
         break
       }
     }
-    return { records: filling.records, gaps: filling.gaps, next: this.#expected }
   }
 
   /** Hands out the rest of the commit; false when the batch is full before its end. */

@@ -109,7 +109,7 @@ export const learnId = (
     for (const first of firsts) {
       const file = files.openRead(join(folder, segmentName(first)))
       try {
-        const window = new Window(files, search)
+        const window = new Window(files, true)
         window.attach(file)
         const below = Number.POSITIVE_INFINITY
         const found = new Walker(window, first, undefined).next({ below })
@@ -176,6 +176,15 @@ const survey = (
         result.hash = carriedHash(header, commitOf(window, found))
       }
       before = found
+    }
+    if (Number.isFinite(below)) {
+      // The name of the next segment proves all of this one.
+      if (before?.intact === false) {
+        accept(result, before)
+        result.hash = carriedHash(before.header, commitOf(window, before))
+      } else if (walker.expected < below) {
+        result.damagedCommits += 1
+      }
     }
     if (before?.intact === true) result.last = before
     result.tornBytes = files.size(file) - end

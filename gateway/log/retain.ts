@@ -23,6 +23,8 @@ import type { Writer } from './writer.ts'
 
 /** The active segment is closed at this part of the age bound, so that it can be given up in time. */
 const agesPerSegment = 4
+/** Room that is made ahead: while one segment is written, there is time to let go of another. */
+const segmentsAhead = 2
 
 export class Retention {
   readonly trouble: RetentionTrouble = { failures: 0, last: undefined }
@@ -87,8 +89,7 @@ export class Retention {
     const { segments, trimmedBelow } = this.#state
     const { maxBytes, reserveBytes, floor } = this.#options.retention
     const consumed = floor()
-    // Room is made for a whole segment ahead, so that appends need not wait for it.
-    const goal = maxBytes - reserveBytes - this.#limits.segmentBytes
+    const goal = maxBytes - reserveBytes - segmentsAhead * this.#limits.segmentBytes
     let bytes = this.#writer.bytes
     const victims: { segment: Segment; end: number }[] = []
     for (const [index, segment] of segments.entries()) {
@@ -113,6 +114,9 @@ export class Retention {
     const bytes = await compact({ ...task, first: segment.first, seed })
     segment.compacted = true
     this.#writer.segmentChanged(segment, bytes)
+    // In this order on the medium, too: if a later segment were gone and this one whole again, its
+    // end would look like damage.
+    await files.fsyncFolder(folder, 'removed')
   }
 
   #isCompacted(segment: Segment): boolean {

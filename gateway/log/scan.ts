@@ -48,9 +48,11 @@ export class Window {
    */
   load(position: number, bytes: number, ahead = chunkBytes): number {
     if (this.holds(position, bytes)) return position - this.start
-    const wanted = Math.max(bytes, ahead)
-    const room = Math.max(bytes, chunkBytes)
-    if (this.buffer.length !== room) this.buffer = Buffer.allocUnsafeSlow(room)
+    const wanted = Math.max(bytes, Math.min(ahead, this.size() - position))
+    const room = Math.max(bytes, Math.min(chunkBytes, 2 * wanted))
+    // Grows to a chunk and stays; only a commit longer than that gets a buffer for itself.
+    const fits = this.buffer.length >= wanted && this.buffer.length <= Math.max(bytes, chunkBytes)
+    if (!fits) this.buffer = Buffer.allocUnsafeSlow(room)
     this.start = position
     this.length = 0
     while (this.length < wanted) {

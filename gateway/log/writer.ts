@@ -302,9 +302,13 @@ export class Writer {
     const { active, next, segments } = state
     const last = segments.at(-1)
     const full = active !== undefined && active.position + bytes > this.#limits.segmentBytes
-    const begin = active === undefined || full || this.#rotateNext
-    if (!begin && active !== undefined) return active
-    if (active !== undefined && (active.position === 0 || last?.first === next)) return active
+    if (active !== undefined) {
+      // Bytes of a failed write go before anything else, and this commit's sync is theirs as well.
+      const stay = this.#dirty || active.position === 0 || last?.first === next
+      if (stay || !(full || this.#rotateNext)) return active
+    }
+    // From here on the file may exist, also after an error: nothing more may go into the one before.
+    this.#rotateNext = true
     const file = await files.open(join(folder, segmentName(next)))
     try {
       await this.#unretryable(files.fsyncFolder(folder, 'segment'))

@@ -25,7 +25,7 @@ interface Folder {
 /** How much of what was not synced survives, for bytes and for entries. */
 export interface CutMode {
   bytes: 'none' | 'all' | 'mixed'
-  entries: 'none' | 'all' | 'mixed'
+  entries: 'none' | 'all' | 'mixed' | 'last'
   /** What stands where a file is longer than what was written to it. */
   fill: 'zeros' | 'garbage' | 'stale'
 }
@@ -81,8 +81,10 @@ export class ModelDisk {
       const folder = this.#folders.get(path)
       if (folder === undefined) return
       const entries = new Map(folder.durable)
-      for (const effect of folder.pending) {
-        if (mode.entries === 'all' || (mode.entries === 'mixed' && random.chance(0.5))) {
+      for (const [index, effect] of folder.pending.entries()) {
+        const last = index === folder.pending.length - 1
+        const lucky = mode.entries === 'mixed' && random.chance(0.5)
+        if (lucky || mode.entries === 'all' || (mode.entries === 'last' && last)) {
           apply(entries, effect)
         }
       }

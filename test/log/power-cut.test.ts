@@ -32,7 +32,7 @@ const firstFault = async (
 }
 
 test(`a power cut at any moment loses nothing that was acknowledged (seed ${seed})`, async () => {
-  const { fault, starts } = await firstFault(new Random(seed), { mixtures: 3 })
+  const { fault, starts } = await firstFault(new Random(seed), { mixtures: 2 })
   console.log(`power cut: seed ${seed}, ${starts} starts`)
   expect(fault).toBeUndefined()
 })
@@ -46,14 +46,15 @@ const sites: SyncSite[] = [
   'seal',
   'mark',
   'compact',
+  'removed',
 ]
 
 test.each(sites)(
   `without the sync at "%s" a power cut loses something (seed ${seed})`,
   async (site) => {
     const random = new Random(seed)
-    for (let round = 0; round < 8; round += 1) {
-      const { fault } = await firstFault(random, { mixtures: 3, site })
+    for (let round = 0; round < 20; round += 1) {
+      const { fault } = await firstFault(random, { mixtures: 2, site })
       if (fault !== undefined) {
         console.log(`without "${site}": ${fault}`)
         return
