@@ -5,8 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Finding } from '../../gateway/diagnosis.ts'
+import { connectUnit } from '../../gateway/sources/mqtt/client.ts'
+import { topicOf } from '../../hardware-profiles/names.ts'
 import { chromiumInstalled, startChromium } from '../servers/chromium.ts'
 import { freePort } from '../servers/gateway.ts'
 import { root } from '../tree.ts'
@@ -23,7 +25,7 @@ describe.skipIf(!chromiumInstalled())('the demo', () => {
   let ended: Promise<number | null>
   let printed = ''
   let url: string
-  let browser: Browser
+  let browser: Browser | undefined
   let page: Page
   const wrong: string[] = []
 
@@ -40,7 +42,8 @@ describe.skipIf(!chromiumInstalled())('the demo', () => {
       })
     }
     const opened = () => /Open (\S+) /.exec(printed)?.[1] ?? ''
-    await expect.poll(opened, { timeout: 60_000, message: printed }).not.toBe('')
+    await vi.waitUntil(() => opened() !== '' || demo.exitCode !== null, { timeout: 60_000 })
+    expect(opened(), printed).not.toBe('')
     url = opened()
     browser = await startChromium()
     page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
@@ -51,16 +54,15 @@ describe.skipIf(!chromiumInstalled())('the demo', () => {
   }, 90_000)
 
   afterAll(async () => {
-    await browser.close()
     if (demo.exitCode === null) demo.kill('SIGTERM')
     await ended
+    await browser?.close()
     await rm(folder, { recursive: true })
   }, 60_000)
 
-  const doctor = async (about: string): Promise<{ code: number | null; findings: Finding[] }> => {
-    const child = spawn(process.execPath, [command, 'doctor', about, '--json', ...settings], {
-      cwd: folder,
-    })
+  /** Runs a command against the demo. @returns exit code and all that it printed */
+  const tenfold = async (...args: string[]): Promise<{ code: number | null; text: string }> => {
+    const child = spawn(process.execPath, [command, ...args, ...settings], { cwd: folder })
     let text = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk) => {
@@ -68,6 +70,11 @@ describe.skipIf(!chromiumInstalled())('the demo', () => {
       })
     }
     const code = await new Promise<number | null>((resolve) => child.on('close', resolve))
+    return { code, text }
+  }
+
+  const doctor = async (about: string): Promise<{ code: number | null; findings: Finding[] }> => {
+    const { code, text } = await tenfold('doctor', about, '--json')
     try {
       return { code, findings: JSON.parse(text) as Finding[] }
     } catch {
@@ -121,7 +128,11 @@ describe.skipIf(!chromiumInstalled())('the demo', () => {
       .poll(() => page.locator('#passport details').count(), { timeout: 30_000 })
       .toBeGreaterThan(0)
     const answer = await fetch(`${url}api/units/${unit}/passport/file`)
-    expect(await answer.json()).toMatchObject({ format: 'tenfold-passport@v1', unit })
+    const passport = (await answer.json()) as { format: string; unit: string }
+    const { key } = (await (await fetch(`${url}api/units/${unit}/passport`)).json()) as {
+      key: string
+    }
+    expect([passport.format, passport.unit]).toEqual(['tenfold-passport@v1', key])
   })
 
   test('has a register, whose founder holds all, and books that add up', async () => {
@@ -142,6 +153,36 @@ describe.skipIf(!chromiumInstalled())('the demo', () => {
     for (const station of ['folder', 'gateway', 'broker', 'unit', 'readings', 'sinks'] as const) {
       expect(stations).toContain(station)
     }
+  })
+
+  test('what is sent by hand and wrong is on the page and with the doctor, with what to check', async () => {
+    const broker = /^mqtt +(\S+)$/m.exec(printed)?.[1] ?? ''
+    const hand = await connectUnit({ url: broker, clientId: 'by-hand' })
+    try {
+      const topic = topicOf({ machine: drill.machine, unit, kind: 'report' })
+      await hand.publish(topic, '{"v":{"moter_current":1}}')
+    } finally {
+      await hand.stop()
+    }
+    await page.goto(`${url}#/delivery`)
+    await page.waitForSelector('.quarantine li', { timeout: 30_000 })
+    expect(await page.textContent('.quarantine')).toContain('compare names and spelling')
+    const { findings } = await doctor(unit)
+    expect(findings.find(({ station }) => station === 'quarantine')).toMatchObject({
+      text: expect.stringMatching(/signal_unknown.*moter_current/),
+      remedy: expect.stringContaining('compare names and spelling'),
+    })
+  })
+
+  test('takes the word of a buyer into its chain, and earns nothing by it', async () => {
+    expect((await tenfold('claim', 'key', '--out', 'buyer.pem')).code).toBe(0)
+    const { code, text } = await tenfold('claim', 'accept', unit, '--key', 'buyer.pem')
+    expect(code, text).toBe(0)
+    expect(text).toContain('count for nothing')
+    await page.goto(`${url}#/unit/${unit}`)
+    await page.waitForSelector('#passport .entries li:has-text("Accepted")', { timeout: 30_000 })
+    const register = await (await fetch(`${url}api/register`)).json()
+    expect(register).toMatchObject({ units: [{ unit, minted: '0' }] })
   })
 
   test('the doctor does not know a mistyped unit, and names the one that is meant', async () => {

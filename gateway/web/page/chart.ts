@@ -71,7 +71,7 @@ export class Chart {
     return {
       width: 320,
       height: 160,
-      padding: [8, 8, 0, 0],
+      padding: [8, 20, 0, 0],
       legend: { show: false },
       scales,
       cursor: {
