@@ -173,7 +173,10 @@ export const readDate = (cell: string): { value: number } | CellFault => {
   const value = match
     ? Date.parse(`${match[1]}T${match[2] ?? '00:00'}${match[3] ?? 'Z'}`)
     : Number.NaN
-  if (Number.isNaN(value))
+  // Date.parse takes 30 February for 1 March.
+  const day = match ? Date.parse(match[1] as string) : Number.NaN
+  const real = !Number.isNaN(day) && new Date(day).toISOString().startsWith(match?.[1] ?? '-')
+  if (Number.isNaN(value) || !real)
     return { reason: 'is no date', remedy: 'Write it as 2026-05-31 or 2026-05-31 14:00' }
   return { value }
 }

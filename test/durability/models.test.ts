@@ -121,10 +121,10 @@ describe('competing failure modes', () => {
 
 describe.skipIf(!TEXTBOOK)('accelerated life', () => {
   it.each([
-    ['weibull', 208.334, 157.573, 1 / 1.39983, -341.591],
-    ['lognormal', 197.357, 134.732, 0.986886, -340.144],
-    ['exponential', 266.147, 71.2215, 1, -343.991],
-  ] as const)('%s as printed for ALT_temperature', (model, ...[a, b, scale, logLikelihood]) => {
+    { model: 'weibull', a: 208.334, b: 157.573, scale: 1 / 1.39983, logLikelihood: -341.591 },
+    { model: 'lognormal', a: 197.357, b: 134.732, scale: 0.986886, logLikelihood: -340.144 },
+    { model: 'exponential', a: 266.147, b: 71.2215, scale: 1, logLikelihood: -343.991 },
+  ] as const)('$model as printed for ALT_temperature', ({ model, a, b, scale, logLikelihood }) => {
     // docs/Fitting all available models to ALT data.rst: life b exp(a / T), T as in the file.
     const rows = textbook('ALT_temperature.csv')
     const lives = livesFrom({
