@@ -1,5 +1,6 @@
-// The whole path with nothing replaced: `tenfold replay` plays the real records to a `tenfold gateway`
-// with a real InfluxDB behind it. Totals in the embedded store and in InfluxDB are those of the file.
+// The whole path with nothing replaced: `tenfold replay` plays the real records to a `tenfold
+// gateway` with a real InfluxDB behind it. Totals in the embedded store and in InfluxDB are those
+// of the file.
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
