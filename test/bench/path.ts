@@ -27,7 +27,11 @@ const machines = new Map([[profile.machine, prepareMachine(profile)]])
 const folder = mkdtempSync(join(tmpdir(), 'tenfold-path-'))
 const startUs = 1_800_000_000_000_000
 
-const record = (unit: number, kind: 'hello' | 'report', body: { t: number }): Buffer =>
+const record = (
+  unit: number,
+  kind: 'hello' | 'report',
+  body: { t: number; [name: string]: unknown },
+): Buffer =>
   encodeRecord({
     ...{
       receivedUs: startUs + body.t,

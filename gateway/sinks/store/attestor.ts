@@ -219,9 +219,12 @@ export class StoreAttestor implements Attestor {
       setAside(arrival, { reason: 'claim_malformed', detail }, step)
       return
     }
+    // The entry that includes it may have come first.
+    const included = this.#includedIn(claim)
     const isNew = this.#parts.db.run(
-      'INSERT OR IGNORE INTO claim VALUES (?, ?, ?, ?, ?, ?, NULL)',
+      'INSERT OR IGNORE INTO claim VALUES (?, ?, ?, ?, ?, ?, ?)',
       ...[claim.hash, state.unit, claim.kind, claim.bytes, record.receivedUs, offset],
+      included,
     )
     if (isNew === 0) {
       step.tally.duplicate++
@@ -229,8 +232,14 @@ export class StoreAttestor implements Attestor {
     }
     step.tally.stored++
     writeDisclosures(this.#parts.db, { object: claim.hash, unit: state.unit, disclosures })
+    if (included !== null) return
     if (state.key !== null) this.#ask(state, { digest: claim.hash, kind: claim.kind })
     else this.#include(arrival, claim)
+  }
+
+  #includedIn({ hash }: Claim): number | null {
+    const row = this.#parts.db.get('SELECT seq FROM entry WHERE claim = ? AND fork = 0', hash)
+    return row === undefined ? null : Number(row['seq'])
   }
 
   /** For a unit without a key the gateway includes the claim itself. */

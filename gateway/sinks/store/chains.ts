@@ -90,9 +90,9 @@ export class Chains {
   #write(incoming: Incoming, { leaf, fork }: { leaf: number | null; fork: 0 | 1 }): void {
     const { entry, unit, offset, receivedUs, timeUs, disclosures } = incoming
     this.#db.run(
-      'INSERT OR IGNORE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR IGNORE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       ...[entry.hash, entry.unit, unit, entry.seq, entry.type, timeUs, receivedUs],
-      ...[entry.bytes, leaf, fork, offset],
+      ...[entry.bytes, leaf, fork, offset, entry.claim ?? null],
     )
     writeDisclosures(this.#db, { object: entry.hash, unit, disclosures })
   }

@@ -96,9 +96,10 @@ export class Database {
     })
   }
 
+  /** Idempotent. */
   close(): void {
     this.#statements.clear()
-    this.#sqlite.close()
+    if (this.#sqlite.isOpen) this.#sqlite.close()
   }
 }
 

@@ -40,7 +40,7 @@ export const migrations: readonly string[] = [
     payload BLOB NOT NULL,
     reason TEXT NOT NULL,
     detail TEXT NOT NULL,
-    -- Signed entries and claims are kept whatever the bound on bytes.
+    -- Entries with a right signature are kept whatever the bound on bytes.
     keep INTEGER NOT NULL,
     PRIMARY KEY (sink, "offset")
   ) STRICT, WITHOUT ROWID;
@@ -81,8 +81,11 @@ export const migrations: readonly string[] = [
     bytes BLOB NOT NULL,
     leaf INTEGER,
     fork INTEGER NOT NULL,
-    "offset" INTEGER NOT NULL
+    "offset" INTEGER NOT NULL,
+    -- Digest of the claim that it includes.
+    claim BLOB
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX entry_claim ON entry (claim) WHERE claim IS NOT NULL;
   CREATE INDEX entry_chain ON entry (key, seq);
   CREATE INDEX entry_unit ON entry (unit, seq);
   CREATE UNIQUE INDEX entry_leaf ON entry (leaf) WHERE leaf IS NOT NULL;

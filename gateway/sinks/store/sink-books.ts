@@ -100,7 +100,7 @@ export class SinkBooks implements Keeper {
         'INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
       )
       for (const { offset, receivedUs, topic, unit, payload, reason, detail } of aside) {
-        const keep = reason.startsWith('entry_') || reason.startsWith('claim_') ? 1 : 0
+        const keep = evidence.has(reason) ? 1 : 0
         const payloadBytes = payload.length === 0 ? empty : payload
         insert.run(
           ...([this.#name, offset, receivedUs, topic, unit ?? null, payloadBytes] as const),
@@ -134,6 +134,9 @@ export class SinkBooks implements Keeper {
     return { asideBytes, forgotten }
   }
 }
+
+/** Signed by the unit's own key, yet not in its chain: kept whatever the bound on bytes. */
+const evidence: ReadonlySet<string> = new Set(['entry_gap', 'entry_fork', 'entry_order'])
 
 const empty = new Uint8Array(0)
 
