@@ -32,7 +32,12 @@ export class SharedHead {
     const head = this.get('head')
     if (head > offset) return true
     const change = Atomics.waitAsync(this.#slots, slots.head, BigInt(head), timeoutMs)
-    if (change.async) await change.value
+    if (change.async) {
+      // The wait alone would not keep a thread up that has nothing else to do.
+      const stay = setTimeout(() => {}, timeoutMs)
+      await change.value
+      clearTimeout(stay)
+    }
     return this.get('head') > offset
   }
 }
