@@ -1,5 +1,5 @@
-// Finds and reads the config file for a command: `tenfold.json` in the working directory, or --config.
-// The only place where settings meet the file system; what they mean is config.ts.
+// Finds and reads the config file for a command: `tenfold.json` in the working directory, or
+// --config. The only place where settings meet the file system; what they mean is config.ts.
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { ParseArgsOptionsConfig } from 'node:util'
@@ -12,8 +12,8 @@ export const configOptions = {
   set: { type: 'string', multiple: true },
 } as const satisfies ParseArgsOptionsConfig
 
-export const configUsage = `  --config PATH    the file of settings (default: ${configFileName} here)
-  --set KEY=VALUE  a setting that wins over the file, such as --set http.port=8081; repeatable`
+export const configUsage = `  --config PATH    settings (default: ${configFileName} here)
+  --set KEY=VALUE  wins over the file, such as --set http.port=8081; repeatable`
 
 export interface ConfigFile {
   /** Absolute path, also where there is no such file. */
@@ -23,8 +23,8 @@ export interface ConfigFile {
 }
 
 /**
- * Reads and checks the settings of a command. A file that was named must be there; the usual one may be
- * absent. Throws an OperatingError with every mistake.
+ * Reads and checks the settings of a command. A file that was named must be there; the usual one
+ * may be absent. Throws an OperatingError with every mistake.
  */
 export const readConfig = (
   io: { env: Record<string, string | undefined>; cwd: string },

@@ -21,7 +21,10 @@ const Host = (description: string) =>
 const Port = (port: number, description: string) =>
   Type.Integer({ minimum: 0, maximum: 65_535, default: port, description })
 
-/** `path: true` makes config.ts take the text as a path that starts from the config file's folder. */
+/**
+ * `path: true` makes config.ts take the text as a path that starts from the config file's
+ * folder.
+ */
 const Path = (description: string) =>
   Type.String({ minLength: 1, maxLength: 4096, path: true, description })
 
@@ -139,7 +142,7 @@ const Units = Type.Object(
     enrol: Type.Enum(['hello', 'closed'], {
       default: 'hello',
       description:
-        "hello: a unit is known from its first hello on; closed: new units' messages are quarantined.",
+        "hello: a unit is known from its first hello on; closed: a new unit's messages go aside.",
     }),
   },
   { ...closed, description: 'Who may report.' },

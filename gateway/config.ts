@@ -1,6 +1,6 @@
 // One file of settings, checked against its schema, with defaults filled in. Pure: the text, the
-// environment and a way to read a file are passed in. A secret is only ever named, never held in the
-// config, so that a config can be printed, logged and sent to a worker as it is.
+// environment and a way to read a file are passed in. A secret is only ever named, never held in
+// the config, so that a config can be printed, logged and sent to a worker as it is.
 import { dirname, resolve } from 'node:path'
 import { formatMistakes, type Mistake, mistakesIn } from '../hardware-profiles/validate.ts'
 import { type Config, ConfigSchema, type Secret } from './config-schema.ts'
@@ -132,7 +132,10 @@ const define = (node: Data, name: string, value: unknown): void => {
   })
 }
 
-/** Defaults under what was given, and paths made absolute. What does not fit is left to the schema. */
+/**
+ * Defaults under what was given, and paths made absolute. What does not fit is left to the
+ * schema.
+ */
 const fill = (node: Node, given: unknown, file: string): unknown => {
   if (node.properties === undefined) {
     return leaf(node, given === undefined ? structuredClone(node.default) : given, file)
@@ -184,7 +187,10 @@ const soundSections = (config: Config, mistakes: readonly Mistake[]): Config => 
   return { ...usual, ...Object.fromEntries(sound) }
 }
 
-/** What a schema cannot say: bindings need credentials, ports differ, files and secrets are there. */
+/**
+ * What a schema cannot say: bindings need credentials, ports differ, files and secrets are
+ * there.
+ */
 const contradictions = (config: Config, sources: ConfigSources): Mistake[] => {
   const { http, mqtt, log, ledger, sinks } = config
   const found: Mistake[] = []

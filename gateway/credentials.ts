@@ -1,5 +1,6 @@
 // Names and scrypt hashes of their passwords, for the broker and the pages. A file of these is no
-// secret that opens a door by itself, but it stays private: mode 0600. No password is kept or printed.
+// secret that opens a door by itself, but it stays private: mode 0600. No password is kept or
+// printed.
 import { scrypt, timingSafeEqual } from 'node:crypto'
 import { OperatingError } from './core/errors.ts'
 

@@ -1,5 +1,6 @@
-// Why does no data arrive? Facts in, findings out, along the path of a reading: folder, gateway, broker,
-// unit, readings, quarantine, order, sinks. Pure; who gathers the facts is `tenfold doctor`.
+// Why does no data arrive? Facts in, findings out, along the path of a reading: folder, gateway,
+// broker, unit, readings, quarantine, order, sinks. Pure; who gathers the facts is `tenfold
+// doctor`.
 import { topicOf } from '../hardware-profiles/names.ts'
 import { nearest } from '../hardware-profiles/validate.ts'
 import type { Books } from './core/delivery.ts'
@@ -197,7 +198,8 @@ const unheardOf = ({ unit, quarantine, knownUnits }: UnitFacts): Finding[] => {
     bad(
       'unit',
       `no message of ${unit} has ever arrived${near}; known units: ${known}`,
-      `Check that it is powered, that it has the broker's address and, where mqtt.credentials is set, its password, and that it publishes to ${hello}.`,
+      "Check that it is powered, that it has the broker's address and, where mqtt.credentials is " +
+        `set, its password, and that it publishes to ${hello}.`,
     ),
   ]
 }

@@ -1,6 +1,7 @@
-// `tenfold claim`: a person's signed word about a unit, such as that its buyer took it over. Makes the
-// claim with the person's own key, at the moment of the unit's chain that the pages show, and publishes
-// it to the broker; the unit then includes it in its chain by digest. A key never leaves its file.
+// `tenfold claim`: a person's signed word about a unit, such as that its buyer took it over.
+// Makes the claim with the person's own key, at the moment of the unit's chain that the pages
+// show, and publishes it to the broker; the unit then includes it in its chain by digest. A key
+// never leaves its file.
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'

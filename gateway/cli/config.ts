@@ -1,5 +1,6 @@
-// `tenfold config`: every setting with its value, where that came from and what it is; a check of the
-// file; and the line of a name and password for a credentials file. It prints no secret that it read.
+// `tenfold config`: every setting with its value, where that came from and what it is; a check of
+// the file; and the line of a name and password for a credentials file. It prints no secret that
+// it read.
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { chmod, rename, writeFile } from 'node:fs/promises'

@@ -1,6 +1,6 @@
-// `tenfold doctor`: looks at every station on the path of a reading and says where it ends, for one unit
-// or for the gateway alone. It only reads, beside a gateway that runs or not; what the facts mean is
-// gateway/diagnosis.ts.
+// `tenfold doctor`: looks at every station on the path of a reading and says where it ends, for
+// one unit or for the gateway alone. It only reads, beside a gateway that runs or not; what the
+// facts mean is gateway/diagnosis.ts.
 import { access, constants, stat, statfs } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
@@ -118,7 +118,9 @@ const pageUrl = ({ http }: Config): string => {
 
 const patienceMs = 2000
 
-/** JSON of an answer, also of one that says "not ready"; undefined where nothing of ours answers. */
+/**
+ * JSON of an answer, also of one that says "not ready"; undefined where nothing of ours answers.
+ */
 const ask = async <T>(url: string): Promise<T | undefined> => {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(patienceMs) })

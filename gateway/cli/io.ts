@@ -19,6 +19,9 @@ export interface Command {
   summary: string
   /** The text of `tenfold help <command>`. */
   usage: string
-  /** Runs the command; resolves with the exit code. Throws OperatingError for what a person can mend. */
+  /**
+   * Runs the command; resolves with the exit code. Throws OperatingError for what a person can
+   * mend.
+   */
   run(args: string[], io: Io): Promise<number>
 }

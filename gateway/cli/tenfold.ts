@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-// The command line: finds the file of this folder that is named after the command and runs it. There is
-// no list of commands to keep: a file that exports summary, usage and run is one. An error of operation
-// is printed as what happened and what to do; only a defect of the program shows a stack.
+// The command line: finds the file of this folder that is named after the command and runs it.
+// There is no list of commands to keep: a file that exports summary, usage and run is one. An
+// error of operation is printed as what happened and what to do; only a defect of the program
+// shows a stack.
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'

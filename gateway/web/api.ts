@@ -1,5 +1,5 @@
-// What the page may ask for: a path and its parameters in, checked, and plain data out. It knows what a
-// query is, not how it is answered, and nothing about one machine.
+// What the page may ask for: a path and its parameters in, checked, and plain data out. It knows
+// what a query is, not how it is answered, and nothing about one machine.
 import { unitIdPattern } from '../../hardware-profiles/names.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import { passportFile } from '../attestation/passport-file.ts'

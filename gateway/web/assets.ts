@@ -1,6 +1,7 @@
-// The files of the page, served from where they stand in the project, so that their imports need no
-// rewriting: TypeScript with its types blanked out (line numbers stay), uPlot and lit-html from
-// node_modules under /vendor/. Only files found by the walk at start can be asked for, by exact name.
+// The files of the page, served from where they stand in the project, so that their imports need
+// no rewriting: TypeScript with its types blanked out (line numbers stay), uPlot and lit-html
+// from node_modules under /vendor/. Only files found by the walk at start can be asked for, by
+// exact name.
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { findPackageJSON, stripTypeScriptTypes } from 'node:module'

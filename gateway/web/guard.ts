@@ -1,6 +1,6 @@
-// Who may ask for what, before any route is looked at: only reading, only under a name that is ours (a
-// page elsewhere could otherwise point its own name at this machine and read everything: DNS rebinding),
-// never for another site, and with a password where the config names credentials.
+// Who may ask for what, before any route is looked at: only reading, only under a name that is
+// ours (a page elsewhere could otherwise point its own name at this machine and read everything:
+// DNS rebinding), never for another site, and with a password where the config names credentials.
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
@@ -42,7 +42,10 @@ export const securityHeaders = (importMapHash: string): Readonly<Record<string, 
   'Permissions-Policy': 'camera=(), microphone=(), geolocation=()',
 })
 
-/** Paths that say whether the gateway is well, and nothing else: open to a monitor without a name. */
+/**
+ * Paths that say whether the gateway is well, and nothing else: open to a monitor without a
+ * name.
+ */
 const openPaths = new Set(['/live', '/ready'])
 
 export const createGuard = (options: GuardOptions): Guard => {
@@ -103,7 +106,10 @@ const checkSite = ({ headers }: IncomingMessage): void => {
   })
 }
 
-/** Basic authentication (RFC 7617). A scrypt a request would be slow: what was right is remembered. */
+/**
+ * Basic authentication (RFC 7617). A scrypt a request would be slow: what was right is
+ * remembered.
+ */
 const createPasswords = (credentials: Credentials) => {
   const remembered = new Set<string>()
   let checking = 0

@@ -1,4 +1,5 @@
-// What the web server answers with, and the errors it answers: always JSON with code, message, remedy.
+// What the web server answers with, and the errors it answers:
+// always JSON with code, message and remedy.
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'

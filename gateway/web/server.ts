@@ -1,5 +1,5 @@
-// The web server: pages, their data and live values, on node:http. It only reads, and answers from what
-// it is given (Queries, LiveFeed); it must not know a store, a broker or one machine.
+// The web server: pages, their data and live values, on node:http. It only reads, and answers
+// from what it is given (Queries, LiveFeed); it must not know a store, a broker or one machine.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { OperatingError } from '../core/errors.ts'
@@ -33,7 +33,9 @@ export interface Web {
   stop(): Promise<void>
 }
 
-/** Serves the pages. Throws an OperatingError that names the setting when the port cannot be had. */
+/**
+ * Serves the pages. Throws an OperatingError that names the setting when the port cannot be had.
+ */
 export const startWeb = async (options: WebOptions): Promise<Web> => {
   const assets = await openAssets()
   const streams = createStreams(options.live)

@@ -1,6 +1,7 @@
-// Live values as server-sent events: of one unit every report, of all units the newest of each. Nothing
-// is queued without a bound: what a reader did not take is thinned to the newest, and a reader that
-// takes nothing is let go; the page then connects again and reads what it missed from the store.
+// Live values as server-sent events: of one unit every report, of all units the newest of each.
+// Nothing is queued without a bound: what a reader did not take is thinned to the newest, and a
+// reader that takes nothing is let go; the page then connects again and reads what it missed from
+// the store.
 import type { ServerResponse } from 'node:http'
 import type { LiveFeed, LiveReading } from '../core/live.ts'
 import { Refused } from './reply.ts'

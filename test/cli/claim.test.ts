@@ -69,7 +69,7 @@ describe('claim', () => {
     expect(io.errors.join('\n')).toContain('never replaced')
   })
 
-  test('accept is signed by its author, speaks of the newest entry, and reaches the log', async () => {
+  test('accept is signed by its author, about the newest entry, and reaches the log', async () => {
     await io.tenfold('claim', 'key', '--out', 'me.pem')
     const me = io.lines[1]
     const args = ['accept', 'drill-1', '--key', 'me.pem', '--worker', `${unitDid}=3`]

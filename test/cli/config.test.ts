@@ -1,4 +1,5 @@
-// `tenfold config`: says every setting and where it comes from, checks, and adds passwords it never shows.
+// `tenfold config`: says every setting and where it comes from, checks, and adds passwords it
+// never shows.
 import { readFileSync, statSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

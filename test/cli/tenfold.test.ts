@@ -58,7 +58,8 @@ describe('ends', () => {
     const files: Record<string, string> = {
       seven: command('return 7'),
       mend: command(
-        "throw new OperatingError('disk_full', { message: 'the disk is full', remedy: 'Make room.' })",
+        "const what = { message: 'the disk is full', remedy: 'Make room.' };" +
+          "throw new OperatingError('disk_full', what)",
       ),
       broken: command('return undefined.x'),
       options: command(

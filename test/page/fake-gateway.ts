@@ -1,5 +1,5 @@
-// A gateway's answers without a gateway: Queries and LiveFeed over made-up units of the real profiles,
-// one of them at work. For tests of the pages alone.
+// A gateway's answers without a gateway: Queries and LiveFeed over made-up units of the real
+// profiles, one of them at work. For tests of the pages alone.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../../gateway/core/clock.ts'

@@ -155,7 +155,7 @@ describe.skipIf(!chromiumInstalled())('the demo', () => {
     }
   })
 
-  test('what is sent by hand and wrong is on the page and with the doctor, with what to check', async () => {
+  test('what is wrong by hand is on the page and with the doctor, with what to check', async () => {
     const broker = /^mqtt +(\S+)$/m.exec(printed)?.[1] ?? ''
     const hand = await connectUnit({ url: broker, clientId: 'by-hand' })
     try {

@@ -1,5 +1,6 @@
-// The page in a real browser, with a made-up gateway behind it: what a person sees, on a phone and on a
-// big screen, in light and dark, and that nothing is blocked, logged or fetched from elsewhere.
+// The page in a real browser, with a made-up gateway behind it: what a person sees, on a phone
+// and on a big screen, in light and dark, and that nothing is blocked, logged or fetched from
+// elsewhere.
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Web } from '../../gateway/web/server.ts'
@@ -233,7 +234,10 @@ describe.skipIf(!chromiumInstalled())('the page', () => {
   })
 })
 
-/** In the page: texts whose contrast with their background is below 4.5, or 3 where large (WCAG 1.4.3). */
+/**
+ * In the page: texts whose contrast with their background is below 4.5, or 3 where large (WCAG
+ * 1.4.3).
+ */
 const lowContrast = (): string[] => {
   const parse = (text: string): number[] => (text.match(/[\d.]+/g) ?? []).map(Number)
   const luminance = (colour: number[]): number => {

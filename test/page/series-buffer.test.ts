@@ -1,4 +1,5 @@
-// The window of samples behind the charts: history and live data join without a doubled or lost sample.
+// The window of samples behind the charts: history and live data join without a doubled or lost
+// sample.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SeriesBuffer } from '../../gateway/web/page/series-buffer.ts'

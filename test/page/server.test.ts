@@ -187,14 +187,14 @@ describe('the web server', () => {
     expect((await ask(web, '/api/units', { headers: { Host } })).status).toBe(status)
   })
 
-  test('another site gets nothing in the background, a person who follows a link does', async () => {
+  test('another site gets nothing in the background, a person on a link does', async () => {
     const cross = { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'no-cors' }
     expect((await ask(web, '/api/units', { headers: cross })).status).toBe(403)
     const link = { ...cross, 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' }
     expect((await ask(web, '/', { headers: link })).status).toBe(200)
   })
 
-  test('every reply, also an error, carries the policy; no inline script but the import map', async () => {
+  test('every reply carries the policy; no inline script but the import map', async () => {
     for (const path of ['/', '/nothing', '/api/units']) {
       const policy = String((await ask(web, path)).headers['content-security-policy'])
       expect(policy).toContain("default-src 'none'")

@@ -1,5 +1,5 @@
-// Debian's Chromium, without a window, for tests of the pages. Where it is absent the tests are skipped
-// with one printed line; with TENFOLD_REQUIRE_REAL=1 its absence is an error.
+// Debian's Chromium, without a window, for tests of the pages. Where it is absent the tests are
+// skipped with one printed line; with TENFOLD_REQUIRE_REAL=1 its absence is an error.
 import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
 

@@ -1,4 +1,5 @@
-// Questions to the gateway this page came from, typed; an error carries what the gateway advises.
+// Questions to the gateway this page came from, typed. An error carries what the gateway advises.
+// Nothing is kept here: who asks decides how long an answer holds.
 import type { Profile } from '../../../hardware-profiles/profile.ts'
 import type { Books } from '../../core/delivery.ts'
 import type {
@@ -34,7 +35,11 @@ export const api = {
   units: (): Promise<{ nowUs: number; units: UnitSummary[] }> => ask('/api/units'),
   series: ({ unit, fromUs, toUs, points }: SeriesQuery): Promise<Series> =>
     ask(
-      `${unitPath(unit)}/series?from=${Math.max(0, Math.floor(fromUs))}&to=${Math.ceil(toUs)}&points=${points}`,
+      `${unitPath(unit)}/series?${new URLSearchParams({
+        from: String(Math.max(0, Math.floor(fromUs))),
+        to: String(Math.ceil(toUs)),
+        points: String(points),
+      })}`,
     ),
   events: (unit: string): Promise<StoredEvent[]> => ask(`${unitPath(unit)}/events?limit=100`),
   passport: (unit: string): Promise<PassportSummary> => ask(`${unitPath(unit)}/passport`),

@@ -1,5 +1,6 @@
-// One chart: the signals of a chart group over time, drawn by uPlot. It draws what it is given and knows
-// no gateway. Estimated signals are dashed. Arrow keys move the cursor, as a pointer does.
+// One chart: the signals of a chart group over time, drawn by uPlot. It draws what it is given
+// and knows no gateway. Estimated signals are dashed. Arrow keys move the cursor, as a pointer
+// does.
 import uPlot from 'uplot'
 import { type ChartGroup, type ShownSignal, valueText } from './machine-view.ts'
 

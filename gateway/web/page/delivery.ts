@@ -1,4 +1,5 @@
 // What became of every record: the books of each sink, which must add up, and what was kept aside.
+// It counts nothing itself; it only checks that the columns add up.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { Books } from '../../core/delivery.ts'
 import { api } from './api.ts'
@@ -68,7 +69,9 @@ const row = ({ sink, received, stored, pending, quarantined, duplicate, dropped 
     )}
     <td class="number" data-label="Dropped">
       ${lost.toLocaleString()}
-      ${reasons.map(([reason, count]) => html`<small class="reason">${words(reason)} ${count}</small>`)}
+      ${reasons.map(
+        ([reason, count]) => html`<small class="reason">${words(reason)} ${count}</small>`,
+      )}
     </td>
     <td data-label="Adds up">
       ${rest === 0 ? badge('yes', 'good') : badge(`off by ${rest.toLocaleString()}`, 'fault')}

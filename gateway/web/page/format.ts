@@ -1,4 +1,5 @@
-// Numbers, times and shares as a person reads them. Pure: what time it is comes in as an argument.
+// Numbers, times and shares as a person reads them.
+// Pure: what time it is comes in as an argument.
 import { unitOf } from '../../../hardware-profiles/units.ts'
 
 export interface Quantity {

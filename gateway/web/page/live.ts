@@ -1,5 +1,5 @@
-// The stream of live values: opens, and opens again by itself. It tells when it was away, so that the
-// view can read from the store what it missed.
+// The stream of live values: opens, and opens again by itself. It tells when it was away, so that
+// the view can read from the store what it missed.
 import type { LiveReading } from '../../core/live.ts'
 
 export interface LiveListener {
@@ -8,7 +8,10 @@ export interface LiveListener {
   connected(yes: boolean): void
 }
 
-/** Live readings of one unit, or the newest of every unit. @returns a function that closes the stream */
+/**
+ * Live readings of one unit, or the newest of every unit. @returns a function that closes the
+ * stream
+ */
 export const openLive = (unit: string | undefined, listener: LiveListener): (() => void) => {
   let source: EventSource | undefined
   let timer: ReturnType<typeof setTimeout> | undefined

@@ -1,5 +1,5 @@
-// What a profile says about showing its machine: which signals share a chart, which are badges, how a
-// value reads. Everything a page shows of a machine comes from here, and from nowhere else.
+// What a profile says about showing its machine: which signals share a chart, which are badges,
+// how a value reads. Everything a page shows of a machine comes from here, and from nowhere else.
 import type { Profile, SignalSpec } from '../../../hardware-profiles/profile.ts'
 import { unitOf } from '../../../hardware-profiles/units.ts'
 import { decimalsFor, number, words } from './format.ts'

@@ -1,5 +1,5 @@
-// Starts the page: asks for profiles and units, follows the address to a view, and draws at most once a
-// frame. The views share what is asked here; nothing else is global.
+// Starts the page: asks for profiles and units, follows the address to a view, and draws at most
+// once a frame. The views share what is asked here; nothing else is global.
 import { html, nothing, render } from 'lit-html'
 import type { Profile } from '../../../hardware-profiles/profile.ts'
 import type { UnitSummary } from '../../core/queries.ts'

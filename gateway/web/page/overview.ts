@@ -1,4 +1,5 @@
 // All units at a glance: what each is doing, when it was last heard of, its totals.
+// A card leads to the unit; whatever it shows of a machine comes from machine-view.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { UnitSummary } from '../../core/queries.ts'
 import { api } from './api.ts'
@@ -49,10 +50,11 @@ export const overview = (page: Page): View => {
       if (units.length === 0) return empty()
       return html`<h1>Units</h1>
         <ul class="cards">
-          ${units.map(
-            (unit) =>
-              html`<li>${card(page, unit, { spark: sparks.get(unit.unit), live: newest.get(unit.unit) })}</li>`,
-          )}
+          ${units.map((summary) => {
+            const { unit } = summary
+            const data = { spark: sparks.get(unit), live: newest.get(unit) }
+            return html`<li>${card(page, summary, data)}</li>`
+          })}
         </ul>`
     },
   }

@@ -1,5 +1,6 @@
-// The card of a unit's passport: what its chain of signed entries holds, and how to have it checked. This
-// page is a viewer and never the judge: the verdict comes from a verifier that the reader got elsewhere.
+// The card of a unit's passport: what its chain of signed entries holds, and how to have it
+// checked. This page is a viewer and never the judge: the verdict comes from a verifier that the
+// reader got elsewhere.
 import { html, nothing } from 'lit-html'
 import type { PassportSummary } from '../../core/queries.ts'
 import { api } from './api.ts'
@@ -26,14 +27,18 @@ const template = ({ unit, key, custody, entries, checkpoint }: PassportSummary) 
   html`<dl class="facts">
       <div>
         <dt>Key</dt>
-        <dd>${key === undefined ? 'none' : html`<code title=${key}>${short(key, 18, 8)}</code>`}</dd>
+        <dd>
+          ${key === undefined ? 'none' : html`<code title=${key}>${short(key, 18, 8)}</code>`}
+        </dd>
       </div>
       <div><dt>Custody</dt><dd>${custodies[custody] ?? custody}</dd></div>
       <div><dt>Entries</dt><dd>${entries.length}</dd></div>
     </dl>
     ${
       entries.length === 0
-        ? html`<p class="quiet">Nothing is signed yet. Lifecycle changes and daily summaries will be.</p>`
+        ? html`<p class="quiet">
+            Nothing is signed yet. Lifecycle changes and daily summaries will be.
+          </p>`
         : html`<ol class="entries" reversed>
             ${entries.slice(-entriesShown).reverse().map(entryRow)}
           </ol>`

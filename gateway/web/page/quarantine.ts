@@ -1,4 +1,5 @@
 // Records that were kept aside, each with what was wrong and what to check.
+// A payload is shown as text and never as anything else.
 import { html, type TemplateResult } from 'lit-html'
 import type { QuarantineRow } from '../../core/queries.ts'
 import { words } from './format.ts'

@@ -1,4 +1,5 @@
-// Who owns the idea: shares follow proven units, and this shows for each what it paid and may still pay.
+// Who owns the idea: shares follow proven units, and this shows for each what it paid and may
+// still pay. Shares are whole numbers of any size: they stay text and are never made a double.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { RegisterSummary } from '../../core/queries.ts'
 import { api } from './api.ts'
@@ -13,9 +14,9 @@ export const registerView = (page: Page): View => {
     template: () =>
       html`<h1>Ownership</h1>
         <p class="lead">
-          The summoner of the idea owns all of it at first. Each unit that is proven to live mints from
-          its own fixed budget, for those who made it. The register is a fold of signed entries: anyone
-          with the log gets the same one, and no chain is needed.
+          The summoner of the idea owns all of it at first. Each unit that is proven to live mints
+          from its own fixed budget, for those who made it. The register is a fold of signed
+          entries: anyone with the log gets the same one, and no chain is needed.
         </p>
         ${shown(register, template)}`,
   }
@@ -48,7 +49,8 @@ const template = ({ supply, holders, units }: RegisterSummary): TemplateResult =
       ${
         units.length === 0
           ? html`<p class="quiet">
-              No unit has minted yet: a unit mints when its buyer's acceptance and its life are proven.
+              No unit has minted yet: a unit mints when its buyer's acceptance and its life are
+              proven.
             </p>`
           : table(units)
       }

@@ -1,5 +1,6 @@
-// The window of samples that the charts show: columns of times and values, history first, live samples
-// appended, old ones let go. Times only grow; a pause in the data becomes a gap in the line, not a slope.
+// The window of samples that the charts show: columns of times and values, history first, live
+// samples appended, old ones let go. Times only grow; a pause in the data becomes a gap in the
+// line, not a slope.
 import type { LiveReading } from '../../core/live.ts'
 import type { Series } from '../../core/queries.ts'
 

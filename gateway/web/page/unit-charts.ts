@@ -1,5 +1,5 @@
-// The live charts of one unit: history from the store first, then every report as it comes in, under one
-// cursor. It owns the window of time that they show.
+// The live charts of one unit: history from the store first, then every report as it comes in,
+// under one cursor. It owns the window of time that they show.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { LiveReading } from '../../core/live.ts'
 import { api } from './api.ts'
@@ -21,8 +21,8 @@ type Span = (typeof spans)[number]
 /** Up to here live reports are drawn as they come. */
 const liveSpanMaxS = 600
 /**
- * Live reports are thinned to what an eye can follow; what is stored has all of them, so the window is
- * read again at least so often. Longer spans change slowly and are read less often.
+ * Live reports are thinned to what an eye can follow; what is stored has all of them, so the
+ * window is read again at least so often. Longer spans change slowly and are read less often.
  */
 const reloadMs = { live: 5000, least: 10_000 } as const
 const points = 1500

@@ -1,4 +1,5 @@
 // One unit: live charts, what it is doing, totals, events and passport.
+// A unit that the gateway does not know is not asked about.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { LiveReading } from '../../core/live.ts'
 import { quality, qualityNames } from '../../core/quality.ts'

@@ -1,5 +1,5 @@
-// What a view is, and what the page around it lends it. A view asks for data when it starts, shows what
-// it has, and lets go of everything when it stops.
+// What a view is, and what the page around it lends it. A view asks for data when it starts,
+// shows what it has, and lets go of everything when it stops.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { UnitSummary } from '../../core/queries.ts'
 import { ago, dateTime, isoTime } from './format.ts'
@@ -88,10 +88,10 @@ export const moment = (timeUs: number) =>
 export const since = (timeUs: number | undefined, nowUs: number) =>
   timeUs === undefined
     ? html`<span>never seen</span>`
-    : html`<span
-        >seen
-        <time datetime=${isoTime(timeUs)} title=${dateTime(timeUs)}>${ago(timeUs, nowUs)}</time></span
-      >`
+    : html`<span>
+        seen
+        <time datetime=${isoTime(timeUs)} title=${dateTime(timeUs)}>${ago(timeUs, nowUs)}</time>
+      </span>`
 
 export const badge = (text: string, kind = 'quiet', title?: string) =>
   html`<span class="badge ${kind}" title=${title ?? nothing}>${text}</span>`
