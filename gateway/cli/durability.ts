@@ -24,7 +24,8 @@ One row per unit (fails once):
   --count NAME       how many equal units the row stands for
 
 One row per failure of a machine that is repaired:
-  --repairable       with --machine NAME, --age NAME (cumulative), --event NAME (0 = end of watching)
+  --repairable       with --machine NAME, --age NAME (cumulative),
+                     --event NAME (1 = failed, 0 = end of watching)
   --end AGE          watched until this age, for machines without such a row
 
   --age-unit TEXT    unit to print (h, km ...)

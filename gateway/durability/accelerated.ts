@@ -1,5 +1,6 @@
-// Life at one temperature from tests at others: Arrhenius, fitted by maximum likelihood together with
-// the scatter. Extrapolates by a law of chemistry, so that it is only as good as that law holds.
+// Life at one temperature from tests at others: Arrhenius, fitted by maximum likelihood together
+// with the scatter. Extrapolates by a law of chemistry, so that it is only as good as that law
+// holds.
 
 import type { Bounded } from './bounds.ts'
 import { type Fit, fitLives } from './fit.ts'

@@ -1,5 +1,5 @@
-// The whole analysis of one set of lives or histories: what `tenfold durability` prints and the page
-// shows. Puts the parts together and words the results; every figure comes from its own file.
+// The whole analysis of one set of lives or histories: what `tenfold durability` prints and the
+// page shows. Puts the parts together and words the results; every figure comes from its own file.
 import { type Bounded, lifeBounds, parameterBounds, ratioBounds } from './bounds.ts'
 import { type Claim, claimMeter, type Fate, type Reference } from './claim.ts'
 import { fitModes, type ModeLives } from './competing.ts'
@@ -44,7 +44,9 @@ export interface LifeQuestion {
   costs?: { planned: number; failed: number } | undefined
 }
 
-/** The value, or the refusal's message: one part that cannot be answered does not stop the others. */
+/**
+ * The value, or the refusal's message: one part that cannot be answered does not stop the others.
+ */
 const attempt = <T>(f: () => T): { value: T } | { refused: string } => {
   try {
     return { value: f() }
@@ -153,7 +155,8 @@ const weibayesLines = (q: LifeQuestion): string[] => {
   const w = weibayes(q.lives, { beta: q.assumedBeta, confidence: q.confidence })
   const u = q.ageUnit && ` ${q.ageUnit}`
   return section('Weibayes', [
-    `with the shape taken as ${show(w.beta)}: eta at least ${show(w.etaLower)}${u}, B10 at least ${show(w.b10Lower)}${u} at ${percent(q.confidence)} confidence`,
+    `with the shape taken as ${show(w.beta)}, at ${percent(q.confidence)} confidence:`,
+    `eta at least ${show(w.etaLower)}${u}, B10 at least ${show(w.b10Lower)}${u}`,
   ])
 }
 
@@ -171,7 +174,8 @@ const claimLines = (q: LifeQuestion): { claim?: Claim; lines: string[] } => {
   const { best, words, worst } = result.value
   const estimate =
     best.ratio === undefined ? 'no estimate yet' : `estimate ${show(best.ratio, 3)} times`
-  const small = `${estimate}, by ${best.basis}; best case at least ${show(best.lower, 3)}, worst case at least ${show(worst.lower, 3)}`
+  const cases = `best case at least ${show(best.lower, 3)}, worst at least ${show(worst.lower, 3)}`
+  const small = `${estimate}, by ${best.basis}; ${cases}`
   return { claim: result.value, lines: section('Claim', [words, small]) }
 }
 
@@ -190,9 +194,10 @@ const costLines = (q: LifeQuestion, fit: Fit): string[] => {
 /** The analysis of units that fail once. Parts that cannot be answered say why. */
 export const lifeReport = (q: LifeQuestion): Report => {
   const counts = countLives(q.lives)
+  const failed = counts.failures
   const silent = q.fate.filter((f) => f === 'silent').length
   const parts = [
-    `${show(counts.units)} units: ${show(counts.failures)} failed, ${show(counts.right)} still running`,
+    `${show(counts.units)} units: ${show(failed)} failed, ${show(counts.right)} still running`,
     silent > 0 ? `${silent} of them silent (counted as running when last heard of)` : '',
     q.leftOut ? `${q.leftOut} rows left out: every figure below is without them` : '',
     counts.truncated > 0 ? `${show(counts.truncated)} entered late` : '',
@@ -262,7 +267,8 @@ const trendLines = (histories: readonly History[], q: { ageUnit: string }): stri
 const lawLines = (law: PowerLaw, unit: string): string[] => {
   const u = unit && ` ${unit}`
   return [
-    `failures = ${show(law.lambda)} t^${show(law.beta)} per machine; shape ${showBounded(law.betaBounds)}`,
+    `failures per machine = ${show(law.lambda)} t^${show(law.beta)}`,
+    `shape ${showBounded(law.betaBounds)}: below 1 improving, above 1 worsening`,
     `${show(law.cumulativeMtbf)}${u} per failure so far, ${show(law.instantMtbf)}${u} at the end`,
   ]
 }

@@ -1,6 +1,6 @@
-// Health of a battery pack from its discharges: capacity by coulomb counting, resistance at the start
-// of the load, which discharges count, recovery after rest, end of life.
-// Health is not monotonic (a rested cell has more to give), so nothing here is a counter.
+// Health of a battery pack from its discharges: capacity by coulomb counting, resistance at the
+// start of the load, which discharges count, recovery after rest, end of life. Health is not
+// monotonic (a rested cell has more to give), so nothing here is a counter.
 import { refuse } from './refusal.ts'
 
 /** One discharge as recorded: equal lengths, time ascending from its start. */
@@ -157,7 +157,8 @@ const RECOVERY = 1.01
 
 /**
  * A discharge that gave far less than those after it under like conditions was cut short: a cell
- * recovers by a few percent, never by 15. Looks up to 15 like discharges ahead, by medians of three.
+ * recovers by a few percent, never by 15. Looks up to 15 like discharges ahead, by medians of
+ * three.
  */
 const isTruncated = (measures: readonly DischargeMeasure[], i: number): boolean => {
   const own = measures[i] as DischargeMeasure

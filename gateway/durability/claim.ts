@@ -66,8 +66,8 @@ const referenceLife = (reference: Reference): LogLife => {
 /**
  * Ratio of B10 lives, product over reference, both Weibull. With two or more failures of the
  * product: ln ratio +- z sqrt(sum of variances) (delta method). With fewer: Weibayes lower bound of
- * the product over the reference's upper bound, each at (1 + C)/2, so together at least C; the shape
- * is `assumedBeta`, or the reference's own.
+ * the product over the reference's upper bound, each at (1 + C)/2, so together at least C; the
+ * shape is `assumedBeta`, or the reference's own.
  * Refuses: too_few_failures (reference, or no shape to assume), and as fitLives does.
  */
 export const b10Ratio = (
@@ -218,7 +218,8 @@ const sentence = ({ target, verdict, best, worst, silent }: Omit<Claim, 'words'>
     const most = Math.ceil(best.upper * 10) / 10
     return `${times}: not so, at most ${most} times at ${percent}${fewer}`
   }
-  return `${times}: not yet shown, at least ${floored(best.lower)} times at ${percent}${fewer}${doubt}`
+  const least = `at least ${floored(best.lower)} times at ${percent}`
+  return `${times}: not yet shown, ${least}${fewer}${doubt}`
 }
 
 /**

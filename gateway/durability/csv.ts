@@ -30,7 +30,8 @@ const separatorOf = (text: string): string => {
 }
 
 /**
- * Cuts CSV text (RFC 4180; also ; and tab, CRLF, a byte-order mark) into cells, blank lines left out.
+ * Cuts CSV text (RFC 4180; also ; and tab, CRLF, a byte-order mark) into cells, blank lines left
+ * out.
  * Refuses: bad_row for a quote that never closes, bad_column for an empty text.
  */
 export const readSheet = (text: string): Sheet => {
@@ -132,7 +133,7 @@ export const needColumn = (
   findColumn(sheet, spec) ??
   refuse(
     'bad_column',
-    `none of the columns ${sheet.header.join(', ')} is called ${spec.usual.slice(0, 4).join(', ')} or the like`,
+    `no column among ${sheet.header.join(', ')} is called ${spec.usual.slice(0, 4).join(', ')}`,
     `Name the column with ${spec.flag}`,
   )
 
@@ -181,15 +182,19 @@ export const readDate = (cell: string): { value: number } | CellFault => {
   return { value }
 }
 
-const FATES: Readonly<Record<string, Fate>> = {
-  '1': 'failed', failed: 'failed', failure: 'failed', fail: 'failed', f: 'failed', true: 'failed', yes: 'failed', dead: 'failed', broken: 'failed',
-  '0': 'running', censored: 'running', running: 'running', c: 'running', s: 'running', suspended: 'running', suspension: 'running', false: 'running', no: 'running', alive: 'running', working: 'running',
-  silent: 'silent', unknown: 'silent', lost: 'silent',
-} // biome-ignore format: a table of words
+const WORDS: readonly (readonly [Fate, string])[] = [
+  ['failed', '1 failed failure fail f true yes dead broken'],
+  ['running', '0 censored running c s suspended suspension false no alive working'],
+  ['silent', 'silent unknown lost'],
+]
+
+const FATES: ReadonlyMap<string, Fate> = new Map(
+  WORDS.flatMap(([fate, words]) => words.split(' ').map((word) => [word, fate] as const)),
+)
 
 /** What became of a unit, from the usual words. */
 export const readFate = (cell: string): { value: Fate } | CellFault => {
-  const value = FATES[cell.toLowerCase().replace(/\.0+$/, '')]
+  const value = FATES.get(cell.toLowerCase().replace(/\.0+$/, ''))
   return value
     ? { value }
     : {

@@ -1,6 +1,6 @@
-// From loads to life used: Miner's sum on an S-N curve, and bearing and gear life after ISO 281 from
-// the one number a board accumulates. A damage of 1 is the rated life, at which the stated share of
-// parts survives: it is not the moment of failure.
+// From loads to life used: Miner's sum on an S-N curve, and bearing and gear life after ISO 281
+// from the one number a board accumulates. A damage of 1 is the rated life, at which the stated
+// share of parts survives: it is not the moment of failure.
 import type { Cycle } from './rainflow.ts'
 import { refuse } from './refusal.ts'
 
@@ -61,7 +61,8 @@ export const cycleDamage = (
 }
 
 /**
- * Miner's sum D = sum n_i / N_i over counted cycles (a fraction of life, 1 = failure at the median).
+ * Miner's sum D = sum n_i / N_i over counted cycles (a fraction of life, 1 = failure at the
+ * median).
  * Refuses: bad_argument. Source: Palmgren (1924); Miner (1945).
  */
 export const minerDamage = (

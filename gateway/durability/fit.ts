@@ -68,7 +68,7 @@ export const checkFittable = (lives: Lives, model: ModelName): void => {
   if (pointLike || Math.max(latestStart, censored) < earliestEnd) {
     refuse(
       'infinite_likelihood',
-      `all ${failures} failures fit one single age (${earliestEnd}), so the shape has no upper limit`,
+      `all ${failures} failures fit one age (${earliestEnd}), so the shape has no upper limit`,
       'Inspect more often, give each failure its own age, or use Weibayes with an assumed shape',
     )
   }

@@ -65,7 +65,9 @@ const dot = (a: Float64Array, b: Float64Array): number => {
   return sum
 }
 
-/** Newton step within the span of the directions; falls back to damped steps off the concave part. */
+/**
+ * Newton step within the span of the directions; falls back to damped steps off the concave part.
+ */
 const newtonStep = (
   e: Evaluation,
   directions: Directions,

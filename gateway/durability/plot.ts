@@ -106,7 +106,10 @@ export const probabilityPlot = (
     [at.x(b10.value), at.y(0.1)],
     [at.x(b10.value), FRAME.height - FRAME.bottom],
   ]
-  const dots = fractions.map((f, i) => dot([at.x(points.age[i] as number), at.y(f)])).join('')
+  const size = fractions.length > 150 ? 2.2 : 3.6
+  const dots = fractions
+    .map((f, i) => dot([at.x(points.age[i] as number), at.y(f)], INK.main, size))
+    .join('')
   const shown = low < 0.1 && high > 0.1
   const inside = [
     band(lower, upper),
@@ -231,7 +234,8 @@ export const ageHistogram = (lives: Lives, { unit = '', leftOut = 0 } = {}): str
   })
   const top = Math.max(...rows.failed.map((f, k) => f + (rows.running[k] as number)))
   const x = linearAxis(axisTitle(unit, 'age at failure or last sight'), [0, end])
-  const y = linearAxis('units', [0, top * 1.08])
+  // Room for the key above the bars.
+  const y = linearAxis('units', [0, top * 1.22])
   const at = placer(FRAME, x, y)
   const inside = Array.from({ length: count }, (_, k) => {
     const left = at.x((end * k) / count) + 1

@@ -1,7 +1,7 @@
-// Rainflow counting as it streams: loads in blocks of any size, closed cycles out, the same counts as
-// over the whole series at once. With a grid of load levels the memory has a fixed size, because the
-// residue of nested, ever smaller ranges cannot be longer than the number of levels.
-// Reads values only; what a cycle does to the part is damage.ts.
+// Rainflow counting as it streams: loads in blocks of any size, closed cycles out, the same counts
+// as over the whole series at once. With a grid of load levels the memory has a fixed size, because
+// the residue of nested, ever smaller ranges cannot be longer than the number of levels. Reads
+// values only; what a cycle does to the part is damage.ts.
 import { refuse } from './refusal.ts'
 
 /** One counted cycle. Units as the loads; indices count samples from the first one pushed. */
@@ -182,8 +182,9 @@ const COUNT_BYTES = RANGES * MEANS * 4
 const STATE_BYTES = COUNT_BYTES + LEVELS + 3 + 8
 
 /**
- * The record a board keeps for its whole life in 2 KB: range x mean counts (32 x 15, in half cycles,
- * 32 bit) and the residue on 64 levels. Here to be read, and as the reference of the firmware's.
+ * The record a board keeps for its whole life in 2 KB: range x mean counts (32 x 15, in half
+ * cycles, 32 bit) and the residue on 64 levels. Here to be read, and as the reference of the
+ * firmware's.
  */
 export class RainflowRecord {
   static readonly bytes = STATE_BYTES

@@ -88,7 +88,8 @@ export interface ConditionHistory {
 /**
  * A straight line through the measurements with its prediction error: the machine survives h while
  * the predicted value stays on the good side of the limit,
- * S(h) = Phi((limit - y(h)) / se(h)) with se^2 = s^2 (1 + 1/n + (x - mean)^2 / Sxx), in proportion to now.
+ * S(h) = Phi((limit - y(h)) / se(h)) with se^2 = s^2 (1 + 1/n + (x - mean)^2 / Sxx), in proportion
+ * to now.
  * Refuses: bad_argument (fewer than 3 measurements, hours all equal).
  * Source: Draper and Smith (1998), 3.1 (prediction interval of a line); normal in place of Student.
  */

@@ -70,9 +70,10 @@ const countsAt = (histories: readonly History[], ages: number[]): Map<number, nu
 
 /**
  * Mean cumulative function M(t) = sum d/n with n the machines watched at that age.
- * variance 'robust' (default): sum over machines of (sum over ages of (d_i - d/n)/n)^2, right however
- * a machine's failures hang together (Lawless and Nadeau 1995). 'independent': each event alone,
- * sum of (1/n^2)((1-1/n)^2 + (n-1)/n^2), as ReliaSoft prints it. Bounds: M exp(+- z sqrt(var)/M).
+ * variance 'robust' (default): sum over machines of (sum over ages of (d_i - d/n)/n)^2, right
+ * however a machine's failures hang together (Lawless and Nadeau 1995). 'independent': each event
+ * alone, sum of (1/n^2)((1-1/n)^2 + (n-1)/n^2), as ReliaSoft prints it. Bounds: M exp(+- z
+ * sqrt(var)/M).
  * Refuses: bad_time, bad_argument, all_censored.
  * Source: Nelson (2003), Recurrent Events Data Analysis.
  */
@@ -155,8 +156,8 @@ export interface Trend {
 }
 
 /**
- * Laplace: U = (sum t - n * middle) / (span * sqrt(n/12)), summed over machines. With the end at the
- * last event (failure terminated) that event is left out. `constant` means: not rejected.
+ * Laplace: U = (sum t - n * middle) / (span * sqrt(n/12)), summed over machines. With the end at
+ * the last event (failure terminated) that event is left out. `constant` means: not rejected.
  * Refuses: too_few_failures (fewer than 2 events counted), bad_time.
  * Source: Cox and Lewis (1966), 3.3; IEC 61164; Modarres et al. example 5.11.
  */
@@ -206,8 +207,8 @@ export interface PowerLaw {
 
 /**
  * Crow-AMSAA by maximum likelihood: beta = n / sum ln(T/t), lambda = n / (k T^beta), k machines
- * watched from age 0 to T. Time terminated unless T is the last event (failure terminated, then that
- * event adds ln 1 = 0). Machines with different ends are solved for by the general equation.
+ * watched from age 0 to T. Time terminated unless T is the last event (failure terminated, then
+ * that event adds ln 1 = 0). Machines with different ends are solved for by the general equation.
  * Refuses: too_few_failures (fewer than 2), bad_argument (late start).
  * Source: Crow (1974), AMSAA TR-138; MIL-HDBK-189; IEC 61164.
  */
@@ -279,6 +280,8 @@ const powerShape = (histories: readonly History[], n: number, logs: number): num
 export const rocof = ({ lambda, beta }: Pick<PowerLaw, 'lambda' | 'beta'>, age: number): number =>
   lambda * beta * age ** (beta - 1)
 
-/** Age at which the cumulative age per failure reaches the target: (1/(lambda target))^(1/(beta-1)). */
+/**
+ * Age at which the cumulative age per failure reaches the target: (1/(lambda target))^(1/(beta-1)).
+ */
 export const ageOfMtbf = ({ lambda, beta }: PowerLaw, target: number): number =>
   (1 / (lambda * target)) ** (1 / (beta - 1))

@@ -78,7 +78,8 @@ export const ageReplacement = ({
 /**
  * Overhaul under minimal repair, as good as old: each failure is repaired for `repair` without
  * changing the wear, and the whole is replaced at age T for `replacement`.
- * Minimises (replacement + repair (T/eta)^beta) / T: T = eta (replacement/(repair (beta-1)))^(1/beta).
+ * Minimises (replacement + repair (T/eta)^beta) / T: T = eta (replacement/(repair
+ * (beta-1)))^(1/beta).
  * Source: Barlow and Hunter (1960), policy II. Refuses: bad_argument.
  */
 export const minimalRepair = ({

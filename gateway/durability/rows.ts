@@ -151,8 +151,7 @@ const checkSerials = (sheet: Sheet, column: number, faults: Faults): void => {
     if (line !== undefined) {
       faults.add(row, column, {
         reason: `is the serial number of line ${line} too`,
-        remedy:
-          'One row per unit: correct the serial, or use --repairable for machines with several events',
+        remedy: 'Correct the serial, or use --repairable for machines with several events',
       })
     } else if (serial !== '') first.set(serial, row.line)
   }
@@ -253,9 +252,18 @@ export const livesFromSheet = (
   }
 }
 
+/** Unit of the ages by the usual names of their column. */
 const UNIT_NAMES: Readonly<Record<string, string>> = {
-  hours: 'h', hour: 'h', run_hours: 'h', age_h: 'h', km: 'km', days: 'days', cycles: 'cycles', dis: 'days', time: '', age: '', ttf: '', mileage: 'km',
-} // biome-ignore format: a table of words
+  hours: 'h',
+  hour: 'h',
+  run_hours: 'h',
+  age_h: 'h',
+  km: 'km',
+  mileage: 'km',
+  days: 'days',
+  dis: 'days',
+  cycles: 'cycles',
+}
 
 const unitOfName = (name: string): string => UNIT_NAMES[name.toLowerCase()] ?? ''
 

@@ -1,6 +1,6 @@
-// Remaining useful life learnt from runs to failure: windowed means and slopes of the signals, ridge
-// regression on random Fourier features, and an interval from the errors made on runs that the model
-// had not seen. Hyper-parameters are chosen on the training runs only.
+// Remaining useful life learnt from runs to failure: windowed means and slopes of the signals,
+// ridge regression on random Fourier features, and an interval from the errors made on runs that
+// the model had not seen. Hyper-parameters are chosen on the training runs only.
 
 import { solveSpd } from './newton.ts'
 import { refuse } from './refusal.ts'
@@ -31,7 +31,7 @@ export interface RulOptions {
 export const DEFAULT_OPTIONS: RulOptions = {
   cap: 125,
   window: 20,
-  width: 6,
+  width: 4,
   ridge: 1e-3,
   features: 200,
 }
@@ -113,7 +113,9 @@ const scaleOf = (runs: readonly Run[]): Scale => {
   return { used, mean: Float64Array.from(mean), deviation: Float64Array.from(deviation) }
 }
 
-/** Features at the end of the first `n` cycles: window mean, slope and start per signal, and age. */
+/**
+ * Features at the end of the first `n` cycles: window mean, slope and start per signal, and age.
+ */
 const featuresAt = (
   run: Run,
   n: number,
@@ -246,8 +248,8 @@ export interface HeldOut {
 }
 
 /**
- * Cross-validation by whole runs: every run is predicted, at every `stride`-th cycle from 30 on, by a
- * model learnt without it. Truth is not capped.
+ * Cross-validation by whole runs: every run is predicted, at every `stride`-th cycle from 30 on, by
+ * a model learnt without it. Truth is not capped.
  */
 export const crossValidate = (
   runs: readonly Run[],

@@ -12,11 +12,22 @@ export const INK = {
   second: '#c2571a',
 } as const
 
-const FONT = "font-family=\"system-ui, 'Segoe UI', 'DejaVu Sans', Arial, sans-serif\""
-
 /** Escapes text for SVG. */
 export const escapeText = (text: string): string =>
   text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
+
+type Value = string | number
+
+/** An element with its attributes; empty ones are left out, numbers kept to two decimals. */
+const element = (name: string, attributes: Readonly<Record<string, Value>>, inner = ''): string => {
+  const text = Object.entries(attributes)
+    .filter(([, v]) => v !== '')
+    .map(([k, v]) => ` ${k}="${typeof v === 'number' ? n2(v) : v}"`)
+    .join('')
+  return inner === '' ? `<${name}${text}/>` : `<${name}${text}>${inner}</${name}>`
+}
+
+const FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', Arial, sans-serif"
 
 /** A coordinate with two decimals. */
 export const n2 = (v: number): string => String(Math.round(v * 100) / 100)
@@ -59,19 +70,31 @@ export const label = (
   text: string,
   { size = 13, anchor = 'start', colour = INK.text as string, bold = false, turn = 0 } = {},
 ): string =>
-  `<text x="${n2(x)}" y="${n2(y)}" ${FONT} font-size="${size}" text-anchor="${anchor}" fill="${colour}"${
-    bold ? ' font-weight="600"' : ''
-  }${turn ? ` transform="rotate(${turn} ${n2(x)} ${n2(y)})"` : ''}>${escapeText(text)}</text>`
+  element(
+    'text',
+    {
+      x,
+      y,
+      'font-family': FONT,
+      'font-size': size,
+      'text-anchor': anchor,
+      fill: colour,
+      'font-weight': bold ? '600' : '',
+      transform: turn ? `rotate(${turn} ${n2(x)} ${n2(y)})` : '',
+    },
+    escapeText(text),
+  )
+
+const pathData = (points: readonly (readonly [number, number])[]): string =>
+  points.map(([x, y], i) => `${i ? 'L' : 'M'}${n2(x)} ${n2(y)}`).join('')
 
 /** A line through points (pixels). */
 export const path = (
   points: readonly (readonly [number, number])[],
   { colour = INK.main as string, width = 2, dash = '' } = {},
 ): string => {
-  const d = points.map(([x, y], i) => `${i ? 'L' : 'M'}${n2(x)} ${n2(y)}`).join('')
-  return `<path d="${d}" fill="none" stroke="${colour}" stroke-width="${width}" stroke-linejoin="round"${
-    dash ? ` stroke-dasharray="${dash}"` : ''
-  }/>`
+  const style = { fill: 'none', stroke: colour, 'stroke-width': width, 'stroke-linejoin': 'round' }
+  return element('path', { d: pathData(points), ...style, 'stroke-dasharray': dash })
 }
 
 /** The area between two lines given from left to right. */
@@ -80,25 +103,22 @@ export const band = (
   upper: readonly (readonly [number, number])[],
   colour: string = INK.band,
 ): string => {
-  const points = [...upper, ...[...lower].reverse()]
-  const d = points.map(([x, y], i) => `${i ? 'L' : 'M'}${n2(x)} ${n2(y)}`).join('')
-  return `<path d="${d}Z" fill="${colour}" fill-opacity="0.14" stroke="none"/>`
+  const d = `${pathData([...upper, ...[...lower].reverse()])}Z`
+  return element('path', { d, fill: colour, 'fill-opacity': 0.14, stroke: 'none' })
 }
 
 /** A filled point. */
 export const dot = (
-  [x, y]: readonly [number, number],
+  [cx, cy]: readonly [number, number],
   colour: string = INK.main,
   r = 3.6,
-): string =>
-  `<circle cx="${n2(x)}" cy="${n2(y)}" r="${r}" fill="${colour}" stroke="#fff" stroke-width="0.8"/>`
+): string => element('circle', { cx, cy, r, fill: colour, stroke: '#fff', 'stroke-width': r / 5 })
 
 /** A bar from its top left corner. */
 export const bar = (
   { x, y, w, h }: { x: number; y: number; w: number; h: number },
   colour: string,
-): string =>
-  `<rect x="${n2(x)}" y="${n2(y)}" width="${n2(Math.max(0, w))}" height="${n2(Math.max(0, h))}" fill="${colour}"/>`
+): string => element('rect', { x, y, width: Math.max(0, w), height: Math.max(0, h), fill: colour })
 
 const DASHES = '5 4'
 
@@ -125,15 +145,18 @@ export const legend = (
     const marks = {
       line: () => path(line, { colour: e.colour }),
       dash: () => path(line, { colour: e.colour, dash: DASHES, width: 1.4 }),
-      band: () =>
-        `<rect x="${x + 8}" y="${cy - 6}" width="18" height="12" fill="${e.colour}" fill-opacity="0.2"/>`,
+      band: () => {
+        const place = { x: x + 8, y: cy - 6, width: 18, height: 12 }
+        return element('rect', { ...place, fill: e.colour, 'fill-opacity': 0.2 })
+      },
       bar: () => bar({ x: x + 10, y: cy - 6, w: 14, h: 12 }, e.colour),
       dot: () => dot([x + 17, cy], e.colour),
       none: () => '',
     }
     return marks[e.mark]() + label([x + (e.mark === 'none' ? 8 : 33), cy + 4], e.text, { size: 12 })
   })
-  const box = `<rect x="${n2(x)}" y="${n2(y)}" width="${n2(width)}" height="${height}" rx="4" fill="#fff" fill-opacity="0.88" stroke="${INK.grid}"/>`
+  const paper = { fill: '#fff', 'fill-opacity': 0.88, stroke: INK.grid }
+  const box = element('rect', { x, y, width, height, rx: 4, ...paper })
   return box + rows.join('')
 }
 
@@ -177,33 +200,34 @@ export const chart = (
   })
   const w = right - frame.left
   const h = bottom - frame.top
-  const area = `x="${frame.left}" y="${frame.top}" width="${w}" height="${h}"`
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${frame.width}" height="${frame.height}" viewBox="0 0 ${frame.width} ${frame.height}" role="img">`,
-    `<title>${escapeText(title)}</title><rect width="100%" height="100%" fill="#fff"/>`,
+  const place = { x: frame.left, y: frame.top, width: w, height: h }
+  const view = `${frame.left} ${frame.top} ${w} ${h}`
+  const parts = [
+    `<title>${escapeText(title)}</title>`,
+    element('rect', { width: '100%', height: '100%', fill: '#fff' }),
     label([frame.left, 28], title, { size: 17, bold: true }),
     note && label([frame.left, 49], note, { size: 12.5, colour: INK.faint }),
     ...xs,
     ...ys,
-    `<svg ${area} viewBox="${frame.left} ${frame.top} ${w} ${h}">${inside}</svg>`,
-    `<rect ${area} fill="none" stroke="${INK.frame}"/>`,
+    inside && element('svg', { ...place, viewBox: view }, inside),
+    element('rect', { ...place, fill: 'none', stroke: INK.frame }),
     label([frame.left + w / 2, frame.height - 18], x.title, { anchor: 'middle' }),
     label([22, frame.top + h / 2], y.title, { anchor: 'middle', turn: -90 }),
     outside,
-    '</svg>',
-  ].join('\n')
+  ]
+  return drawing(frame.width, frame.height, parts)
+}
+
+const drawing = (width: number, height: number, parts: readonly string[]): string => {
+  const size = { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img' }
+  const inner = parts.filter((p) => p !== '').join('\n')
+  return element('svg', { xmlns: 'http://www.w3.org/2000/svg', ...size }, inner)
 }
 
 /** Charts one under the other as one SVG. */
 export const stack = (charts: readonly string[], frame: Frame = FRAME): string => {
   const inner = charts.map((c, i) => c.replace('<svg ', `<svg y="${i * frame.height}" `))
-  const height = frame.height * charts.length
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${frame.width}" height="${height}" viewBox="0 0 ${frame.width} ${height}">`,
-    ...inner,
-    '</svg>',
-    '',
-  ].join('\n')
+  return `${drawing(frame.width, frame.height * charts.length, inner)}\n`
 }
 
 const tickLabel = (v: number): string => {
@@ -231,7 +255,9 @@ export const linearAxis = (
   return { title, low, high: low + span, to: (v) => v, ticks }
 }
 
-/** A logarithmic axis; 1, 2 and 5 per decade while few decades, else decades; the rest bare lines. */
+/**
+ * A logarithmic axis; 1, 2 and 5 per decade while few decades, else decades; the rest bare lines.
+ */
 export const logAxis = (title: string, [low, high]: readonly [number, number]): Axis => {
   const [from, to] = [Math.log10(low), Math.log10(high)]
   const decades = to - from

@@ -1,7 +1,7 @@
-// Mergeable life tables: per cohort, how many units left observation in which age bucket, failed (by
-// mode) or still running. Tables of many gateways simply add, and a Weibull fitted to the sum agrees
-// with the fit to all units, so that no unit's identity has to leave its gateway.
-// Ages are operating hours at exit from observation. Buckets are evenly spaced in log age.
+// Mergeable life tables: per cohort, how many units left observation in which age bucket, failed
+// (by mode) or still running. Tables of many gateways simply add, and a Weibull fitted to the sum
+// agrees with the fit to all units, so that no unit's identity has to leave its gateway. Ages are
+// operating hours at exit from observation. Buckets are evenly spaced in log age.
 import type { Bounded } from './bounds.ts'
 import { ratioBounds } from './bounds.ts'
 import { type Fit, fitLives, lifeAt } from './fit.ts'
@@ -25,8 +25,8 @@ export const DRILL_GRID: TableGrid = { fromHours: 1, perDecade: 64, buckets: 256
 
 /**
  * Units per place, and the sum of their positions inside it in thousandths of a bucket: whole
- * numbers, so that sums are exact in any order. buckets + 2 places: place 0 is below the grid, place
- * k + 1 is bucket k, the last place is above the grid.
+ * numbers, so that sums are exact in any order. buckets + 2 places: place 0 is below the grid,
+ * place k + 1 is bucket k, the last place is above the grid.
  */
 export interface Counts {
   readonly units: Float64Array
@@ -106,7 +106,9 @@ export interface TableUnits {
   weight?: ArrayLike<number>
 }
 
-/** A new table with the units added. Refuses: bad_time (hours not positive), bad_argument (mode). */
+/**
+ * A new table with the units added. Refuses: bad_time (hours not positive), bad_argument (mode).
+ */
 export const withUnits = (table: LifeTable, units: TableUnits): LifeTable => {
   const out = copy(table)
   for (let i = 0; i < units.hours.length; i++) {
@@ -211,8 +213,8 @@ const NARROW = 1.05
 
 /**
  * Grouped life data of rows, for fitLives: units of a bucket stand at their mean age; failures of a
- * wide (joined) row are intervals. `mode` (1..) takes one failure mode, with the others as units that
- * left running; absent means any failure. Hours.
+ * wide (joined) row are intervals. `mode` (1..) takes one failure mode, with the others as units
+ * that left running; absent means any failure. Hours.
  */
 export const livesOfRows = (rows: readonly TableRow[], mode?: number): Lives => {
   const columns = { lower: [] as number[], upper: [] as number[], weight: [] as number[] }
@@ -283,8 +285,8 @@ export interface PublishedTable {
 }
 
 /**
- * Joins neighbouring buckets until every row holds at least k units; what is left over at the end is
- * joined to the last row, or withheld if there is none. Late entries are not published.
+ * Joins neighbouring buckets until every row holds at least k units; what is left over at the end
+ * is joined to the last row, or withheld if there is none. Late entries are not published.
  */
 export const publishTable = (t: LifeTable, k = K_ANONYMITY): PublishedTable => {
   const merge = (a: AgeGroup, b: AgeGroup): AgeGroup => {

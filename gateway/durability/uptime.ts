@@ -85,7 +85,8 @@ export interface BothBounds {
 
 /**
  * Operational availability, up / (up + repair), over machines: unknown time counted as repair gives
- * the lower bound, as up the upper. Planned and stored time is left out. Undefined without any time.
+ * the lower bound, as up the upper. Planned and stored time is left out. Undefined without any
+ * time.
  * Source: ISO 22400-2:2014 has planned busy time instead, which a drill without a shift has not.
  */
 export const availability = (
@@ -139,9 +140,9 @@ const failuresOf = (
 }
 
 /**
- * MTBF = up time / failures, MTTR = repair time / repairs, over machines. A failure is a change into
- * repair. MTBF is hidden, with the trend in its place, when Laplace's test rejects a constant rate:
- * a mean of a changing rate describes no machine. Refuses: unsorted_interval, bad_argument.
+ * MTBF = up time / failures, MTTR = repair time / repairs, over machines. A failure is a change
+ * into repair. MTBF is hidden, with the trend in its place, when Laplace's test rejects a constant
+ * rate: a mean of a changing rate describes no machine. Refuses: unsorted_interval, bad_argument.
  * Source: ISO 22400-2:2014 (MTBF, MTTR); Cox and Lewis (1966) for the test.
  */
 export const meanTimes = (
@@ -163,7 +164,7 @@ export const meanTimes = (
       failures,
       mttrH,
       trend,
-      hidden: `fails ${way} (U = ${trend.u.toFixed(2)}, ${p}): a mean time between failures would mislead`,
+      hidden: `fails ${way} (U = ${trend.u.toFixed(2)}, ${p}): a mean would mislead`,
     }
   }
   const mtbfH = { lower: upS / failures / 3600, upper: (upS + unknownS) / failures / 3600 }
@@ -206,7 +207,8 @@ export interface Oee {
 /**
  * OEE = availability (APT/PBT) x effectiveness (PRI PQ/APT) x quality (GQ/PQ); undefined where no
  * shift is booked, because then there is no planned busy time to measure against.
- * Source: ISO 22400-2:2014. Refuses: bad_argument (more produced than planned, more good than made).
+ * Source: ISO 22400-2:2014. Refuses: bad_argument (more produced than planned, more good than
+ * made).
  */
 export const oee = (shift: Shift | undefined): Oee | undefined => {
   if (!shift || !(shift.plannedBusyS > 0)) return undefined

@@ -18,7 +18,9 @@ import { simulate, uniforms } from '../durability/textbook.ts'
 const median = (values: number[]): number =>
   [...values].sort((p, q) => p - q)[values.length >> 1] ?? 0
 
-/** Median processor time in ms, so that other work on the machine does not count; wall time beside. */
+/**
+ * Median processor time in ms, so that other work on the machine does not count; wall time beside.
+ */
 const time = (repeat: number, f: () => void): { cpuMs: number; wallMs: number } => {
   const runs = Array.from({ length: repeat }, () => {
     const [from, cpu] = [performance.now(), process.cpuUsage()]
@@ -54,12 +56,10 @@ const fits = (): void => {
   const bounds = many(() => fitTable(table))
   tell('the same with likelihood-ratio bounds', ms(bounds), ['5 ms', bounds.cpuMs < 5])
   const error = Math.abs(fitTable(table).b10 / exact - 1)
-  tell(
-    'B10 from the table against the exact fit',
-    `${(100 * error).toFixed(4)} %`,
+  tell('B10 from the table against the exact fit', `${(100 * error).toFixed(4)} %`, [
     '0.05 %',
     error < 5e-4,
-  )
+  ])
 }
 
 const rainflows = (): void => {

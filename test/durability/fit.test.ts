@@ -155,7 +155,7 @@ describe('other published fits', () => {
     expectRelative(theta?.upper ?? 0, 102596.9, 1e-4)
   })
 
-  it('likelihood-ratio bounds: the drop is chi-squared / 2 and no nuisance value does better', () => {
+  it('likelihood-ratio bounds: a drop of chi-squared / 2, whatever the other parameter', () => {
     // Definition (Meeker and Escobar 1998, 8.3), checked with a likelihood written out here.
     const ages = [10, 20, 30, 40, 50]
     const five = livesFrom({ age: ages, failed: [1, 1, 1, 1, 1] })

@@ -190,7 +190,8 @@ describe('the claim meter', () => {
       'ten times longer: not yet shown, at least 2.3 times at 90 % confidence',
     )
     expect(judgeClaim({ best: ratio, worst: { ...ratio, lower: 1.49 }, silent: 3 }).words).toBe(
-      'ten times longer: not yet shown, at least 2.3 times at 90 % confidence; at least 1.4 times if all 3 silent units have failed',
+      'ten times longer: not yet shown, at least 2.3 times at 90 % confidence; ' +
+        'at least 1.4 times if all 3 silent units have failed',
     )
     expect(judgeClaim({ best: { ...ratio, lower: 10.2, upper: 30 } }).verdict).toBe('shown')
     expect(judgeClaim({ best: { ...ratio, upper: 9 } }).words).toContain('not so, at most 9 times')
