@@ -42,7 +42,9 @@ export interface CommitHeader {
   payloadBytes: number
   /** Records in the payload. */
   count: number
-  /** Offset of the first record, and how many offsets the commit covers (count, if not compacted). */
+  /**
+   * Offset of the first record, and how many offsets the commit covers (count, if not compacted).
+   */
   first: number
   span: number
   /** Retention mark: records without `keep` below it may be gone. */
@@ -87,8 +89,9 @@ export const writeHeader = (bytes: Uint8Array, header: CommitHeader): void => {
 }
 
 /**
- * The header at `position` of `bytes`, or undefined if there is none with an intact checksum. `id` is
- * the log's id, unless it is still to be learned. Throws log_version for a header of a later version.
+ * The header at `position` of `bytes`, or undefined if there is none with an intact checksum. `id`
+ * is the log's id, unless it is still to be learned. Throws log_version for a header of a later
+ * version.
  */
 export const readHeader = (
   bytes: Uint8Array,
@@ -151,7 +154,9 @@ export const isIntact = (commit: Uint8Array): boolean => {
   return Buffer.compare(chainHash(commit.subarray(0, end)), commit.subarray(end)) === 0
 }
 
-/** What the next commit states as `previous`. A compacted one hands on the hash that it stands for. */
+/**
+ * What the next commit states as `previous`. A compacted one hands on the hash that it stands for.
+ */
 export const carriedHash = (header: CommitHeader, commit: Uint8Array): Uint8Array =>
   (header.flags & compactedFlag) !== 0
     ? header.previous

@@ -1,6 +1,6 @@
-// One gateway per log folder. SQLite's exclusive lock is a lock of the operating system: it ends with
-// the process, SIGKILL included, so no stale file ever has to be judged. `lock.pid` is only for the
-// message; it is never read to decide.
+// One gateway per log folder. SQLite's exclusive lock is a lock of the operating system: it ends
+// with the process, SIGKILL included, so no stale file ever has to be judged. `lock.pid` is only
+// for the message; it is never read to decide.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -44,8 +44,8 @@ export const lockFolder = (folder: string): { release(): void } => {
 }
 
 /**
- * Process that holds the folder right now, or undefined where none does. Only looks: takes and writes
- * nothing. Throws what the file system says where it cannot look.
+ * Process that holds the folder right now, or undefined where none does. Only looks: takes and
+ * writes nothing. Throws what the file system says where it cannot look.
  */
 export const lockHolder = (folder: string): string | undefined => {
   const path = join(folder, 'lock.db')

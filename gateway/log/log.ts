@@ -2,7 +2,9 @@
 // Records are opaque bytes with offsets 0, 1, 2 ...; what they mean is not the log's business. An
 // append is acknowledged after fdatasync and never before.
 
-/** Called once per append. Without an error the record is durable at `offset`; with one it is not. */
+/**
+ * Called once per append. Without an error the record is durable at `offset`; with one it is not.
+ */
 export type Done = (error: LogError | undefined, offset: number) => void
 
 export type LogErrorCode =
@@ -37,9 +39,13 @@ export class LogError extends Error {
 
 /** Time, as far as the log needs it; tests pass their own. */
 export interface LogClock {
-  /** Wall clock, integer microseconds since 1970. Only the age bound of the retention looks at it. */
+  /**
+   * Wall clock, integer microseconds since 1970. Only the age bound of the retention looks at it.
+   */
   nowUs(): number
-  /** Runs `task` once, after at least `delayMs`; the result cancels it. Must not keep a process up. */
+  /**
+   * Runs `task` once, after at least `delayMs`; the result cancels it. Must not keep a process up.
+   */
   after(delayMs: number, task: () => void): () => void
 }
 
@@ -134,7 +140,9 @@ export interface LogOptions {
   random(bytes: number): Uint8Array
   limits?: Partial<LogLimits>
   retention: LogRetention
-  /** Takes the folder for this process, or throws log_locked. Tests of one process may leave it out. */
+  /**
+   * Takes the folder for this process, or throws log_locked. Tests of one process may leave it out.
+   */
   lock?: (folder: string) => { release(): void }
 }
 

@@ -94,7 +94,7 @@ const openError = (folder: string, cause: unknown): LogError => {
     })
   }
   return new LogError('log_unreadable', {
-    message: `The log in ${folder} could not be opened: ${message}. Nothing in it was changed for that.`,
+    message: `The log in ${folder} cannot be opened: ${message}. It was left as it is.`,
     remedy: 'Check the disk and its cable (dmesg, smartctl); copy the folder before any repair.',
     cause,
   })

@@ -16,7 +16,9 @@ import {
 import { learnId, listSegments } from './recover.ts'
 import { type Found, Walker, Window } from './scan.ts'
 
-/** A reader of the log in `folder`; `head` is the writer's `Log.head`. Opens files when it reads. */
+/**
+ * A reader of the log in `folder`; `head` is the writer's `Log.head`. Opens files when it reads.
+ */
 export const openReader = (files: ReadFiles, folder: string, head: SharedArrayBuffer): LogReader =>
   new Reader(files, folder, new SharedHead(head))
 

@@ -21,7 +21,9 @@ import {
 import type { LogState } from './recover.ts'
 import type { Writer } from './writer.ts'
 
-/** The active segment is closed at this part of the age bound, so that it can be given up in time. */
+/**
+ * The active segment is closed at this part of the age bound, so that it can be given up in time.
+ */
 const agesPerSegment = 4
 /** Room that is made ahead: while one segment is written, there is time to let go of another. */
 const segmentsAhead = 2

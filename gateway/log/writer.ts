@@ -1,6 +1,6 @@
 // Group commit: gathers appends while the disk works on the commit before, then one write and one
-// fdatasync for all of them, then their acknowledgements. Nothing here acknowledges earlier, tries an
-// fsync again, or acknowledges anything after one has failed.
+// fdatasync for all of them, then their acknowledgements. Nothing here acknowledges earlier, tries
+// an fsync again, or acknowledges anything after one has failed.
 import { join } from 'node:path'
 import { copyOf, hashBytes, headerBytes, recordHeadBytes, segmentName } from './format.ts'
 import { Group } from './group.ts'
@@ -82,7 +82,9 @@ export class Writer {
     if (!this.#scheduled) this.#schedule(this.#limits.commitDelayMs)
   }
 
-  /** Commits the retention mark: what is below it and not kept may be removed once this resolves. */
+  /**
+   * Commits the retention mark: what is below it and not kept may be removed once this resolves.
+   */
   mark(below: number): Promise<void> {
     return this.#special((group) => {
       group.site = 'mark'
@@ -307,7 +309,8 @@ export class Writer {
       const stay = this.#dirty || active.position === 0 || last?.first === next
       if (stay || !(full || this.#rotateNext)) return active
     }
-    // From here on the file may exist, also after an error: nothing more may go into the one before.
+    // From here on the file may exist, also after an error: nothing more may go into the one
+    // before.
     this.#rotateNext = true
     const file = await files.open(join(folder, segmentName(next)))
     try {
@@ -348,7 +351,7 @@ export class Writer {
 
 const stopped = (folder: string, cause: unknown): LogError =>
   new LogError('log_failed', {
-    message: `Writing the log in ${folder} failed: ${(cause as Error).message}. What was not yet acknowledged never will be.`,
+    message: `Writing the log in ${folder} failed, which ends it: ${(cause as Error).message}.`,
     remedy: 'Check the disk and its cable (dmesg, smartctl), then start the gateway again.',
     cause,
   })

@@ -1,5 +1,5 @@
-// A log in a process of its own, for tests that need one: holds a folder, or appends until it fails.
-// Arguments: mode, folder. Speaks JSON lines.
+// A log in a process of its own, for tests that need one: holds a folder, or appends until it
+// fails. Arguments: mode, folder. Speaks JSON lines.
 import { randomBytes } from 'node:crypto'
 import { realFiles } from '../../gateway/log/files.ts'
 import { lockFolder } from '../../gateway/log/lock.ts'

@@ -1,5 +1,5 @@
-// Damage: counted, bounded to its commit, never mended in silence, never in the way of what is whole.
-// And the line between corruption and an unfinished write.
+// Damage: counted, bounded to its commit, never mended in silence, never in the way of what is
+// whole. And the line between corruption and an unfinished write.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { headerBytes, segmentName } from '../../gateway/log/format.ts'
@@ -107,7 +107,7 @@ describe('the last commit, damaged', () => {
   const lastStart = (disk: ModelDisk, back: number): number =>
     commitStarts(disk.bytes(path(0))).at(-back) ?? 0
 
-  test('is corruption when it was sealed: a seal is written only after it was durable', async () => {
+  test('is corruption when it was sealed: a seal proves it durable', async () => {
     for (const place of [0, 30, headerBytes + 14]) {
       const disk = await written(4, { sealed: true })
       disk.damage(path(0), flip(lastStart(disk, 2) + place))
@@ -180,7 +180,7 @@ describe('a tail', () => {
   })
 })
 
-test('a body that claims to be a commit is not one, even where damage makes us search', async () => {
+test('a body that claims to be a commit is not one, even beside damage', async () => {
   const forged = new Group().begin(1)
   forged.add(Buffer.from('forged'), 0, true)
   const guess = { id: Buffer.alloc(16, 1), previous: Buffer.alloc(32), timeUs: 0 }
@@ -205,7 +205,7 @@ test('unfinished files of the retention are removed', async () => {
   expect(disk.list(folder)).toEqual([segmentName(0)])
 })
 
-test('a log where every header is damaged still starts, and goes on where the store was', async () => {
+test('a log without one whole header starts, and goes on where the store was', async () => {
   const disk = await written(1, { sealed: false })
   disk.damage(path(0), flip(20))
   const log = await reopened(disk, 3)
@@ -216,7 +216,7 @@ test('a log where every header is damaged still starts, and goes on where the st
 })
 
 const seed = freshSeed()
-test(`random damage never stops a start and never gives a wrong record (seed ${seed})`, async () => {
+test(`random damage never stops a start nor gives a wrong record (seed ${seed})`, async () => {
   const random = new Random(seed)
   const pristine = await written(30, { sealed: true, segmentBytes: 2500 })
   for (let round = 0; round < 400; round += 1) {

@@ -1,5 +1,6 @@
 // Every outside effect fails twice: not done, and done but reported failed. Whatever happens, an
-// acknowledged record stays, errors say what to do, and nothing is acknowledged after a failed sync.
+// acknowledged record stays, errors say what to do, and nothing is acknowledged after a failed
+// sync.
 import { describe, expect, test } from 'vitest'
 import { type FileSystem, type Log, LogError } from '../../gateway/log/log.ts'
 import { verifyLog } from '../../gateway/log/recover.ts'

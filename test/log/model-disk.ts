@@ -1,6 +1,6 @@
-// A disk that tells apart what a process sees and what a power cut leaves. A write is in the cache at
-// once; it is on the medium only after a sync of its file, an entry only after a sync of its folder.
-// What was not synced may survive in any mixture: that is what `cut` builds.
+// A disk that tells apart what a process sees and what a power cut leaves. A write is in the cache
+// at once; it is on the medium only after a sync of its file, an entry only after a sync of its
+// folder. What was not synced may survive in any mixture: that is what `cut` builds.
 import { dirname, join } from 'node:path'
 import type { FileSystem } from '../../gateway/log/log.ts'
 import type { Random } from './random.ts'

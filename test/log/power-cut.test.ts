@@ -1,5 +1,6 @@
-// Power cuts at and inside every file operation: nothing acknowledged is lost, nothing else appears,
-// nobody has to help. And the proof that the test would notice: without any one of the syncs it fails.
+// Power cuts at and inside every file operation: nothing acknowledged is lost, nothing else
+// appears, nobody has to help. And the proof that the test would notice: without any one of the
+// syncs it fails.
 import { expect, test } from 'vitest'
 import type { SyncSite } from '../../gateway/log/log.ts'
 import { checkStart, disksAfter, live } from './power-cut.ts'

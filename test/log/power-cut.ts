@@ -1,5 +1,6 @@
 // The simulated power cut: lives of a log on a model disk, recorded at and inside every operation,
-// and the check of what a start finds afterwards. The test proves with it that every sync is needed.
+// and the check of what a start finds afterwards. The test proves with it that every sync is
+// needed.
 import type { FileSystem, Log, SyncSite } from '../../gateway/log/log.ts'
 import { verifyLog } from '../../gateway/log/recover.ts'
 import { type CutMode, ModelDisk } from './model-disk.ts'

@@ -94,7 +94,7 @@ test('a reader in another thread follows over segments, byte for byte', async ()
 })
 
 describe('a second log on the same folder', () => {
-  test('is refused, naming process and folder; SIGKILL of the first leaves nothing behind', async () => {
+  test('is refused, naming process and folder; SIGKILL leaves nothing behind', async () => {
     const first = start('hold')
     try {
       expect(await first.next()).toMatchObject({ open: true })
@@ -137,7 +137,7 @@ const mounted = (): boolean => {
   }
 }
 
-test('a full disk withholds acknowledgements, and the log goes on once there is space', async (context) => {
+test('a full disk withholds acknowledgements until there is space', async (context) => {
   mkdirSync(folder, { recursive: true })
   if (!mounted()) {
     console.log('skipped: no right to mount a small tmpfs')

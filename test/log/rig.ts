@@ -92,6 +92,14 @@ export const append = (log: Log, body: Uint8Array, keep = false): Promise<number
     )
   })
 
+/** Appends `count` records, one commit each. */
+export const fill = async (log: Log, count: number): Promise<void> => {
+  const first = log.status().next
+  for (let offset = first; offset < first + count; offset += 1) {
+    await append(log, bodyOf(offset), isKept(offset))
+  }
+}
+
 export interface Everything {
   records: Map<number, Buffer>
   gaps: Gap[]
