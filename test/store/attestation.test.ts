@@ -65,9 +65,12 @@ const chain = (length: number): Uint8Array[] => {
   return [unit.made(), ...Array.from({ length: length - 1 }, () => unit.next())]
 }
 
-const acceptance = (unit: string): { message: Uint8Array; hash: Uint8Array } => {
+const acceptance = (
+  unit: string,
+  head: Uint8Array | null = null,
+): { message: Uint8Array; hash: Uint8Array } => {
   const { claim, message } = composeClaim(
-    { kind: 'acceptance', unit, head: null, timeUs: startUs },
+    { kind: 'acceptance', unit, head, timeUs: startUs },
     signerNamed('buyer'),
     (bytes) => randomBytes(bytes),
   )
@@ -228,12 +231,15 @@ describe('units without a key', () => {
       ['first_used', true],
       ['made', true],
     ])
-    const { message } = acceptance(key ?? '')
+    const { message } = acceptance(key ?? '', Buffer.from(entries[1]?.hash ?? '', 'hex'))
     await made.feed([claimRecord(message)])
     const after = made.attestation.passportSummary(unitName)
     expect(after.entries.map(({ type }) => type)).toEqual(['made', 'first_used', 'accepted'])
     expect(made.commands).toEqual([])
-    const { checks } = await verify(made.attestation.passport(unitName), parseTrust(''))
+    const { checks } = await verify(
+      made.attestation.passport(unitName),
+      parseTrust(`author ${signerNamed('buyer').did}`),
+    )
     const passed = checks.filter(({ verdict }) => verdict === 'pass').map(({ name }) => name)
     expect(passed).toEqual(
       expect.arrayContaining(['entries', 'chain', 'claims', 'inclusion', 'head']),
