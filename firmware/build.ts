@@ -1,5 +1,5 @@
-// Profile + loop kind -> checked wasm, cached by content. The compiler runs in process and is loaded only
-// when the cache has no answer. It writes nowhere but into the cache folder given.
+// Profile + loop kind -> checked wasm, cached by content. The compiler runs in process and is
+// loaded only when the cache has no answer. It writes nowhere but into the cache folder given.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -47,8 +47,8 @@ const flags = [
 ]
 
 /**
- * Builds, or takes from the cache. Throws BuildError with every finding where the source is at fault;
- * file errors of the source and cache folders pass through.
+ * Builds, or takes from the cache. Throws BuildError with every finding where the source is at
+ * fault; file errors of the source and cache folders pass through.
  */
 export const buildLoop = async (request: BuildRequest): Promise<Build> => {
   const { loop, spec, cacheFolder = defaultCache } = request
@@ -72,7 +72,9 @@ export const buildLoop = async (request: BuildRequest): Promise<Build> => {
 const sha256 = (data: string | Uint8Array): string =>
   createHash('sha256').update(data).digest('hex')
 
-/** Path below the loops folder -> text, sorted: `board.ts`, `lib/*.ts` and the loop's own folder. */
+/**
+ * Path below the loops folder -> text, sorted: `board.ts`, `lib/*.ts` and the loop's own folder.
+ */
 const readSources = (root: string, folder: string): Map<string, string> => {
   const listed = ['lib', folder].flatMap((name) =>
     readdirSync(join(root, name))

@@ -1,5 +1,5 @@
-// What of this folder is derived: for each loop kind the declarations of its generated constants, for
-// editors and the type checker. `npm run derive` writes them; a test fails when they drift.
+// What of this folder is derived: for each loop kind the declarations of its generated constants,
+// for editors and the type checker. `npm run derive` writes them; a test fails when they drift.
 
 import { join, relative } from 'node:path'
 import { constantsTypes, generatedConstants } from './loop-kind.ts'

@@ -1,6 +1,6 @@
-// What `firmware/loops/<folder>/loop.json` may say: the channels of a loop in the order of their indices,
-// and the constants it needs. From it come the loop's generated constants, for the compiler and for
-// editors. Pure: it reads no file.
+// What `firmware/loops/<folder>/loop.json` may say: the channels of a loop in the order of their
+// indices, and the constants it needs. From it come the loop's generated constants, for the
+// compiler and for editors. Pure: it reads no file.
 import { constantOf, namePattern } from '../hardware-profiles/names.ts'
 import { type Mistake, mistakesIn, type Static, Type } from '../hardware-profiles/validate.ts'
 
@@ -154,12 +154,13 @@ export const constantsSource = (list: readonly Generated[]): string =>
 
 /** Declarations of the same, for editors and the type checker; committed beside the loop. */
 export const constantsTypes = (list: readonly Generated[]): string =>
-  `// Derived from loop.json: what \`./constants\` will hold. The values come from a machine's profile.\n${list
-    .map(
-      ({ name, comment }) =>
-        `${comment === '' ? '' : `/** ${comment} */\n`}export declare const ${name}: i32\n`,
-    )
-    .join('')}`
+  [
+    '// Derived from loop.json: the names of `./constants`. Their values come from a profile.\n',
+    ...list.map(({ name, comment }) => {
+      const head = comment === '' ? '' : `/** ${comment} */\n`
+      return `${head}export declare const ${name}: i32\n`
+    }),
+  ].join('')
 
 const toInteger = (name: string, scaled: number): number => {
   const value = Math.round(scaled)
@@ -178,8 +179,8 @@ const prefixes: readonly [scale: number, prefix: string][] = [
 ]
 
 /**
- * The unit at the end of an identifier, SI prefix first: A at 0.001 is `_MA`, Cel at 0.01 is `_CCEL`,
- * a pure number at 0.01 is `_C`; a pure number at 1 has none.
+ * The unit at the end of an identifier, SI prefix first: A at 0.001 is `_MA`, Cel at 0.01 is
+ * `_CCEL`, a pure number at 0.01 is `_C`; a pure number at 1 has none.
  */
 const suffixOf = (unit: string, scale: number): string => {
   const prefix = prefixes.find(([worth]) => Math.abs(worth / scale - 1) < 1e-9)?.[1]

@@ -1,6 +1,6 @@
-// Finds every machine file, loop kind and plant kind by walking their folders, and checks them together.
-// There is no registry: a new file or folder is found by itself. It reads files and nothing else; what a
-// profile means is hardware-profiles/profile.ts.
+// Finds every machine file, loop kind and plant kind by walking their folders, and checks them
+// together. There is no registry: a new file or folder is found by itself. It reads files and
+// nothing else; what a profile means is hardware-profiles/profile.ts.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {

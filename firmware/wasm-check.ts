@@ -1,5 +1,5 @@
-// What a loop must not contain, found in the compiled module and named by source line: memory, heap, f64,
-// recursion, indirect calls, foreign imports. Pure; the compiler is trusted for nothing.
+// What a loop must not contain, found in the compiled module and named by source line: memory,
+// heap, f64, recursion, indirect calls, foreign imports. Pure; the compiler is trusted for nothing.
 import { decodeWasm, functionKind, type Instruction, section, type Wasm } from './wasm-decode.ts'
 
 /** One thing that is wrong with a loop: where, what, and what to do about it. */
@@ -162,7 +162,9 @@ const checkBorder = (wasm: Wasm): Finding[] => {
   ]
 }
 
-/** Source line of a byte of the module, from a source map (ECMA-426: one line, columns are offsets). */
+/**
+ * Source line of a byte of the module, from a source map (ECMA-426: one line, columns are offsets).
+ */
 const locator = (sourceMap: string | undefined): Locate => {
   if (sourceMap === undefined) return () => undefined
   const map = JSON.parse(sourceMap) as { sources: string[]; mappings: string }

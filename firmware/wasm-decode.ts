@@ -1,6 +1,6 @@
-// Reads a wasm binary as far as a loop may use it: sections, imports, exports, the name section, and each
-// instruction of each function with its place (WebAssembly core specification 2.0, section 5).
-// It judges nothing; an unknown instruction is an error, never skipped.
+// Reads a wasm binary as far as a loop may use it: sections, imports, exports, the name section,
+// and each instruction of each function with its place (WebAssembly core specification 2.0, section
+// 5). It judges nothing; an unknown instruction is an error, never skipped.
 
 export interface Instruction {
   /** Opcode; those with the prefix 0xfc are 0xfc00 + the second byte. */

@@ -1,12 +1,14 @@
-// From the integers of a loop's channels to the names and units of a profile, and from counters modulo
-// 2^32 to lifetime totals. Pure but for the totals it keeps.
+// From the integers of a loop's channels to the names and units of a profile, and from counters
+// modulo 2^32 to lifetime totals. Pure but for the totals it keeps.
 import type { LoopSpec, Profile } from '../../hardware-profiles/profile.ts'
 import type { LoopKind } from '../loop-kind.ts'
 import type { SimBoard } from './sim-board.ts'
 
 type Value = number | string | boolean
 
-/** Reads the signals of a board as a report gives them; what the loop never reported is left out. */
+/**
+ * Reads the signals of a board as a report gives them; what the loop never reported is left out.
+ */
 export const createSignals = (parts: {
   board: SimBoard
   loop: LoopKind

@@ -1,6 +1,6 @@
-// What the twin joins a loop to: a model of the machine, its load and its operator. Pure and clock-free:
-// time comes in steps, randomness and kept state are passed in. It knows nothing of the loop but the names
-// of its channels, and reads no fixed-point scale.
+// What the twin joins a loop to: a model of the machine, its load and its operator. Pure and
+// clock-free: time comes in steps, randomness and kept state are passed in. It knows nothing of the
+// loop but the names of its channels, and reads no fixed-point scale.
 
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'

@@ -1,6 +1,6 @@
-// What a board says and how it makes sure of it: hello at connect, reports and entries until they are
-// acknowledged. Frames keep their sequence when they are sent again. It knows no transport: a Link does,
-// and no meaning: values come ready.
+// What a board says and how it makes sure of it: hello at connect, reports and entries until they
+// are acknowledged. Frames keep their sequence when they are sent again. It knows no transport: a
+// Link does, and no meaning: values come ready.
 import type { TopicKind } from '../../hardware-profiles/names.ts'
 
 /** The way to a gateway. Implemented by whoever has a transport: MQTT, a serial line, a test. */
@@ -19,8 +19,8 @@ export interface Link {
 /** Who signs this unit's entries. Implemented by the holder of its key. */
 export interface Attestor {
   /**
-   * Signs what happened. The entry is stored as unsent before the return; throws where it could not be.
-   * Must be idempotent for the first entry of a chain.
+   * Signs what happened. The entry is stored as unsent before the return; throws where it could not
+   * be. Must be idempotent for the first entry of a chain.
    */
   compose(event: AttestedEvent): void
   /** Entries that nobody has acknowledged, oldest first; those of earlier boots included. */

@@ -1,5 +1,6 @@
-// Loop and plant on one bench: each step takes readings to the board's integers, runs the real wasm, and
-// hands what it drives to the plant. Simulated time only; pace and protocol are others' work.
+// Loop and plant on one bench: each step takes readings to the board's integers, runs the real
+// wasm, and hands what it drives to the plant. Simulated time only; pace and protocol are others'
+// work.
 import type { LoopKind } from '../loop-kind.ts'
 import type { Plant } from './plant.ts'
 import { type OnWrite, type SimBoard, startBoard } from './sim-board.ts'

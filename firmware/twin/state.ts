@@ -1,6 +1,7 @@
-// What a twin keeps over a power cut, as a board keeps it in flash: boot count, counters, the pack's charge
-// and temperatures, the memory of its event rules. One small file, replaced whole. Counters are reported
-// as committed here, so they never go back; a cut loses what was not yet committed (twin.ts: at most 1 s).
+// What a twin keeps over a power cut, as a board keeps it in flash: boot count, counters, the
+// pack's charge and temperatures, the memory of its event rules. One small file, replaced whole.
+// Counters are reported as committed here, so they never go back; a cut loses what was not yet
+// committed (twin.ts: at most 1 s).
 import {
   closeSync,
   fsyncSync,
@@ -38,8 +39,8 @@ export interface StateFile {
 const fileName = 'twin.json'
 
 /**
- * Opens the state in `folder` (created where absent) and counts this boot: it is committed before the
- * return, so that no two runs ever speak with the same boot count.
+ * Opens the state in `folder` (created where absent) and counts this boot: it is committed before
+ * the return, so that no two runs ever speak with the same boot count.
  */
 export const openState = (folder: string): StateFile => {
   mkdirSync(folder, { recursive: true })
@@ -71,8 +72,8 @@ const read = (file: string): Kept | undefined => {
     return check(JSON.parse(text))
   } catch (cause) {
     throw new StateError(
-      `${file} is not a twin's state: ${(cause as Error).message}. Its counters would start again ` +
-        'from 0; put back a copy, or remove the file to start a new unit.',
+      `${file} is not a twin's state: ${(cause as Error).message}. Its counters would start ` +
+        'again from 0; put back a copy, or remove the file to start a new unit.',
       { cause },
     )
   }

@@ -1,6 +1,6 @@
-// A machine that is not there: the real loop in the real wasm on the board `sim`, joined to a plant, paced
-// by a clock, speaking as a board speaks. It opens no connection and reads no clock of its own: link,
-// clock, seed, folder and signer are passed in. What it says is marked simulated.
+// A machine that is not there: the real loop in the real wasm on the board `sim`, joined to a
+// plant, paced by a clock, speaking as a board speaks. It opens no connection and reads no clock of
+// its own: link, clock, seed, folder and signer are passed in. What it says is marked simulated.
 import { topicOf } from '../../hardware-profiles/names.ts'
 import type { LoopSpec, Profile } from '../../hardware-profiles/profile.ts'
 import { compileRules, type Observation } from '../../hardware-profiles/rules.ts'
@@ -257,7 +257,10 @@ class Session {
     state.commit({ counters, plant: rig.plant.keep(), rules: { ...rules } })
   }
 
-  /** Signs what the profile wants signed. The rules' memory is kept after the entry: never an entry less. */
+  /**
+   * Signs what the profile wants signed. The rules' memory is kept after the entry: never an entry
+   * less.
+   */
   #attest(v: Readonly<Record<string, unknown>>, c: Readonly<Record<string, number>>): void {
     const { options, state, outbox } = this.#parts
     if (options.attestor === undefined) return

@@ -1,5 +1,5 @@
-// The little of the WebAssembly interface (W3C, JavaScript Interface 2.0) that the twin uses: Node has it,
-// its type package does not declare it. Types only.
+// The little of the WebAssembly interface (W3C, JavaScript Interface 2.0) that the twin uses: Node
+// has it, its type package does not declare it. Types only.
 declare global {
   namespace WebAssembly {
     class Module {

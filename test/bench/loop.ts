@@ -1,5 +1,6 @@
-// What the drill's loop costs: nanoseconds a step in Node, alone and with its plant, beside an empty loop
-// of the same imports in the same run; bytes of wasm; memory. Prints what it measured; judges nothing.
+// What the drill's loop costs: nanoseconds a step in Node, alone and with its plant, beside an
+// empty loop of the same imports in the same run; bytes of wasm; memory. Prints what it measured;
+// judges nothing.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// The build: every kind of code that no board may run is refused with its place and a remedy, and a build
-// from the cache is the same build.
+// The build: every kind of code that no board may run is refused with its place and a remedy, and a
+// build from the cache is the same build.
 import {
   cpSync,
   mkdirSync,
@@ -173,7 +173,7 @@ describe('a loop that no board may run', () => {
 })
 
 describe('the drill loop', () => {
-  test('has no memory, no start function, no name left, and imports from the board only', async () => {
+  test('has no memory, start function or name left, and imports from the board only', async () => {
     const { wasm } = await buildLoop({ loop, spec })
     const decoded = decodeWasm(wasm)
     expect([...decoded.sections].sort((a, b) => a - b)).toEqual([1, 2, 3, 6, 7, 10])

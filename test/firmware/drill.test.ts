@@ -1,5 +1,5 @@
-// The loop against the plant's motor and pack: current limit, clutch, stall, brake, reversal, two-step
-// temperature and voltage, sensors. Bounds are those that the loop's README states.
+// The loop against the plant's motor and pack: current limit, clutch, stall, brake, reversal,
+// two-step temperature and voltage, sensors. Bounds are those that the loop's README states.
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Build } from '../../firmware/build.ts'
 import { buildDrill, constant, createStand, type Stand } from './stand.ts'
@@ -241,7 +241,7 @@ describe('the drill on the stand', () => {
     expect(stand.get('overload')).toBeLessThanOrEqual(100)
   })
 
-  test('a current that the limit cannot hold down is stopped when the I2t reserve is used up', async () => {
+  test('a current that the limit cannot hold down ends with the I2t reserve', async () => {
     const stand = createStand(await buildDrill({ stall_time: 3 }))
     stand.hand.trigger = 100
     stand.run(0.8)

@@ -1,6 +1,6 @@
-// One hour of work at the full loop rate, 36 million steps of the real wasm, against the f64 reference:
-// what fixed point loses in an hour, in numbers. The inputs are a tape of the drill at work, played over
-// and over; both see the same readings and the same outputs.
+// One hour of work at the full loop rate, 36 million steps of the real wasm, against the f64
+// reference: what fixed point loses in an hour, in numbers. The inputs are a tape of the drill at
+// work, played over and over; both see the same readings and the same outputs.
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Build } from '../../firmware/build.ts'
 import { seeded } from '../../firmware/twin/plant.ts'

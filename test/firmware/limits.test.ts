@@ -1,5 +1,6 @@
-// No input sequence, however absurd, drives the outputs beyond their limits: random sequences against the
-// real wasm, every single write looked at. These hold for the loop alone, without a plant.
+// No input sequence, however absurd, drives the outputs beyond their limits: random sequences
+// against the real wasm, every single write looked at. These hold for the loop alone, without a
+// plant.
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Build, buildLoop } from '../../firmware/build.ts'
@@ -89,7 +90,7 @@ describe('any input sequence', () => {
     build = await buildDrill({ coast_time: 0.05, release_time: 0.005, soft_start: 0.02 })
   })
 
-  test('keeps duty and brake in their limits and apart, and stop always leaves the motor off', () => {
+  test('keeps duty and brake in limits and apart, and stop leaves the motor off', () => {
     const reached = { drove: false, braked: false }
     fc.assert(
       fc.property(phases, (sequence) => {
@@ -166,15 +167,28 @@ describe('any input sequence', () => {
         }
         for (const { inputs: values, steps } of sequence) {
           board.inputs.set(values)
+          // Pulled, or so low that the sensor must be broken: neither is released.
           const trigger = board.inputs[triggerAt] ?? 0
           const releaseAt = Math.round(constant('trigger_release') / 0.1)
-          board.inputs[triggerAt] = Math.max(trigger, releaseAt)
+          if (trigger >= -50) board.inputs[triggerAt] = Math.max(trigger, releaseAt)
           for (let i = 0; i < steps; i += 1) board.step()
         }
         expect(written).toEqual({ drove: false, braked: false })
       }),
       { numRuns: 200 },
     )
+  })
+
+  test('a trigger held between release and start drives with no less than nothing', async () => {
+    const changed = { trigger_release: 1, trigger_start: 50, min_duty: 0, coast_time: 0.05 }
+    const { board } = watch(await buildDrill(changed))
+    arm(board)
+    for (const trigger of [900, 490, 250, 20, 700]) {
+      board.inputs[triggerAt] = trigger
+      for (let i = 0; i < 3000; i += 1) board.step()
+      expect(board.outputs[duty]).toBe(trigger > 500 ? board.outputs[duty] : 0)
+    }
+    expect(board.outputs[duty]).toBeGreaterThan(1000)
   })
 
   test('after a fault the motor stays off until the trigger has been seen released', () => {

@@ -1,5 +1,5 @@
-// The loop's slow states and counters once more, in plain f64 and straight from their definitions: every
-// step, no scaling, no rounding, no sub-rate. What the fixed-point loop is measured against.
+// The loop's slow states and counters once more, in plain f64 and straight from their definitions:
+// every step, no scaling, no rounding, no sub-rate. What the fixed-point loop is measured against.
 
 export interface ReferenceConstants {
   rateHz: number
@@ -15,7 +15,9 @@ export interface ReferenceConstants {
   initial_winding_rise: number
 }
 
-/** One step: readings and what the bridge did since the last one, SI units; duty and brake 0 to 1. */
+/**
+ * One step: readings and what the bridge did since the last one, SI units; duty and brake 0 to 1.
+ */
 export interface Seen {
   current: number
   voltage: number
@@ -46,7 +48,9 @@ export const createReference = (c: ReferenceConstants): Reference => {
   let rise = c.initial_winding_rise
   const warm = (ohm: number, winding: number): number => ohm * (1 + copperPerK * (winding - 20))
 
-  /** Back-EMF by the voltage equation, 4 ms low-pass; blind without current, then the safe bound. */
+  /**
+   * Back-EMF by the voltage equation, 4 ms low-pass; blind without current, then the safe bound.
+   */
   const estimate = ({ current, voltage, duty, brake }: Seen, winding: number): void => {
     const coasted = Math.max(emf - (fastest / c.coast_time) * dt, 0)
     if (duty === 0 && brake === 0) {

@@ -1,5 +1,5 @@
-// The test stand: the drill's real wasm joined to the plant's own motor and pack, with a scripted hand
-// instead of the operator and no noise, so that a test can say what happens when.
+// The test stand: the drill's real wasm joined to the plant's own motor and pack, with a scripted
+// hand instead of the operator and no noise, so that a test can say what happens when.
 import { type Build, buildLoop } from '../../firmware/build.ts'
 import { loadProfiles } from '../../firmware/profiles.ts'
 import type { Plant } from '../../firmware/twin/plant.ts'

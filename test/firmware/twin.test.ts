@@ -1,5 +1,6 @@
-// The twin as a board: what it says and when, that nothing unacknowledged is forgotten, what survives a
-// restart and a power cut, and that its day looks like a day's work. Time and link are moved by hand.
+// The twin as a board: what it says and when, that nothing unacknowledged is forgotten, what
+// survives a restart and a power cut, and that its day looks like a day's work. Time and link are
+// moved by hand.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -144,7 +145,7 @@ const start = async ({ folder, seed = 7, attestor }: Setting) => {
 }
 
 describe('what a twin says', () => {
-  test('hello first, then reports at the profile rate, and at once when the state changes', async () => {
+  test('hello first, then reports at the profile rate and at changes of state', async () => {
     const { clock, link, twin } = await start({ folder: newFolder() })
     await clock.go(8000)
     expect(link.sent[0]?.topic).toBe('tenfold/v1/cordless_drill/drill-1/hello')
@@ -165,7 +166,7 @@ describe('what a twin says', () => {
     await twin.stop()
   })
 
-  test('values have the names and kinds of the profile; what nobody knows yet is absent', async () => {
+  test('values are named as in the profile; what nobody knows yet is absent', async () => {
     const { clock, link, twin } = await start({ folder: newFolder() })
     await clock.go(12_000)
     const reports = link.reports()
@@ -250,7 +251,7 @@ describe('what nobody acknowledged', () => {
 })
 
 describe('signed events', () => {
-  test('the first boot and the first use are signed once in a life, and sent in order', async () => {
+  test('first boot and first use are signed once in a life, and sent in order', async () => {
     const folder = newFolder()
     const attestor = createAttestor()
     const first = await start({ folder, attestor })
@@ -292,7 +293,7 @@ describe('what survives', () => {
     await second.twin.stop()
   })
 
-  test('a power cut loses at most a second of run time, and no counter ever goes back', async () => {
+  test('a power cut loses at most 1 s of run time; no counter ever goes back', async () => {
     const folder = newFolder()
     const cut = await start({ folder })
     for (const ms of [11_300, 9_700, 14_100, 8_900]) {
@@ -332,7 +333,7 @@ describe('what survives', () => {
 })
 
 describe('pace', () => {
-  test('after the process was kept from running, uptime follows the clock and work goes on', async () => {
+  test('after the process was kept from running, uptime follows the clock', async () => {
     const { clock, link, twin } = await start({ folder: newFolder() })
     await clock.go(1000)
     // The clock jumps a minute within one nap.

@@ -1,5 +1,6 @@
-// Duty and brake: soft start, current limit by PI, brake ramp. The only place that writes these outputs.
-// Drive and brake never overlap: between them lies at least one whole step with both at zero.
+// Duty and brake: soft start, current limit by PI, brake ramp. The only place that writes these
+// outputs. Drive and brake never overlap: between them lies at least one whole step with both at
+// zero.
 import { writeOutput } from '../board.ts'
 import { clamp } from '../lib/fixed.ts'
 import {

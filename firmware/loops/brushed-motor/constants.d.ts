@@ -1,4 +1,4 @@
-// Derived from loop.json: what `./constants` will hold. The values come from a machine's profile.
+// Derived from loop.json: the names of `./constants`. Their values come from a profile.
 /** steps per second */
 export declare const RATE_HZ: i32
 /** How far the trigger is pulled */

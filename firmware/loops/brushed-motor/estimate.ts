@@ -1,6 +1,6 @@
 // What no sensor measures: speed from back-EMF, torque at the chuck from current, gear and inertia.
-// Averages over the PWM period; without a reading of the motor's own voltage it is blind while coasting,
-// and then errs towards fast. Not a measurement: a profile marks these as estimated.
+// Averages over the PWM period; without a reading of the motor's own voltage it is blind while
+// coasting, and then errs towards fast. Not a measurement: a profile marks these as estimated.
 import { approach, clamp, mulQ16, mulQ24 } from '../lib/fixed.ts'
 import {
   COAST_TIME_MS,

@@ -1,5 +1,6 @@
-// The slow states: winding temperature and I2t. Sums of squares of every step are kept in 64 bits and
-// folded at 100 Hz, so that an hour loses nothing. Models only: the can's sensor is what is measured.
+// The slow states: winding temperature and I2t. Sums of squares of every step are kept in 64 bits
+// and folded at 100 Hz, so that an hour loses nothing. Models only: the can's sensor is what is
+// measured.
 import {
   CONTINUOUS_CURRENT_MA,
   INITIAL_WINDING_RISE_CK,
@@ -42,8 +43,8 @@ export function heat(): void {
 }
 
 /**
- * At 100 Hz: dT/dt = (I^2 R(T) - (T - can) / Rth) / C. The can is measured, so only the rise above it is
- * a state; copper's resistance follows the temperature.
+ * At 100 Hz: dT/dt = (I^2 R(T) - (T - can) / Rth) / C. The can is measured, so only the rise above
+ * it is a state; copper's resistance follows the temperature.
  */
 export function foldHeat(): void {
   overloadDpct = i32(overload / RESERVE_SHARE)

@@ -1,5 +1,6 @@
-// The step's readings: each taken once, checked for plausibility and clamped, so that no later sum can
-// overflow whatever the board delivers. Decides nothing but whether the sensors can be believed.
+// The step's readings: each taken once, checked for plausibility and clamped, so that no later sum
+// can overflow whatever the board delivers. Decides nothing but whether the sensors can be
+// believed.
 import { readInput } from '../board.ts'
 import { clamp } from '../lib/fixed.ts'
 import {

@@ -1,6 +1,6 @@
-// The control loop of a brushed motor: setup, step, stop. One step reads, estimates, decides, drives,
-// counts. Off after start until the trigger has been seen released; what stops the motor is latched until
-// then, too. All state is in globals: no memory, no heap, no f64.
+// The control loop of a brushed motor: setup, step, stop. One step reads, estimates, decides,
+// drives, counts. Off after start until the trigger has been seen released; what stops the motor is
+// latched until then, too. All state is in globals: no memory, no heap, no f64.
 import { report } from '../board.ts'
 import { brake, drive, duty, limited, off, reversed, slow, turn } from './bridge.ts'
 import {
@@ -84,7 +84,9 @@ export function step(): void {
   heat()
   count(duty, brake)
   limitCurrent()
-  releasedSteps = triggerDpct < TRIGGER_RELEASE_DPCT ? min(releasedSteps + 1, RELEASE_STEPS) : 0
+  // A broken trigger may look released: it counts only while every reading is plausible.
+  const isReleased = triggerDpct < TRIGGER_RELEASE_DPCT && sensorsFine()
+  releasedSteps = isReleased ? min(releasedSteps + 1, RELEASE_STEPS) : 0
   decide()
   if (state === STATE_RUN) drive(allowedMa)
   else if (braking) keepBraking()
@@ -96,7 +98,6 @@ export function step(): void {
 
 function rest(): void {
   state = STATE_WAIT_RELEASE
-  releasedSteps = 0
   braking = false
 }
 
@@ -119,7 +120,7 @@ function decide(): void {
   } else if (state === STATE_WAIT_RELEASE) {
     if (released && emfQ8 < REVERSAL_EMF_Q8) state = STATE_IDLE
   } else if (state === STATE_FAULT) {
-    if (released && sensorsFine()) {
+    if (released) {
       if (fault === FAULT_SENSOR) state = STATE_WAIT_RELEASE
       else state = braking ? STATE_BRAKE : STATE_IDLE
       fault = FAULT_NONE
@@ -149,7 +150,6 @@ function trip(reason: i32): void {
   if (reason === FAULT_CLUTCH) countClutch()
   fault = reason
   state = STATE_FAULT
-  releasedSteps = 0
 }
 
 function beginBraking(): void {

@@ -1,5 +1,5 @@
-// The gentle protections: how much current is allowed now, and what stops the motor. Each comes in two
-// steps, fold back and then stop. A safety kernel outside the loop's reach is another matter.
+// The gentle protections: how much current is allowed now, and what stops the motor. Each comes in
+// two steps, fold back and then stop. A safety kernel outside the loop's reach is another matter.
 import { clamp } from '../lib/fixed.ts'
 import {
   CLUTCH_BLANKING_MS,
@@ -100,8 +100,9 @@ export function resetProtection(): void {
 }
 
 /**
- * Every step while driving: why the motor must stop now, or FAULT_NONE. `limited`: the current limit
- * holds the duty down, which at standstill means blocked even where folded back below stall_current.
+ * Every step while driving: why the motor must stop now, or FAULT_NONE. `limited`: the current
+ * limit holds the duty down, which at standstill means blocked even where folded back below
+ * stall_current.
  */
 export function reasonToStop(limited: bool): i32 {
   runSteps = min(runSteps + 1, BLANKING_STEPS)

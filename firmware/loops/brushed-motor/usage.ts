@@ -1,5 +1,5 @@
-// How much the machine has worked: counters since `setup`, each modulo 2^32, with what is left of a unit
-// kept exactly in 64 bits. The board makes lifetime totals of them. Decides nothing.
+// How much the machine has worked: counters since `setup`, each modulo 2^32, with what is left of a
+// unit kept exactly in 64 bits. The board makes lifetime totals of them. Decides nothing.
 import { report } from '../board.ts'
 import {
   RATE_HZ,
@@ -16,7 +16,8 @@ import { emfQ8 } from './estimate.ts'
 import { currentMa, voltageMv } from './inputs.ts'
 
 // Sums of every step in 64 bits; what one unit of a counter is in them. The shifts keep a sum from
-// overflowing for 200 days at 60 A, 20 V and 10 kHz; what is cut off is below 1 in 100,000 (README).
+// overflowing for 200 days at 60 A, 20 V and 10 kHz; what is cut off is below 1 in 100,000
+// (README).
 const CHARGE_BITS: i32 = 4
 const ENERGY_BITS: i32 = 18
 /** 0.01 % * mA * steps / 2^4 in a coulomb. */
@@ -46,8 +47,8 @@ export function countClutch(): void {
 }
 
 /**
- * Every step: what the pack gave and how far the rotor turned; `duty` and `brake` in 0.01 %. Turns of a
- * coasting rotor are not counted: the estimate is blind then.
+ * Every step: what the pack gave and how far the rotor turned; `duty` and `brake` in 0.01 %. Turns
+ * of a coasting rotor are not counted: the estimate is blind then.
  */
 export function count(duty: i32, brake: i32): void {
   if (duty > 0 || brake > 0) turns += emfQ8

@@ -16,7 +16,10 @@ export function mulQ24(x: i32, q: i32): i32 {
   return i32((i64(x) * i64(q)) >> 24)
 }
 
-/** One step of a first-order low-pass: `share` of the way from `from` to `to`, 65536 being all of it. */
+/**
+ * One step of a first-order low-pass: `share` of the way from `from` to `to`, 65536 being all of
+ * it.
+ */
 export function approach(from: i32, to: i32, share: i32): i32 {
   return from + mulQ16(to - from, share)
 }

@@ -1,5 +1,5 @@
-// A brushed motor on a half bridge: voltage averaged over the PWM period (its ripple, 1 to 4 A, is left
-// out), inductance, back-EMF, friction, a gear with losses, and two thermal nodes.
+// A brushed motor on a half bridge: voltage averaged over the PWM period (its ripple, 1 to 4 A, is
+// left out), inductance, back-EMF, friction, a gear with losses, and two thermal nodes.
 
 export interface Motor {
   /** Signed, positive turns forward. */
@@ -36,9 +36,9 @@ export interface Bridge {
 const copperPerK = 0.00393
 
 /**
- * One step of the current; returns the current that the pack gives (negative where braking feeds back).
- * Implicit Euler: stable for any step. The diodes keep a driven current from reversing and an undriven
- * one from growing.
+ * One step of the current; returns the current that the pack gives (negative where braking feeds
+ * back). Implicit Euler: stable for any step. The diodes keep a driven current from reversing and
+ * an undriven one from growing.
  */
 export const stepCurrent = (
   m: Motor,
@@ -85,7 +85,9 @@ export const stepRotor = (
   m.speed = m.speed !== 0 && Math.sign(speed) !== way && Math.abs(driving) <= drag ? 0 : speed
 }
 
-/** Heat from `joules` of copper and friction loss in the last `dtS`; the fan cools with the speed. */
+/**
+ * Heat from `joules` of copper and friction loss in the last `dtS`; the fan cools with the speed.
+ */
 export const stepHeat = (
   m: Motor,
   c: MotorConstants,

@@ -1,6 +1,6 @@
-// Who holds the drill: takes one job after the other (holes, screws in, screws out, now and then a bit
-// that jams), pulls the trigger like a hand, lets go when the chuck stands still, pauses, and swaps an
-// empty pack. The work's torque is part of the job. All randomness is passed in.
+// Who holds the drill: takes one job after the other (holes, screws in, screws out, now and then a
+// bit that jams), pulls the trigger like a hand, lets go when the chuck stands still, pauses, and
+// swaps an empty pack. The work's torque is part of the job. All randomness is passed in.
 
 export interface Hand {
   /** 0 to 100. */

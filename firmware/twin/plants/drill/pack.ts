@@ -31,7 +31,9 @@ export const cellVoltage = (charge: number): number => {
   return low + (high - low) * (at - i)
 }
 
-/** Advances by `dtS` with `current` in A drawn (negative charges). Mutates `pack`; returns nothing. */
+/**
+ * Advances by `dtS` with `current` in A drawn (negative charges). Mutates `pack`; returns nothing.
+ */
 export const createPackStep = (c: PackConstants, pack: Pack) => {
   let slowV = 0
   return (current: number, dtS: number): void => {

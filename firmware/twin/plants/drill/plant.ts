@@ -1,5 +1,5 @@
-// The drill as a plant: pack, motor, gear and operator together, with what its sensors see of them. The
-// sensors have noise; there is none for winding, speed or torque: those the loop must estimate.
+// The drill as a plant: pack, motor, gear and operator together, with what its sensors see of them.
+// The sensors have noise; there is none for winding, speed or torque: those the loop must estimate.
 import type { CreatePlant } from '../../plant.ts'
 import {
   type Motor,
