@@ -101,7 +101,8 @@ const start = async (
     port: config.http.port,
     names: config.http.names,
     credentials: credentialsIn(config.http.credentials),
-    queries: delivery.queries,
+    // The health of a sink is its books and how it fares: what the page and `tenfold doctor` show.
+    queries: { ...delivery.queries, books: () => delivery.health() },
     profiles,
     clock,
     live,
@@ -169,6 +170,8 @@ const deliveryOptions = ({ config, profiles, env }: GatewayParts, log: Log) => (
   head: log.head,
   sinks: sinksOf(config, env),
   origin: 'tenfold',
+  enrol: config.units.enrol,
+  ledger: config.ledger,
   bounds: {
     readingAgeUs: config.store.retentionDays * dayMs * 1000,
     storeBytes: config.store.bytesMax,
