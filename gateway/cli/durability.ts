@@ -7,8 +7,15 @@ import { OperatingError } from '../core/errors.ts'
 import { lifeReport, type Report, repairReport } from '../durability/analyse.ts'
 import type { Reference } from '../durability/claim.ts'
 import { describeProblem, type Problem, readSheet } from '../durability/csv.ts'
+import { livesFromInspections } from '../durability/inspections.ts'
 import { Refusal } from '../durability/refusal.ts'
-import { historiesFromSheet, type LifeColumns, livesFromSheet } from '../durability/rows.ts'
+import {
+  historiesFromSheet,
+  type LifeColumns,
+  livesFromSheet,
+  type ReadHistories,
+  type ReadLives,
+} from '../durability/rows.ts'
 import type { Io } from './io.ts'
 
 export const summary = 'life analysis of a CSV: survival, Weibull, repairs, claim, plot'
@@ -22,11 +29,13 @@ One row per unit (fails once):
   --unit NAME        serial number: two rows with one serial are an error
   --mode NAME        failure mode
   --count NAME       how many equal units the row stands for
+  --after NAME --before NAME   inspections instead: last seen working, found failed (or empty)
 
 One row per failure of a machine that is repaired:
   --repairable       with --machine NAME, --age NAME (cumulative),
                      --event NAME (1 = failed, 0 = end of watching)
   --end AGE          watched until this age, for machines without such a row
+  --at-age AGE       age at which to compare with --reference
 
   --age-unit TEXT    unit to print (h, km ...)
   --confidence P     two-sided for intervals, one-sided for claims (0.9)
@@ -49,6 +58,9 @@ const options = {
   unit: { type: 'string' },
   mode: { type: 'string' },
   count: { type: 'string' },
+  after: { type: 'string' },
+  before: { type: 'string' },
+  'at-age': { type: 'string' },
   repairable: { type: 'boolean' },
   machine: { type: 'string' },
   event: { type: 'string' },
@@ -142,25 +154,49 @@ const inFile = <T>(file: string, f: () => T): T => {
   }
 }
 
+/** Life data of a file, by the columns that the flags name; faults are told. */
+const livesOf = async (io: Io, flags: Flags, file: string): Promise<ReadLives> => {
+  const text = await read(io, file)
+  const skip = flags['skip-bad-rows'] ?? false
+  const { after, before, count } = flags
+  if ((after === undefined) !== (before === undefined)) {
+    operating('arguments_wrong', 'only one of --after and --before is given', 'Give both.')
+  }
+  const result = inFile(file, () =>
+    after !== undefined && before !== undefined
+      ? livesFromInspections(readSheet(text), { after, before, count }, skip)
+      : livesFromSheet(readSheet(text), columnsOf(flags), skip),
+  )
+  tellProblems(io, file, result.problems)
+  return result
+}
+
+const historiesOf = async (io: Io, flags: Flags, file: string): Promise<ReadHistories> => {
+  const text = await read(io, file)
+  const { age, machine, event } = flags
+  const names = { age, machine, event, end: numberOf(flags, 'end') }
+  const result = inFile(file, () =>
+    historiesFromSheet(readSheet(text), names, flags['skip-bad-rows']),
+  )
+  tellProblems(io, file, result.problems)
+  return result
+}
+
+const tellLeftOut = (io: Io, { leftOut, rows }: { leftOut: number; rows: number }): void => {
+  if (leftOut > 0) io.out(`reference: ${leftOut} of ${rows} rows left out`)
+}
+
 const referenceOf = async (io: Io, flags: Flags): Promise<Reference | undefined> => {
   const b10 = numberOf(flags, 'reference-b10')
   if (b10 !== undefined) return { b10 }
   if (flags.reference === undefined) return undefined
-  const text = await read(io, flags.reference)
-  const result = inFile(flags.reference, () =>
-    livesFromSheet(readSheet(text), columnsOf(flags), flags['skip-bad-rows']),
-  )
-  tellProblems(io, flags.reference, result.problems)
-  if (result.leftOut > 0) io.out(`reference: ${result.leftOut} of ${result.rows} rows left out`)
+  const result = await livesOf(io, flags, flags.reference)
+  tellLeftOut(io, result)
   return result.lives
 }
 
 const analyseLives = async (io: Io, flags: Flags, file: string): Promise<Report> => {
-  const text = await read(io, file)
-  const result = inFile(file, () =>
-    livesFromSheet(readSheet(text), columnsOf(flags), flags['skip-bad-rows']),
-  )
-  tellProblems(io, file, result.problems)
+  const result = await livesOf(io, flags, file)
   const planned = numberOf(flags, 'planned-cost')
   const failed = numberOf(flags, 'failure-cost')
   return lifeReport({
@@ -175,21 +211,17 @@ const analyseLives = async (io: Io, flags: Flags, file: string): Promise<Report>
 }
 
 const analyseRepairs = async (io: Io, flags: Flags, file: string): Promise<Report> => {
-  const names = {
-    age: flags.age,
-    machine: flags.machine,
-    event: flags.event,
-    end: numberOf(flags, 'end'),
-  }
-  const text = await read(io, file)
-  const result = inFile(file, () =>
-    historiesFromSheet(readSheet(text), names, flags['skip-bad-rows']),
-  )
-  tellProblems(io, file, result.problems)
+  const result = await historiesOf(io, flags, file)
+  const other =
+    flags.reference === undefined ? undefined : await historiesOf(io, flags, flags.reference)
+  if (other) tellLeftOut(io, other)
   return repairReport({
     ...result,
     ageUnit: flags['age-unit'] ?? result.ageUnit,
     confidence: numberOf(flags, 'confidence') ?? 0.9,
+    reference: other?.histories,
+    atAge: numberOf(flags, 'at-age'),
+    target: numberOf(flags, 'target') ?? 10,
   })
 }
 

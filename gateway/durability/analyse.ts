@@ -1,7 +1,7 @@
 // The whole analysis of one set of lives or histories: what `tenfold durability` prints and the
 // page shows. Puts the parts together and words the results; every figure comes from its own file.
 import { type Bounded, lifeBounds, parameterBounds, ratioBounds } from './bounds.ts'
-import { type Claim, claimMeter, type Fate, type Reference } from './claim.ts'
+import { claimMeter, type Fate, failureClaim, type Reference } from './claim.ts'
 import { fitModes, type ModeLives } from './competing.ts'
 import { type Fit, fitLives, lifeAt, weibullOf } from './fit.ts'
 import { chooseModel } from './goodness.ts'
@@ -152,7 +152,10 @@ const modeLines = (q: LifeQuestion): string[] => {
 
 const weibayesLines = (q: LifeQuestion): string[] => {
   if (q.assumedBeta === undefined) return []
-  const w = weibayes(q.lives, { beta: q.assumedBeta, confidence: q.confidence })
+  const beta = q.assumedBeta
+  const result = attempt(() => weibayes(q.lives, { beta, confidence: q.confidence }))
+  if ('refused' in result) return section('Weibayes', [result.refused])
+  const w = result.value
   const u = q.ageUnit && ` ${q.ageUnit}`
   return section('Weibayes', [
     `with the shape taken as ${show(w.beta)}, at ${percent(q.confidence)} confidence:`,
@@ -160,23 +163,23 @@ const weibayesLines = (q: LifeQuestion): string[] => {
   ])
 }
 
-const claimLines = (q: LifeQuestion): { claim?: Claim; lines: string[] } => {
-  if (!q.reference) return { lines: [] }
+const claimLines = (q: LifeQuestion): string[] => {
+  if (!q.reference) return []
   const reference = q.reference
   const result = attempt(() =>
-    claimMeter({ age: q.lives.lower, fate: q.fate }, reference, {
+    claimMeter(q, reference, {
       target: q.target,
       confidence: q.confidence,
       ...(q.assumedBeta !== undefined && { assumedBeta: q.assumedBeta }),
     }),
   )
-  if ('refused' in result) return { lines: section('Claim', [`no answer: ${result.refused}`]) }
+  if ('refused' in result) return section('Claim', [`no answer: ${result.refused}`])
   const { best, words, worst } = result.value
   const estimate =
     best.ratio === undefined ? 'no estimate yet' : `estimate ${show(best.ratio, 3)} times`
   const cases = `best case at least ${show(best.lower, 3)}, worst at least ${show(worst.lower, 3)}`
   const small = `${estimate}, by ${best.basis}; ${cases}`
-  return { claim: result.value, lines: section('Claim', [words, small]) }
+  return section('Claim', [words, small])
 }
 
 const costLines = (q: LifeQuestion, fit: Fit): string[] => {
@@ -232,7 +235,7 @@ export const lifeReport = (q: LifeQuestion): Report => {
     }
     lines.push(...costLines(q, fit.value))
   }
-  lines.push(...modeLines(q), ...weibayesLines(q), ...claimLines(q).lines)
+  lines.push(...modeLines(q), ...weibayesLines(q), ...claimLines(q))
   const options = { unit: q.ageUnit, confidence: q.confidence, leftOut: q.leftOut ?? 0 }
   const drawn = attempt(() => {
     const chosen = 'value' in choice ? choice.value.best.fit : fitLives(q.lives, 'weibull')
@@ -273,12 +276,41 @@ const lawLines = (law: PowerLaw, unit: string): string[] => {
   ]
 }
 
+/** Age at which half of the machines of both sides were still watched. */
+const commonAge = (a: readonly History[], b: readonly History[]): number => {
+  const middle = (h: readonly History[]) =>
+    [...h].map((x) => x.end).sort((p, q) => p - q)[h.length >> 1] ?? 0
+  return Math.min(middle(a), middle(b))
+}
+
+const repairClaim = (q: Parameters<typeof repairReport>[0]): string[] => {
+  const { reference } = q
+  if (!reference) return []
+  const hours = q.atAge ?? commonAge(q.histories, reference)
+  const result = attempt(() =>
+    failureClaim(q.histories, reference, {
+      hours,
+      confidence: q.confidence,
+      ...(q.target && { target: q.target }),
+    }),
+  )
+  const at = `compared at ${show(hours)}${q.ageUnit && ` ${q.ageUnit}`}`
+  if ('refused' in result) return section('Claim', [`no answer: ${result.refused}`, at])
+  const { ratio } = result.value.best
+  const estimate = ratio === undefined ? 'no estimate yet' : `estimate ${show(ratio, 3)} times`
+  return section('Claim', [result.value.words, `${estimate}, ${at}`])
+}
+
 /** The analysis of machines that are repaired and go on. */
 export const repairReport = (q: {
   histories: readonly History[]
   ageUnit: string
   confidence: number
   leftOut?: number
+  /** Machines to compare with, at the same age. */
+  reference?: readonly History[] | undefined
+  atAge?: number | undefined
+  target?: number
 }): Report => {
   const failures = q.histories.reduce((n, h) => n + h.events.length, 0)
   const left = q.leftOut ?? 0
@@ -314,6 +346,7 @@ export const repairReport = (q: {
       'value' in law ? lawLines(law.value, q.ageUnit) : [law.refused],
     ),
   )
+  lines.push(...repairClaim(q))
   const end = q.histories.reduce((m, h) => Math.max(m, h.end), 0)
   const svg = mcfPlot(curve.value, {
     unit: q.ageUnit,

@@ -4,7 +4,7 @@
 // worst case for silent units.
 import { logLifeError } from './bounds.ts'
 import { fitLives, lifeAt, weibullOf } from './fit.ts'
-import { countLives, type Lives, livesFrom } from './lives.ts'
+import { countLives, type Lives } from './lives.ts'
 import { checkConfidence, refuse } from './refusal.ts'
 import { type History, meanCumulative } from './repairable.ts'
 import { normalQuantile } from './special.ts'
@@ -163,14 +163,20 @@ export const failureRatio = (
 /** What became of a unit: `silent` was last heard of at its age, and nobody knows more. */
 export type Fate = 'failed' | 'running' | 'silent'
 
-/** Best case: silent units were running when last heard of. Worst case: they failed then. */
-export const silentCases = (
-  age: ArrayLike<number>,
-  fate: readonly Fate[],
-): { best: Lives; worst: Lives } => {
-  const ages = Float64Array.from(age)
-  const lives = (counts: (f: Fate) => boolean) => livesFrom({ age: ages, failed: fate.map(counts) })
-  return { best: lives((f) => f === 'failed'), worst: lives((f) => f !== 'running') }
+/**
+ * Best case: silent units were running when last heard of. Worst case: they failed then. `lives`
+ * holds them as running; `fate` has one entry per row. Refuses: bad_argument (lengths).
+ */
+export const silentCases = (lives: Lives, fate: readonly Fate[]): { best: Lives; worst: Lives } => {
+  if (fate.length !== lives.lower.length) {
+    refuse(
+      'bad_argument',
+      `${fate.length} fates for ${lives.lower.length} rows`,
+      'Give one per row',
+    )
+  }
+  const end = (u: number, i: number) => (fate[i] === 'silent' ? (lives.lower[i] as number) : u)
+  return { best: lives, worst: { ...lives, upper: lives.upper.map(end) } }
 }
 
 /** A verdict for the meter. */
@@ -244,17 +250,27 @@ export const judgeClaim = ({
 }
 
 /**
- * The whole meter for B10: product units by age and fate against a reference.
- * Refuses as b10Ratio does.
+ * The whole meter for B10: the product's units (silent ones as running) against a reference.
+ * Refuses as b10Ratio and silentCases do.
  */
 export const claimMeter = (
-  product: { age: ArrayLike<number>; fate: readonly Fate[] },
+  { lives, fate }: { lives: Lives; fate: readonly Fate[] },
   reference: Reference,
   options: { target?: number; confidence?: number; assumedBeta?: number } = {},
 ): Claim => {
-  const cases = silentCases(product.age, product.fate)
+  const silent = fate.reduce((n, f, i) => n + (f === 'silent' ? (lives.weight?.[i] ?? 1) : 0), 0)
+  const cases = silentCases(lives, fate)
   const best = b10Ratio(cases.best, reference, options)
-  const worst = b10Ratio(cases.worst, reference, options)
-  const silent = product.fate.filter((f) => f === 'silent').length
+  const worst = silent > 0 ? b10Ratio(cases.worst, reference, options) : best
   return judgeClaim({ ...(options.target && { target: options.target }), best, worst, silent })
+}
+
+/** The meter for machines that are repaired: failures per machine at equal hours. */
+export const failureClaim = (
+  product: readonly History[],
+  reference: readonly History[],
+  { hours, target, confidence }: { hours: number; target?: number; confidence?: number },
+): Claim => {
+  const best = failureRatio(product, reference, { hours, ...(confidence && { confidence }) })
+  return judgeClaim({ ...(target && { target }), best })
 }

@@ -78,14 +78,16 @@ export const probabilityPlot = (
   fit: Fit,
   { unit = '', confidence = 0.9, leftOut = 0 } = {},
 ): string => {
-  const points = plotPoints(lives)
+  const inspected = countLives(lives).interval > 0
+  const none = { age: new Float64Array(0), fraction: new Float64Array(0) }
+  const points = inspected ? none : plotPoints(lives)
   const fractions = Array.from(points.fraction)
   const low = niceProbability(Math.min(0.05, (fractions[0] ?? 0.1) * 0.6))
   const high = Math.max(
     0.5,
     Math.min(0.999, niceProbability((fractions.at(-1) ?? 0.9) * 1.08, true)),
   )
-  const first = Math.min(points.age[0] ?? 1, lifeAt(fit, low))
+  const first = Math.min(points.age[0] ?? Number.POSITIVE_INFINITY, lifeAt(fit, low))
   const last = Math.max(points.age.at(-1) ?? 1, lifeAt(fit, high))
   const x = logAxis(axisTitle(unit), [niceBelow(Math.max(first, last / 1e5)), niceAbove(last)])
   const y = probabilityAxis(fit.family, [low, high])
@@ -134,7 +136,8 @@ export const probabilityPlot = (
   ])
   const running = fit.units - fit.failures
   const counts = `${show(fit.failures)} failed, ${show(running)} still running`
-  const note = `${counts}; adjusted ranks, maximum likelihood${without(leftOut)}`
+  const how = inspected ? 'inspected, so without points' : 'adjusted ranks'
+  const note = `${counts}; ${how}, maximum likelihood${without(leftOut)}`
   return chart({ title: 'Probability of failure', note }, [x, y], { inside, outside })
 }
 
@@ -224,10 +227,13 @@ const barsFor = (n: number): number => Math.min(32, Math.max(8, Math.ceil(Math.l
 /** Stacked histogram of ages: failed below, still running on top. Ages in `unit`. */
 export const ageHistogram = (lives: Lives, { unit = '', leftOut = 0 } = {}): string => {
   const { lower, upper, weight } = lives
-  const end = niceEnd(lower.reduce((m, v) => Math.max(m, v), 0))
+  const seen = lower.map((v, i) =>
+    upper[i] === Number.POSITIVE_INFINITY ? v : (upper[i] as number),
+  )
+  const end = niceEnd(seen.reduce((m, v) => Math.max(m, v), 0))
   const count = barsFor(lower.length)
   const rows = { failed: new Float64Array(count), running: new Float64Array(count) }
-  lower.forEach((age, i) => {
+  seen.forEach((age, i) => {
     const row = upper[i] === Number.POSITIVE_INFINITY ? rows.running : rows.failed
     const k = Math.min(count - 1, Math.floor((age / end) * count))
     row[k] = (row[k] as number) + (weight?.[i] ?? 1)

@@ -2,7 +2,6 @@
 // Checks each row on its own and against the others: units, serial numbers, order of dates.
 import type { Fate } from './claim.ts'
 import {
-  type CellFault,
   checkProblems,
   findColumn,
   needColumn,
@@ -12,6 +11,7 @@ import {
   readNumber,
   type Sheet,
 } from './csv.ts'
+import { checkWidth, Faults } from './faults.ts'
 import { type Lives, livesFrom } from './lives.ts'
 import { refuse } from './refusal.ts'
 import type { History } from './repairable.ts'
@@ -47,52 +47,8 @@ export interface ReadLives {
   readonly problems: readonly Problem[]
 }
 
-/** Collects faults of cells, by line and column. */
-class Faults {
-  readonly problems: Problem[] = []
-  readonly sheet: Sheet
-  constructor(sheet: Sheet) {
-    this.sheet = sheet
-  }
-  add(row: Sheet['rows'][number], column: number, fault: CellFault): undefined {
-    const value = row.cells[column] ?? ''
-    this.problems.push({
-      line: row.line,
-      column: this.sheet.header[column] ?? String(column + 1),
-      value,
-      ...fault,
-    })
-    return undefined
-  }
-  take<T>(
-    row: Sheet['rows'][number],
-    column: number,
-    read: (cell: string) => { value: T } | CellFault,
-  ): T | undefined {
-    const result = read(row.cells[column] ?? '')
-    return 'value' in result ? result.value : this.add(row, column, result)
-  }
-  /** All faults in the order of the file. */
-  get sorted(): Problem[] {
-    return [...this.problems].sort((p, q) => p.line - q.line)
-  }
-  get bad(): Set<number> {
-    return new Set(this.problems.map((p) => p.line))
-  }
-}
-
-const checkWidth = (sheet: Sheet, faults: Faults): void => {
-  for (const row of sheet.rows) {
-    if (row.cells.length === sheet.header.length) continue
-    faults.add(row, Math.min(row.cells.length, sheet.header.length) - 1, {
-      reason: `ends a row of ${row.cells.length} cells where the header has ${sheet.header.length}`,
-      remedy: 'Add or remove a separator, or put quotes around a cell that holds one',
-    })
-  }
-}
-
 /** The unit most cells carry; others are faults. No unit at all is none. */
-const readAges = (
+export const readAges = (
   sheet: Sheet,
   column: number,
   faults: Faults,
@@ -265,7 +221,7 @@ const UNIT_NAMES: Readonly<Record<string, string>> = {
   cycles: 'cycles',
 }
 
-const unitOfName = (name: string): string => UNIT_NAMES[name.toLowerCase()] ?? ''
+export const unitOfName = (name: string): string => UNIT_NAMES[name.toLowerCase()] ?? ''
 
 /** Histories read from a sheet. */
 export interface ReadHistories {

@@ -306,6 +306,43 @@ describe('tenfold durability', () => {
     expect(priced.out).toMatch(/replace at \d+/)
   })
 
+  it('reads inspections and draws their fit without points', async () => {
+    const rows = ['0,186,5', '186,606,16', '606,902,12', '902,1077,18', '1077,1209,18']
+    const last = ['1209,1377,2', '1377,1592,6', '1592,1932,17', '1932,,73']
+    await writeFile(join(folder, 'cracks.csv'), ['a,b,n', ...rows, ...last].join('\n'))
+    const flags = ['--after', 'a', '--before', 'b', '--count', 'n', '--plot', 'cracks.svg']
+    const { out } = await call('cracks.csv', ...flags, '--reference-b10', '100')
+    expect(out).toContain('167 units: 94 failed, 73 still running')
+    expect(out).toMatch(/beta\s+1.4847/)
+    expect(out).toContain('ten times longer: not so')
+    const svg = await readFile(join(folder, 'cracks.svg'), 'utf8')
+    expectDrawable(svg)
+    expect(svg).toContain('inspected, so without points')
+    await writeFile(join(folder, 'wrong.csv'), 'a,b,n\n10,5,1\n,,1\n3,9,1\n')
+    const refused = call('wrong.csv', ...flags).catch((e: Error) => e.message)
+    expect(await refused).toContain('line 2, column b: "5" is before it was last seen working')
+    expect(await refused).toContain('line 3, column b: "" and the other age are both empty')
+  })
+
+  it('compares repaired machines at equal ages', async () => {
+    const text = (gap: number) =>
+      [
+        'machine,age,event',
+        ...[1, 2, 3, 4, 5, 6].flatMap((m) => {
+          const events = Array.from(
+            { length: Math.floor(100 / gap) },
+            (_, i) => (i + 1) * gap - m / 10,
+          )
+          return [...events.map((t) => `${m},${t},1`), `${m},110,0`]
+        }),
+      ].join('\n')
+    await writeFile(join(folder, 'a.csv'), text(90))
+    await writeFile(join(folder, 'b.csv'), text(10))
+    const { out } = await call('a.csv', '--repairable', '--reference', 'b.csv', '--at-age', '105')
+    expect(out).toContain('estimate 10 times, compared at 105')
+    expect(out).toMatch(/ten times longer: not yet shown, at least [\d.]+ times at 90 % confidence/)
+  })
+
   it('explains wrong calls', async () => {
     const code = (p: Promise<unknown>) =>
       p.then(

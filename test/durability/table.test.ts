@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import {
   b10Ratio,
   claimMeter,
+  failureClaim,
   failureRatio,
   judgeClaim,
   silentCases,
@@ -226,23 +227,20 @@ describe('the claim meter', () => {
 
   it('uses Weibayes while the product has not failed, never above what it bears', () => {
     const age = [2000, 2500, 3000, 3000, 2200]
-    const claim = claimMeter({ age, fate: age.map(() => 'running') }, reference)
+    const running = {
+      lives: livesFrom({ age, failed: age.map(() => 0) }),
+      fate: age.map(() => 'running' as const),
+    }
+    const claim = claimMeter(running, reference)
     expect(claim.best.basis).toBe('b10 by Weibayes')
     expect(claim.best.ratio).toBeUndefined()
-    const known = claimMeter(
-      { age, fate: age.map(() => 'running') },
-      { b10: 30 },
-      { assumedBeta: 2 },
-    )
+    const known = claimMeter(running, { b10: 30 }, { assumedBeta: 2 })
     const lower = weibayes(livesFrom({ age, failed: age.map(() => 0) }), {
       beta: 2,
       confidence: 0.95,
     })
     expectRelative(known.best.lower, lower.b10Lower / 30, 1e-12)
-    expectRefusal(
-      () => claimMeter({ age, fate: age.map(() => 'running') }, { b10: 30 }),
-      'too_few_failures',
-    )
+    expectRefusal(() => claimMeter(running, { b10: 30 }), 'too_few_failures')
   })
 
   it('shows the worst case for silent units beside the best', () => {
@@ -257,10 +255,12 @@ describe('the claim meter', () => {
       'silent',
       'silent',
     ] as const
-    const { best, worst } = silentCases(age, fate)
+    const lives = livesFrom({ age, failed: fate.map((f) => f === 'failed') })
+    const { best, worst } = silentCases(lives, fate)
     expect(best.upper[6]).toBe(Number.POSITIVE_INFINITY)
     expect(worst.upper[6]).toBe(700)
-    const claim = claimMeter({ age, fate: [...fate] }, reference)
+    const claim = claimMeter({ lives, fate }, reference)
+    expectRefusal(() => silentCases(lives, ['failed']), 'bad_argument')
     expect(claim.worst.lower).toBeLessThan(claim.best.lower)
     expect(claim.silent).toBe(2)
     expect(claim.words).toContain('if all 2 silent units have failed')
@@ -279,7 +279,8 @@ describe('the claim meter', () => {
     expect(never.ratio).toBeUndefined()
     // Poisson: with 12 machines and no failure the mean is below -ln(0.05)/12 at 95 %.
     expect(never.lower).toBeLessThan(4 / (-Math.log(0.05) / 12))
-    expect(judgeClaim({ best: ratio }).words).toContain('counted in failures at equal hours')
+    const { words } = failureClaim(better, old, { hours: 110 })
+    expect(words).toContain('counted in failures at equal hours')
     expectRefusal(() => failureRatio(better, old, { hours: 500 }), 'bad_argument')
     expectRefusal(() => failureRatio(better, machines(3, [], 130), { hours: 100 }), 'bad_argument')
   })
