@@ -1,5 +1,5 @@
-// The states of a unit's life and which may follow which, as data, and the one function that reads it.
-// Pure; it does not know what causes a change.
+// The states of a unit's life and which may follow which, as data, and the one function that reads
+// it. Pure; it does not know what causes a change.
 
 export const lifecycleStates = [
   'made',
@@ -31,8 +31,8 @@ export type Transition =
   | { ok: false; state: LifecycleState; reason: string }
 
 /**
- * The state after a change to `to`. A unit without a state may begin in any: a gateway often meets a
- * machine that is in use already. Staying where it is is no change and is allowed.
+ * The state after a change to `to`. A unit without a state may begin in any: a gateway often meets
+ * a machine that is in use already. Staying where it is is no change and is allowed.
  */
 export const change = (from: LifecycleState | null, to: LifecycleState): Transition => {
   if (from === null || from === to || next[from].includes(to)) return { ok: true, state: to }

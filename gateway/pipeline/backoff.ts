@@ -1,5 +1,5 @@
-// How long to wait before the next attempt: exponential, capped, with full jitter, so that a thousand
-// gateways do not come back to a database in step. Pure but for the injected random.
+// How long to wait before the next attempt: exponential, capped, with full jitter, so that a
+// thousand gateways do not come back to a database in step. Pure but for the injected random.
 
 export interface BackoffOptions {
   firstMs: number

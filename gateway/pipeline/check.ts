@@ -1,6 +1,6 @@
-// Second verb of the pipeline: the names and values of a report against its machine's profile. A value
-// whose meaning is unclear (unknown name, wrong type) condemns the report; one that is clear but not
-// plausible stays, with quality bad. Pure.
+// Second verb of the pipeline: the names and values of a report against its machine's profile. A
+// value whose meaning is unclear (unknown name, wrong type) condemns the report; one that is clear
+// but not plausible stays, with quality bad. Pure.
 import type { SignalSpec } from '../../hardware-profiles/profile.ts'
 import type { Machine } from '../core/machine.ts'
 import { type QualityCode, quality, qualityNames, qualityOf } from '../core/quality.ts'

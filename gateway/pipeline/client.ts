@@ -1,5 +1,5 @@
-// Main thread's side of delivery: starts the worker, asks it, hears live values, commands and faults.
-// It holds no data of its own and never waits for a database.
+// Main thread's side of delivery: starts the worker, asks it, hears live values, commands and
+// faults. It holds no data of its own and never waits for a database.
 import { Worker } from 'node:worker_threads'
 import type { LiveReading } from '../core/live.ts'
 import type { Queries } from '../core/queries.ts'
@@ -50,7 +50,11 @@ export const startDelivery = async (
   options: DeliveryOptions,
   listeners: DeliveryListeners,
 ): Promise<Delivery> => {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options })
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    workerData: options,
+    // A batch is short-lived garbage: without a bound V8 lets it grow to many times its size.
+    resourceLimits: { maxYoungGenerationSizeMb: 12 },
+  })
   const calls = new Calls(worker)
   await connect(worker, { calls, listeners })
   const remote = Object.fromEntries(

@@ -1,6 +1,7 @@
-// Totals of absolute counters over a unit's life, exact in whatever order reports arrive: within a boot a
-// counter only grows, so that its first and last value are its minimum and maximum; where a boot begins
-// lower than the one before it ended, the total goes on from where it stood. Pure, in place.
+// Totals of absolute counters over a unit's life, exact in whatever order reports arrive: within a
+// boot a counter only grows, so that its first and last value are its minimum and maximum; where a
+// boot begins lower than the one before it ended, the total goes on from where it stood. Pure, in
+// place.
 import { limits } from '../core/limits.ts'
 import { missingIn } from './sequence.ts'
 import type { BootState, UnitState } from './unit.ts'
@@ -52,8 +53,8 @@ export const foldCounters = (state: UnitState, boot: BootState, counters: Counte
 }
 
 /**
- * Counters without a sequence, in the order of the log: a drop begins a new life. They make the total
- * only where the unit's own reports never carried the counter.
+ * Counters without a sequence, in the order of the log: a drop begins a new life. They make the
+ * total only where the unit's own reports never carried the counter.
  */
 export const foldByHand = (state: UnitState, counters: Counters): void => {
   counters.forEach((value, i) => {
@@ -66,9 +67,9 @@ export const foldByHand = (state: UnitState, counters: Counters): void => {
 }
 
 /**
- * What a drop between two boots adds to all later values. Far down: a swapped or reset controller, which
- * counts from 0 and may have been out of sight for a while. A little: a power cut took what was not yet
- * kept in flash; that work was done and was reported, so that it stays counted.
+ * What a drop between two boots adds to all later values. Far down: a swapped or reset controller,
+ * which counts from 0 and may have been out of sight for a while. A little: a power cut took what
+ * was not yet kept in flash; that work was done and was reported, so that it stays counted.
  */
 const bridge = (tail: number | null, begin: number): number => {
   if (tail === null || begin >= tail) return 0

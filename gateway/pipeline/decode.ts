@@ -1,5 +1,6 @@
-// First verb of the pipeline: the bytes of a log record to a message of ours, or to the reason why it is
-// none. It knows forms, not machines' meaning; it never throws and never looks at anything else.
+// First verb of the pipeline: the bytes of a log record to a message of ours, or to the reason why
+// it is none. It knows forms, not machines' meaning; it never throws and never looks at anything
+// else.
 import { parseTopic, type TopicKind } from '../../hardware-profiles/names.ts'
 import { nearest } from '../../hardware-profiles/validate.ts'
 import type { QuarantineReason } from '../core/errors.ts'

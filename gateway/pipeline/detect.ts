@@ -1,5 +1,6 @@
-// Third verb of the pipeline: events from what a report adds to a unit, by the rules of its profile, and
-// the lifecycle change that an event brings. Pure; it changes only the unit's state that it is given.
+// Third verb of the pipeline: events from what a report adds to a unit, by the rules of its
+// profile, and the lifecycle change that an event brings. Pure; it changes only the unit's state
+// that it is given.
 import { compileRules } from '../../hardware-profiles/rules.ts'
 import type { UnitEvent } from '../core/delivery.ts'
 import type { Machine } from '../core/machine.ts'
@@ -21,7 +22,8 @@ const none: readonly UnitEvent[] = []
 export const createDetect = (machine: Machine): Detect => {
   const rules = compileRules(machine.profile)
   return (state, { offset, timeUs, boot, values }) => {
-    // Totals, not the report's own counters: a rule speaks of the unit's life, not the controller's.
+    // Totals, not the report's own counters: a rule speaks of the unit's life, not the
+    // controller's.
     const counters = state.totals.map((total) => total ?? undefined)
     const found = rules(state.rules, { timeUs, boot, values, counters })
     if (found.length === 0) return none

@@ -1,6 +1,6 @@
-// What a checked message does to its unit: identity, time, counters, newest values. The state is changed
-// in place and nothing else is looked at, so that the same log gives the same state and the same readings
-// in every sink and every replay.
+// What a checked message does to its unit: identity, time, counters, newest values. The state is
+// changed in place and nothing else is looked at, so that the same log gives the same state and the
+// same readings in every sink and every replay.
 import type { Reading } from '../core/delivery.ts'
 import { limits } from '../core/limits.ts'
 import type { Machine } from '../core/machine.ts'
@@ -43,7 +43,9 @@ export const foldHello = (state: UnitState, hello: Hello, receivedUs: number): n
   return (boot?.epochUs ?? receivedUs - hello.t) + hello.t
 }
 
-/** A report to a reading, or the reason why its time cannot be. Counts nothing: the caller settles. */
+/**
+ * A report to a reading, or the reason why its time cannot be. Counts nothing: the caller settles.
+ */
 export const foldReport = (
   state: UnitState,
   { report, checked }: { report: RawReport; checked: Checked },
@@ -66,7 +68,9 @@ export const foldReport = (
   return { reading, seen: seen === 'fresh' && !isNewest ? 'late' : seen }
 }
 
-/** A publisher without a sequence: the place in the log is the identity, so that nothing is doubled. */
+/**
+ * A publisher without a sequence: the place in the log is the identity, so that nothing is doubled.
+ */
 const foldUnnumbered = (
   state: UnitState,
   { report, checked }: { report: RawReport; checked: Checked },
@@ -89,8 +93,8 @@ const foldUnnumbered = (
 type Time = Pick<Reading, 'timeUs' | 'timeSource'>
 
 /**
- * The source's wall clock where it is plausible, else the uptime on the boot's fixed mapping, else the
- * gateway's clock. A wall clock that is wrong and alone is a fault: its meaning is unclear.
+ * The source's wall clock where it is plausible, else the uptime on the boot's fixed mapping, else
+ * the gateway's clock. A wall clock that is wrong and alone is a fault: its meaning is unclear.
  */
 const timeOf = (
   { time }: RawReport,

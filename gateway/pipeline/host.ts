@@ -1,6 +1,6 @@
 // What runs in the delivery worker: the embedded store and the databases outside, each with its own
-// runner, reader and cursor; maintenance of the store; answers to questions. Joined here, started and
-// stopped by worker.ts. It never touches the main thread's sockets.
+// runner, reader and cursor; maintenance of the store; answers to questions. Joined here, started
+// and stopped by worker.ts. It never touches the main thread's sockets.
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -152,7 +152,8 @@ const maintain = async (
     try {
       while (!signal.aborted && store.maintain(clock.nowUs())) await setImmediate()
     } catch (error) {
-      // A full disk shows in the health of the store's own runner too; here it only has to be tried again.
+      // A full disk shows in the health of the store's own runner too; here it only has to be tried
+      // again.
       if (!(error instanceof OperatingError)) throw error
     }
   }

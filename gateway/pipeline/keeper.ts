@@ -1,5 +1,6 @@
-// What a runner asks of whatever keeps its progress: cursor, books, states of units and quarantine, all
-// in one step, so that the books balance after a crash at any moment. Implemented by the embedded store.
+// What a runner asks of whatever keeps its progress: cursor, books, states of units and quarantine,
+// all in one step, so that the books balance after a crash at any moment. Implemented by the
+// embedded store.
 import type { Quarantined, Tally } from '../core/delivery.ts'
 import type { UnitState } from './unit.ts'
 

@@ -1,5 +1,5 @@
-// Thins what is stored to what an eye can follow: the newest reading of each unit, at most ten times a
-// second, and nothing at all while nobody looks on. Nothing is queued.
+// Thins what is stored to what an eye can follow: the newest reading of each unit, at most ten
+// times a second, and nothing at all while nobody looks on. Nothing is queued.
 import type { Reading } from '../core/delivery.ts'
 import type { LiveReading } from '../core/live.ts'
 

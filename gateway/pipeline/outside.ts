@@ -1,6 +1,6 @@
-// The stage of a database outside: its own pipeline, delivery through a core Sink, bisecting of a batch
-// that was refused as a whole. Cursor, states, books and quarantine are kept after the delivery, in one
-// step: a crash in between delivers again, which a sink must bear.
+// The stage of a database outside: its own pipeline, delivery through a core Sink, bisecting of a
+// batch that was refused as a whole. Cursor, states, books and quarantine are kept after the
+// delivery, in one step: a crash in between delivers again, which a sink must bear.
 
 import {
   BatchRefused,
@@ -142,7 +142,8 @@ const account = (
     if (outcome.kind === 'signed') return undefined
     const reading = outcome.kind === 'reading' ? outcome.reading : undefined
     if (reading !== undefined && outcome.kind === 'reading' && outcome.unsure) {
-      // Written again it overwrites itself there; whether it was new is known to the embedded store.
+      // Written again it overwrites itself there; whether it was new is known to the embedded
+      // store.
       outcome.state.readings++
     }
     if (reading !== undefined || outcome.events.length > 0) {

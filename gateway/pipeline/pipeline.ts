@@ -1,5 +1,6 @@
-// Decode, check, fold and detect, joined: one log record in, its outcome out. It owns the states of the
-// units that it has met, as a cache over whatever keeps them; it writes nothing and knows no sink.
+// Decode, check, fold and detect, joined: one log record in, its outcome out. It owns the states of
+// the units that it has met, as a cache over whatever keeps them; it writes nothing and knows no
+// sink.
 
 import type { Reading, UnitEvent } from '../core/delivery.ts'
 import type { QuarantineReason } from '../core/errors.ts'

@@ -1,5 +1,5 @@
-// What main thread and delivery worker say to each other: plain data over a message port. Errors travel
-// with code and remedy, so that a person reads the same words on either side.
+// What main thread and delivery worker say to each other: plain data over a message port. Errors
+// travel with code and remedy, so that a person reads the same words on either side.
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import type { Books } from '../core/delivery.ts'
 import { OperatingError } from '../core/errors.ts'
@@ -59,7 +59,9 @@ export interface UnitCommand {
 /** How one sink fares. */
 export interface SinkHealth extends Books {
   state: 'starting' | 'delivering' | 'idle' | 'retrying' | 'stopped'
-  /** Age of the oldest record that the sink does not have yet, microseconds; 0 when there is none. */
+  /**
+   * Age of the oldest record that the sink does not have yet, microseconds; 0 when there is none.
+   */
   lagUs: number
   /** Attempts since the last success. */
   attempts: number

@@ -1,5 +1,6 @@
-// Hosts one sink: reads the log from the sink's own cursor, hands over batches, tries again for as long
-// as it takes. Every sink has its own runner, reader and pipeline, so that a dead one blocks nobody.
+// Hosts one sink: reads the log from the sink's own cursor, hands over batches, tries again for as
+// long as it takes. Every sink has its own runner, reader and pipeline, so that a dead one blocks
+// nobody.
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../core/clock.ts'
 import type { Books } from '../core/delivery.ts'
@@ -18,8 +19,9 @@ export interface Stage {
   /** As it is durable. */
   progress(): Progress
   /**
-   * Resolves when every record of the batch is accounted for and kept. Throws when it could not be: then
-   * nothing of it was kept, and the same stretch of log comes again. The bodies are valid until then.
+   * Resolves when every record of the batch is accounted for and kept. Throws when it could not be:
+   * then nothing of it was kept, and the same stretch of log comes again. The bodies are valid
+   * until then.
    */
   take(batch: Batch): Promise<void>
   stop(): Promise<void>
@@ -74,7 +76,10 @@ export class Runner {
     this.#run ??= this.#loop()
   }
 
-  /** Lets the batch in hand end, then stops the stage. A batch that is waiting to be retried is left. */
+  /**
+   * Lets the batch in hand end, then stops the stage. A batch that is waiting to be retried is
+   * left.
+   */
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#run
@@ -140,7 +145,8 @@ export class Runner {
         this.#error = plainError(error)
         this.#state = 'retrying'
         await clock.sleep(backoffMs(this.#attempts++, options.backoff, random), signal)
-        // What the far side was told about itself may be gone: a database that was wiped is made anew.
+        // What the far side was told about itself may be gone: a database that was wiped is made
+        // anew.
         if (!signal.aborted) await stage.open().catch((again) => this.#note(again))
       }
     }

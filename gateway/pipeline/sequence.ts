@@ -1,6 +1,6 @@
-// Which sequences of a boot were seen: a high-water mark and the gaps below it, in bounded room. What it
-// can no longer tell apart it calls unsure, and the store looks the row up: nothing is thrown away on a
-// guess. Pure, in place.
+// Which sequences of a boot were seen: a high-water mark and the gaps below it, in bounded room.
+// What it can no longer tell apart it calls unsure, and the store looks the row up: nothing is
+// thrown away on a guess. Pure, in place.
 import { limits } from '../core/limits.ts'
 import type { BootState } from './unit.ts'
 

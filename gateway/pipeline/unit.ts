@@ -1,6 +1,6 @@
-// What a gateway remembers of one unit: the state that every fold of the pipeline works on. Plain JSON
-// data, so that it is kept in one transaction with a cursor; absent numbers are null. No logic of its own
-// beyond making a new one.
+// What a gateway remembers of one unit: the state that every fold of the pipeline works on. Plain
+// JSON data, so that it is kept in one transaction with a cursor; absent numbers are null. No logic
+// of its own beyond making a new one.
 import type { RuleState } from '../../hardware-profiles/rules.ts'
 import type { Machine } from '../core/machine.ts'
 import { quality } from '../core/quality.ts'
@@ -42,7 +42,9 @@ export interface UnitState {
   lifecycle: LifecycleState | null
   /** Ascending by number, the newest limits.bootsPerUnit. */
   boots: BootState[]
-  /** Counters over boots that are forgotten: what drops have added, and where the last boot stood. */
+  /**
+   * Counters over boots that are forgotten: what drops have added, and where the last boot stood.
+   */
   base: number[]
   tail: (number | null)[]
   /** Counters of reports without a sequence: sum of lives ended, and the newest value. */

@@ -1,5 +1,5 @@
-// Entry of the delivery worker thread: starts the host, passes questions to it and answers back. All
-// logic is in host.ts, where a test can reach it without a thread.
+// Entry of the delivery worker thread: starts the host, passes questions to it and answers back.
+// All logic is in host.ts, where a test can reach it without a thread.
 import assert from 'node:assert/strict'
 import { parentPort, workerData } from 'node:worker_threads'
 import { type Host, startHost } from './host.ts'

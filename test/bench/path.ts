@@ -1,5 +1,6 @@
-// The whole path without a socket: records of 5 values through decode, check, fold and the embedded store
-// on a real disk. Prints messages per second and the memory that the process holds. One core, one thread.
+// The whole path without a socket: records of 5 values through decode, check, fold and the embedded
+// store on a real disk. Prints messages per second and the memory that the process holds. One core,
+// one thread.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

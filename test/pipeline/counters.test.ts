@@ -13,7 +13,9 @@ interface Step {
 
 const starts = drill.counterIndex.get('starts') ?? -1
 
-/** Runs of a board: where each begins (null: goes on), and by how much the counter grows a report. */
+/**
+ * Runs of a board: where each begins (null: goes on), and by how much the counter grows a report.
+ */
 const boots = fc.array(
   fc.record({
     begin: fc.option(fc.nat(200), { nil: null }),
@@ -92,7 +94,7 @@ describe('totals of counters', () => {
     expect(state.totals[starts]).toBe(steps.length * 3.5)
   })
 
-  test('keep what a power cut took from the flash, and the life before a swapped controller', () => {
+  test('keep what a power cut took, and the life before a swapped controller', () => {
     const cut = run([
       { boot: 1, seq: 0, starts: 1000 },
       { boot: 2, seq: 0, starts: 998 },

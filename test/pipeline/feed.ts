@@ -1,5 +1,5 @@
-// What tests of the pipeline and the store share: the drill's machine, records as a unit would send them,
-// and a log in memory that hands out records and gaps like the real one.
+// What tests of the pipeline and the store share: the drill's machine, records as a unit would send
+// them, and a log in memory that hands out records and gaps like the real one.
 import { loadProfiles } from '../../firmware/profiles.ts'
 import { type Machine, prepareMachine } from '../../gateway/core/machine.ts'
 import { encodeRecord, type LogRecord } from '../../gateway/core/record.ts'

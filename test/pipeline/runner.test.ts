@@ -1,5 +1,5 @@
-// Each effect of a sink fails twice: not done, and done but reported failed. The books must balance at
-// every moment, in memory and in the real store's file.
+// Each effect of a sink fails twice: not done, and done but reported failed. The books must balance
+// at every moment, in memory and in the real store's file.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

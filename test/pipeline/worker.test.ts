@@ -1,4 +1,5 @@
-// The delivery worker as main.ts uses it: the real thread, the real log, questions, live values, errors.
+// The delivery worker as main.ts uses it: the real thread, the real log, questions, live values,
+// errors.
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -96,7 +97,7 @@ describe('the delivery worker', () => {
     expect(fault).not.toHaveBeenCalled()
   })
 
-  test('does not start with a sink that nobody has written, or a data folder that is a file', async () => {
+  test('does not start with an unknown sink, or a file for a data folder', async () => {
     const sinks = [{ name: 'influx9', config: {} }]
     await expect(start({ sinks })).rejects.toMatchObject({ code: 'sink_unknown' })
     await expect(start({ sinks: [{ name: '../x', config: {} }] })).rejects.toMatchObject({

@@ -1,5 +1,5 @@
-// The signed part of the path with real keys and the real SQLite: chains in any order of arrival, forks,
-// foreign keys, claims, units without a key, and what passport and ledger read of it.
+// The signed part of the path with real keys and the real SQLite: chains in any order of arrival,
+// forks, foreign keys, claims, units without a key, and what passport and ledger read of it.
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -174,7 +174,7 @@ describe('entries of a unit with a key', () => {
 })
 
 describe('claims', () => {
-  test('are asked to be included until the chain has them, and then move the lifecycle', async () => {
+  test('are asked for until the chain has them, and then move the lifecycle', async () => {
     const made = open()
     const unit = new Signing()
     const { message, hash } = acceptance(unitSigner.did)

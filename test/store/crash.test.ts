@@ -1,5 +1,6 @@
-// SIGKILL of log and delivery at random moments: every acknowledged record is accounted for exactly once,
-// the books balance, and what the kills left is what an undisturbed run of the same log makes.
+// SIGKILL of log and delivery at random moments: every acknowledged record is accounted for exactly
+// once, the books balance, and what the kills left is what an undisturbed run of the same log
+// makes.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// The record at an offset of the killed gateway's log: a hello, reports that count on, a resend now and
-// then, and one that is wrong. Whoever knows the offset knows what must be in the store.
+// The record at an offset of the killed gateway's log: a hello, reports that count on, a resend now
+// and then, and one that is wrong. Whoever knows the offset knows what must be in the store.
 import { hello, report } from '../pipeline/feed.ts'
 
 export type Fate = 'hello' | 'report' | 'resend' | 'wrong'

@@ -1,5 +1,6 @@
-// A gateway without sockets, to be killed: the real log, the real delivery worker. Appends one record
-// after the other, each following from its offset, until it is killed; or only lets delivery catch up.
+// A gateway without sockets, to be killed: the real log, the real delivery worker. Appends one
+// record after the other, each following from its offset, until it is killed; or only lets delivery
+// catch up.
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// What a chart shows must be within what was measured, and no peak may be lost, however long the stretch
-// and however the readings came in.
+// What a chart shows must be within what was measured, and no peak may be lost, however long the
+// stretch and however the readings came in.
 import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Series } from '../../gateway/core/queries.ts'

@@ -25,7 +25,7 @@ const reports = (from: number, count: number): Buffer[] =>
 const table = 'report_cordless_drill'
 
 describe('the embedded store', () => {
-  test('keeps a row a reading, with usable values in columns and the rest beside them', async () => {
+  test('keeps a row a reading: usable values in columns, the rest beside them', async () => {
     const made = open()
     const v = { torque: 3.5, motor_current: 9999, state: 'run' }
     const q = { pack_voltage: 'bad:open' }

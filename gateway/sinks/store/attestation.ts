@@ -1,5 +1,6 @@
 // Joins the store with the keys that the gateway holds: what signs, chains and logs in the store's
-// transactions, and what pages read of it. Keys are made at the first start and never leave their folder.
+// transactions, and what pages read of it. Keys are made at the first start and never leave their
+// folder.
 import { join } from 'node:path'
 import {
   gatewayKeyFiles,

@@ -1,6 +1,6 @@
-// The signed part of the path: entries and claims of units and authors are verified, chained and made
-// leaves; units without a key are signed for by the gateway. Runs inside the store's transaction, once a
-// record; what it asks of units goes out after the commit.
+// The signed part of the path: entries and claims of units and authors are verified, chained and
+// made leaves; units without a key are signed for by the gateway. Runs inside the store's
+// transaction, once a record; what it asks of units goes out after the commit.
 import assert from 'node:assert/strict'
 import { type Claim, receiveClaim } from '../../attestation/claim.ts'
 import { AttestationError } from '../../attestation/codes.ts'
@@ -21,7 +21,10 @@ import type { TreeWriter } from './tree.ts'
 
 type Signed = Extract<Outcome, { kind: 'signed' }>
 
-/** Entry type that includes a claim of a kind. `production` belongs to `made` and is never asked for. */
+/**
+ * Entry type that includes a claim of a kind. `production` belongs to `made` and is never asked
+ * for.
+ */
 const entryTypes: ReadonlyMap<string, string> = new Map([
   ['acceptance', 'accepted'],
   ['service', 'repaired'],

@@ -1,5 +1,5 @@
-// Chains of signed entries in the store: one step per entry, with its leaf; entries that came too early
-// are found again, forks are kept as evidence. Works inside the store's transaction.
+// Chains of signed entries in the store: one step per entry, with its leaf; entries that came too
+// early are found again, forks are kept as evidence. Works inside the store's transaction.
 import { type ChainHead, type ChainStep, stepChain } from '../../attestation/chain.ts'
 import type { Disclosure } from '../../attestation/disclosure.ts'
 import type { Entry } from '../../attestation/entry.ts'

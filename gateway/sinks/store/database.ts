@@ -1,5 +1,5 @@
-// SQLite as this store uses it: opening, one transaction at a time, errors in words. Every commit is
-// fsynced (WAL, synchronous=FULL): the store holds primary data. It knows no table.
+// SQLite as this store uses it: opening, one transaction at a time, errors in words. Every commit
+// is fsynced (WAL, synchronous=FULL): the store holds primary data. It knows no table.
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { OperatingError } from '../../core/errors.ts'
 
@@ -13,10 +13,12 @@ export interface OpenOptions {
   busyMs: number
 }
 
-/** Pages of the WAL before it is moved into the file: 16 MiB, so that a burst is not interrupted. */
+/**
+ * Pages of the WAL before it is moved into the file: 16 MiB, so that a burst is not interrupted.
+ */
 const checkpointPages = 4096
 /** Page cache, KiB. */
-const cacheKib = 32 * 1024
+const cacheKib = 16 * 1024
 
 export class Database {
   readonly #sqlite: DatabaseSync

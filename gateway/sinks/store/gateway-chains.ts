@@ -1,5 +1,5 @@
-// Chains that the gateway writes for units without a key: they read "reported by gateway". Keys and salts
-// come from one secret, so that a replay of the log writes the same bytes again.
+// Chains that the gateway writes for units without a key: they read "reported by gateway". Keys and
+// salts come from one secret, so that a replay of the log writes the same bytes again.
 import { createHmac } from 'node:crypto'
 import type { Detail } from '../../attestation/disclosure.ts'
 import { enrolmentType } from '../../attestation/entry.ts'
@@ -121,7 +121,9 @@ export class GatewayChains {
 
 const holdersMax = 1024
 
-/** Boot, uptime and counters of now; a chain's never go back, whatever a late report has changed. */
+/**
+ * Boot, uptime and counters of now; a chain's never go back, whatever a late report has changed.
+ */
 const requestOf = (state: UnitState, head: HolderState | undefined) => {
   const newest = state.boots.at(-1)
   const uptimeUs = Math.max(0, (state.lastUs ?? 0) - (newest?.epochUs ?? 0))

@@ -1,5 +1,6 @@
-// What the ledger reads of the store: entries in the order of their leaves, claims, profiles and proofs.
-// Every call reads what is committed at that moment; the ledger asks in the order checkpoint first.
+// What the ledger reads of the store: entries in the order of their leaves, claims, profiles and
+// proofs. Every call reads what is committed at that moment; the ledger asks in the order
+// checkpoint first.
 import type { Profile } from '../../../hardware-profiles/profile.ts'
 import { peekCheckpoint } from '../../attestation/checkpoint.ts'
 import { consistencyProof, rootOf } from '../../attestation/tlog.ts'

@@ -1,5 +1,6 @@
-// The embedded store as a stage: rows, events, entries, leaves, checkpoint, unit states, quarantine, books
-// and cursor of a batch in one transaction, so that every record counts exactly once whatever happens.
+// The embedded store as a stage: rows, events, entries, leaves, checkpoint, unit states,
+// quarantine, books and cursor of a batch in one transaction, so that every record counts exactly
+// once whatever happens.
 import type { Reading, Tally, UnitEvent } from '../../core/delivery.ts'
 import type { Machine } from '../../core/machine.ts'
 import type { Batch } from '../../log/log.ts'
@@ -24,8 +25,8 @@ export interface SignedStep {
 }
 
 /**
- * The signed part of the path, inside the store's transaction; memory of its own must be given up on
- * `rollBack`.
+ * The signed part of the path, inside the store's transaction; memory of its own must be given up
+ * on `rollBack`.
  */
 export interface Attestor {
   hello(offset: number, greeting: Greeting): void

@@ -1,5 +1,6 @@
-// What a passport reads of the store: a unit's chain, its claims, the tree and its newest checkpoint, all
-// of one moment. On the worker's own connection, or on one beside a running gateway; never writes.
+// What a passport reads of the store: a unit's chain, its claims, the tree and its newest
+// checkpoint, all of one moment. On the worker's own connection, or on one beside a running
+// gateway; never writes.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Profile } from '../../../hardware-profiles/profile.ts'

@@ -80,7 +80,9 @@ export class StoreQueries {
     }))
   }
 
-  /** Books as they are kept; `received` counts what is accounted for, the head is the log's to say. */
+  /**
+   * Books as they are kept; `received` counts what is accounted for, the head is the log's to say.
+   */
   books(): Books[] {
     return this.#db.all('SELECT * FROM sink ORDER BY name').map((row) => {
       const { cursor, tally } = readSink(row)

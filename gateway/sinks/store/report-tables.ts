@@ -1,6 +1,6 @@
-// One wide table a machine, its columns derived from the profile: a reading is one row. A profile that
-// grows adds columns; a column's type never changes. Columns hold usable values only, so that a sum is
-// right without a look at the quality; what is bad is kept beside them, with its reason.
+// One wide table a machine, its columns derived from the profile: a reading is one row. A profile
+// that grows adds columns; a column's type never changes. Columns hold usable values only, so that
+// a sum is right without a look at the quality; what is bad is kept beside them, with its reason.
 import { summaryTableOf, tableOf } from '../../../hardware-profiles/names.ts'
 import type { SignalSpec } from '../../../hardware-profiles/profile.ts'
 import type { Reading } from '../../core/delivery.ts'

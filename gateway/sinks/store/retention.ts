@@ -1,6 +1,8 @@
-// Lets the oldest raw readings go when they are too old or the file too large. Their minima and maxima
-// stay, and so does everything else. What went is counted. In small steps: the path of a reading waits.
+// Lets the oldest raw readings go when they are too old or the file too large. Their minima and
+// maxima stay, and so does everything else. What went is counted. In small steps: the path of a
+// reading waits.
 import type { Database } from './database.ts'
+import { minuteUs } from './local-stage.ts'
 import type { ReportTable } from './report-tables.ts'
 
 export interface RetentionBounds {
@@ -56,7 +58,9 @@ export class Retention {
     return this.usedBytes() > this.#bounds.storeBytes
   }
 
-  /** Removes some readings from before a time, oldest of each unit first. Minutes not summed stay. */
+  /**
+   * Removes some readings from before a time, oldest of each unit first. Minutes not summed stay.
+   */
   #remove(beforeUs: number): number {
     let removed = 0
     for (const { name } of this.#tables) {
@@ -66,7 +70,8 @@ export class Retention {
           `DELETE FROM ${name} WHERE (unit, boot, sequence) IN (
             SELECT unit, boot, sequence FROM ${name}
             WHERE unit = ? AND time_us < ?
-              AND time_us < coalesce((SELECT min(minute) * 60000000 FROM unsummed WHERE unit = ?), 9e18)
+              AND time_us < coalesce(
+                (SELECT min(minute) * ${minuteUs} FROM unsummed WHERE unit = ?), 9e18)
             ORDER BY time_us LIMIT ?)`,
           ...[id ?? 0, beforeUs, id ?? 0, rowsAtOnce - removed],
         )
@@ -75,7 +80,9 @@ export class Retention {
     return removed
   }
 
-  /** End of the oldest day that has readings: a size bound takes whole days from all units alike. */
+  /**
+   * End of the oldest day that has readings: a size bound takes whole days from all units alike.
+   */
   #oldestDayUs(): number {
     const dayUs = 86_400_000_000
     let oldest = Number.POSITIVE_INFINITY

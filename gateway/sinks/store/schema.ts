@@ -1,5 +1,6 @@
-// The store's tables, except those that follow a machine's profile (report-tables.ts), and how an older
-// file becomes the present form. A step here is never changed once it was published: a new one follows.
+// The store's tables, except those that follow a machine's profile (report-tables.ts), and how an
+// older file becomes the present form. A step here is never changed once it was published: a new
+// one follows.
 import { OperatingError } from '../../core/errors.ts'
 import type { Database } from './database.ts'
 

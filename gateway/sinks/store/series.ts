@@ -1,5 +1,6 @@
-// Readings of a unit over a stretch of time, at most so many points: raw where they are few, else the
-// minimum and maximum of each bucket, so that no peak is lost. The work is bounded whatever the stretch.
+// Readings of a unit over a stretch of time, at most so many points: raw where they are few, else
+// the minimum and maximum of each bucket, so that no peak is lost. The work is bounded whatever the
+// stretch.
 
 import { limits } from '../../core/limits.ts'
 import type { Series } from '../../core/queries.ts'

@@ -1,5 +1,5 @@
-// Cursor, books, unit states and quarantine of every sink, kept in one transaction a step. This is where
-// "received = stored + pending + quarantined + duplicate + dropped" is held true.
+// Cursor, books, unit states and quarantine of every sink, kept in one transaction a step. This is
+// where "received = stored + pending + quarantined + duplicate + dropped" is held true.
 import assert from 'node:assert/strict'
 import type { Tally } from '../../core/delivery.ts'
 import {

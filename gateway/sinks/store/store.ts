@@ -1,5 +1,5 @@
-// The embedded store: opens the file, prepares its tables and hands out the parts that work on it. One
-// connection, one thread; a second process may read beside it.
+// The embedded store: opens the file, prepares its tables and hands out the parts that work on it.
+// One connection, one thread; a second process may read beside it.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Reading } from '../../core/delivery.ts'

@@ -1,6 +1,7 @@
-// Minima and maxima of readings over fixed spans, so that a year is drawn as fast as a minute. Minutes
-// with new readings are noted in their own transaction and summed later, off the path of a reading; a
-// late reading notes its minute again. Minima and maxima can be taken twice without harm.
+// Minima and maxima of readings over fixed spans, so that a year is drawn as fast as a minute.
+// Minutes with new readings are noted in their own transaction and summed later, off the path of a
+// reading; a late reading notes its minute again. Minima and maxima can be taken twice without
+// harm.
 import type { Database } from './database.ts'
 import { minuteUs } from './local-stage.ts'
 import type { ReportTable } from './report-tables.ts'
@@ -19,8 +20,8 @@ export class Summaries {
   }
 
   /**
-   * Sums at most `limit` noted minutes, oldest first, in one transaction; returns how many. The newest
-   * minute of a unit is left while it is not past `beforeMinute`: it is still being written.
+   * Sums at most `limit` noted minutes, oldest first, in one transaction; returns how many. The
+   * newest minute of a unit is left while it is not past `beforeMinute`: it is still being written.
    */
   sum(beforeMinute: number, limit: number): number {
     return this.#db.transaction(() => {

@@ -1,5 +1,6 @@
 // The Merkle log in the store: leaves, complete subtrees and signed checkpoints, written inside the
-// transaction that writes their entries. The tree's rules are attestation/tlog.ts; this only keeps it.
+// transaction that writes their entries. The tree's rules are attestation/tlog.ts; this only keeps
+// it.
 import { signCheckpoint } from '../../attestation/checkpoint.ts'
 import type { NoteSigner } from '../../attestation/note.ts'
 import { appendLeaf, type LeafStore, rootOf, type TreeNode } from '../../attestation/tlog.ts'
