@@ -179,6 +179,18 @@ describe('any input sequence', () => {
     )
   })
 
+  test('a trigger sensor that drops out for a moment has not been released', async () => {
+    const changed = { sensor_time: 0.1, release_time: 0.005, coast_time: 0.05 }
+    const { board, written } = watch(await buildDrill(changed))
+    board.inputs.set(healthy)
+    for (const trigger of [1000, int32.min, 1000]) {
+      board.inputs[triggerAt] = trigger
+      // Longer than a release, shorter than what makes a fault.
+      for (let i = 0; i < (trigger < 0 ? 200 : 3000); i += 1) board.step()
+    }
+    expect(written).toEqual({ drove: false, braked: false })
+  })
+
   test('a trigger held between release and start drives with no less than nothing', async () => {
     const changed = { trigger_release: 1, trigger_start: 50, min_duty: 0, coast_time: 0.05 }
     const { board } = watch(await buildDrill(changed))
