@@ -353,6 +353,13 @@ describe('refusals say what to do', () => {
     const inspected = () =>
       fitLives(livesFromIntervals({ lower: [10, 12, 9], upper: [20, 22, 20] }), 'weibull')
     expectRefusal(inspected, 'infinite_likelihood')
+    const beside = (running: number) => () =>
+      fitLives(
+        livesFromIntervals({ lower: [10, 12, running], upper: [20, 22, Number.POSITIVE_INFINITY] }),
+        'weibull',
+      )
+    expectRefusal(beside(15), 'infinite_likelihood')
+    expect(beside(30)).not.toThrow()
     expectRefusal(
       () => fitWeibull3(livesFrom({ age: [9, 1, 2, 1.1], failed: [1, 1, 1, 1] })),
       'infinite_likelihood',

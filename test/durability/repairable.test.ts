@@ -86,6 +86,16 @@ describe.skipIf(!TEXTBOOK)('mean cumulative function', () => {
     expectAbsolute(meanCumulative(unlike).variance[2] as number, 2.25 / 6, 1e-12)
   })
 
+  it('robust variance leaves out a machine that is no longer watched', () => {
+    const curve = meanCumulative([
+      { events: [10], end: 15 },
+      { events: [20], end: 40 },
+      { events: [], end: 40 },
+    ])
+    // Influences 1/3 - 1/9, -1/9 + 1/2 - 1/4 and -1/9 - 1/4, by hand.
+    expectRelative(curve.variance[1] as number, (8 ** 2 + 5 ** 2 + 13 ** 2) / 36 ** 2, 1e-12)
+  })
+
   it('counts a machine only while it is watched', () => {
     const curve = meanCumulative([
       { events: [5, 50], end: 60 },

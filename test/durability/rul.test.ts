@@ -125,25 +125,33 @@ describe('the learner', () => {
 })
 
 describe('a drill by damage and condition', () => {
-  it('covers the true life at its nominal rate when the model holds', () => {
+  const covered = (drills: number, how: { scatter: number; blocks: number; spread: number }) => {
     const next = uniforms(11)
     const gauss = () => normalQuantile(next())
-    let covered = 0
-    let drills = 0
-    while (drills < 1000) {
-      const critical = Math.exp(0.3 * gauss())
-      const mean = 0.002 * Math.exp(0.3 * gauss())
-      const hours = Array.from({ length: 20 }, () => 10)
-      const damage = hours.map((h) => h * mean * Math.exp(0.4 * gauss() - 0.08))
+    const { scatter, spread } = how
+    let hits = 0
+    for (let i = 0; i < drills; ) {
+      const critical = Math.exp(scatter * gauss())
+      const mean = (0.04 / how.blocks) * Math.exp(0.3 * gauss())
+      const hours = Array.from({ length: how.blocks }, () => 10)
+      const damage = hours.map((h) => h * mean * Math.exp(spread * gauss() - spread ** 2 / 2))
       const now = damage.reduce((a, b) => a + b, 0)
       if (now >= critical) continue
-      drills++
+      i++
       const left = (critical - now) / mean
-      const { lower, upper } = hoursLeft([survivesDamage({ hours, damage })])
-      if (left >= lower && left <= upper) covered++
+      const { lower, upper } = hoursLeft([survivesDamage({ hours, damage, scatter })])
+      if (left >= lower && left <= upper) hits++
     }
-    expect(covered / drills).toBeGreaterThan(0.86)
-    expect(covered / drills).toBeLessThan(0.94)
+    return hits / drills
+  }
+
+  it.each([
+    { why: 'the part scatters', scatter: 0.3, blocks: 20, spread: 0.4 },
+    { why: 'the use scatters', scatter: 0.05, blocks: 12, spread: 0.5 },
+  ])('covers the true life about as often as it says where $why', (how) => {
+    const share = covered(1000, how)
+    expect(share).toBeGreaterThan(0.84)
+    expect(share).toBeLessThan(0.95)
   })
 
   it('survives less the more it is used, and starts at certainty', () => {

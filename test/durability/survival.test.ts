@@ -96,6 +96,11 @@ describe('life curves', () => {
     )
   })
 
+  it('has a unit that enters at the very age of a failure not yet at risk', () => {
+    const curve = survivalCurve(livesFrom({ age: [5, 9], failed: [1, 1], entry: [0, 5] }))
+    expect(Array.from(curve.atRisk)).toEqual([1, 1])
+  })
+
   it('takes a weight as so many equal units', () => {
     const one = survivalCurve(livesFrom({ age: [3, 3, 5, 5, 5, 9], failed: [1, 1, 0, 0, 0, 1] }))
     const by = survivalCurve(livesFrom({ age: [3, 5, 9], failed: [1, 0, 1], weight: [2, 3, 1] }))

@@ -195,6 +195,8 @@ describe('the claim meter', () => {
         'at least 1.4 times if all 3 silent units have failed',
     )
     expect(judgeClaim({ best: { ...ratio, lower: 10.2, upper: 30 } }).verdict).toBe('shown')
+    const doubtful = { best: { ...ratio, lower: 11 }, worst: { ...ratio, lower: 8 }, silent: 1 }
+    expect(judgeClaim(doubtful).verdict).toBe('not yet shown')
     expect(judgeClaim({ best: { ...ratio, upper: 9 } }).words).toContain('not so, at most 9 times')
     expect(judgeClaim({ target: 2, best: ratio }).words).toContain('two times longer: shown')
   })
