@@ -114,7 +114,7 @@ describe('any input sequence', () => {
         reached.drove ||= written.drove
         reached.braked ||= written.braked
       }),
-      { numRuns: 400 },
+      { numRuns: 2000 },
     )
     // The property would be empty if the motor never ran.
     expect(reached).toEqual({ drove: true, braked: true })
