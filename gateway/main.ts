@@ -169,7 +169,6 @@ const deliveryOptions = ({ config, profiles, env }: GatewayParts, log: Log) => (
   profiles,
   head: log.head,
   sinks: sinksOf(config, env),
-  origin: 'tenfold',
   enrol: config.units.enrol,
   ledger: config.ledger,
   bounds: {

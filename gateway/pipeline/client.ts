@@ -78,7 +78,10 @@ const connect = (
     const fail = (error: Error): void => {
       calls.failAll(error)
       if (ready) listeners.fault(error)
-      else reject(error)
+      else {
+        reject(error)
+        void worker.terminate()
+      }
     }
     worker.on('message', (message: FromWorker) => {
       if (message.kind === 'answer' || message.kind === 'failure') calls.settle(message)

@@ -1,10 +1,9 @@
 // What runs in the delivery worker: the embedded store and the databases outside, each with its own
 // runner, reader and cursor; maintenance of the store; answers to questions. Joined here, started
 // and stopped by worker.ts. It never touches the main thread's sockets.
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { type Clock, systemClock } from '../core/clock.ts'
+import type { Clock } from '../core/clock.ts'
 import type { Books, Sink } from '../core/delivery.ts'
 import { OperatingError } from '../core/errors.ts'
 import { type Machine, prepareMachine } from '../core/machine.ts'
@@ -30,16 +29,23 @@ export interface Host {
   stop(): Promise<void>
 }
 
+/** What the worker gives its host of the outside. */
+export interface World {
+  readonly clock: Clock
+  /** 0 to 1, for the jitter of retries. */
+  random(): number
+  /** Secure random bytes, for keys. */
+  randomBytes(bytes: number): Uint8Array
+  say(message: FromWorker): void
+}
+
 /** How long a stop waits for a database that does not answer, milliseconds. */
 const farewellMs = 3000
 const maintainEveryMs = 1000
 
 /** Rejects with an OperatingError when the store or a sink cannot be opened. */
-export const startHost = async (
-  options: DeliveryOptions,
-  say: (message: FromWorker) => void,
-): Promise<Host> => {
-  const clock = systemClock()
+export const startHost = async (options: DeliveryOptions, world: World): Promise<Host> => {
+  const { clock, say } = world
   const machines = new Map<string, Machine>(
     options.profiles.map((profile) => [profile.machine, prepareMachine(profile)]),
   )
@@ -47,9 +53,10 @@ export const startHost = async (
   const { bounds, enrol = 'hello' } = options
   const store = Store.open({ folder: join(options.dataDir, 'store'), machines, enrol, bounds })
   const live = new LiveThinner()
-  const { dataDir, keysDir, origin, ledger = {} } = options
+  const { dataDir, keysDir, ledger = {} } = options
   const attestation = new Attestation(store, {
-    ...{ dataDir, keysDir, origin, ledger, machines, random: randomBytes },
+    ...{ dataDir, keysDir, ledger, machines },
+    random: (bytes) => world.randomBytes(bytes),
     command: (command) => say({ kind: 'command', command }),
   })
   const stages: Stage[] = [
@@ -59,7 +66,7 @@ export const startHost = async (
     }),
     ...sinks.map((sink) => outside(store, sink)),
   ]
-  const runners = stages.map((stage) => runnerOf(stage, { options, clock }))
+  const runners = stages.map((stage) => runnerOf(stage, { options, world }))
   for (const runner of runners) runner.start()
   const pushing = setInterval(() => {
     const readings = live.take()
@@ -89,13 +96,13 @@ const outsideLingerMs = 250
 
 const runnerOf = (
   stage: Stage,
-  { options, clock }: { options: DeliveryOptions; clock: Clock },
+  { options, world }: { options: DeliveryOptions; world: World },
 ): Runner =>
   new Runner({
     stage,
     reader: openReader(realFiles(), join(options.dataDir, 'log'), options.head),
-    clock,
-    random: Math.random,
+    clock: world.clock,
+    random: () => world.random(),
     options: {
       ...runnerDefaults,
       lingerMs: stage.name === storeName ? runnerDefaults.lingerMs : outsideLingerMs,

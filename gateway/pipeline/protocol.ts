@@ -22,8 +22,6 @@ export interface DeliveryOptions {
   sinks: readonly SinkConfig[]
   /** Folder of the gateway's keys, mode 0700. */
   keysDir: string
-  /** Name of the Merkle log in its checkpoints, such as "workshop.example/tenfold". */
-  origin: string
   bounds: StoreBounds
   /** `closed`: units that are not known yet are not taken in; without it their first hello does. */
   enrol?: 'hello' | 'closed'

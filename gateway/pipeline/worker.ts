@@ -1,7 +1,9 @@
 // Entry of the delivery worker thread: starts the host, passes questions to it and answers back.
 // All logic is in host.ts, where a test can reach it without a thread.
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../core/clock.ts'
 import { type Host, startHost } from './host.ts'
 import { type DeliveryOptions, type FromWorker, plainError, type ToWorker } from './protocol.ts'
 
@@ -23,7 +25,12 @@ const answer = async (
 }
 
 const run = async (): Promise<void> => {
-  const host = await startHost(workerData as DeliveryOptions, say)
+  const host = await startHost(workerData as DeliveryOptions, {
+    clock: systemClock(),
+    random: Math.random,
+    randomBytes: (bytes) => randomBytes(bytes),
+    say,
+  })
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'call') void answer(host, message)
     else if (message.kind === 'listen') host.listen(message.on)

@@ -44,7 +44,7 @@ const fault = vi.fn<(error: Error) => void>()
 const start = async (more: Partial<DeliveryOptions> = {}): Promise<Delivery> => {
   const delivery = await startDelivery(
     {
-      ...{ dataDir, keysDir: join(dataDir, 'keys'), head: log.head, sinks: [], origin: 'test' },
+      ...{ dataDir, keysDir: join(dataDir, 'keys'), head: log.head, sinks: [] },
       profiles: [...loadProfiles().profiles.values()],
       bounds: { readingAgeUs: 1e16, storeBytes: 1e12, quarantineBytes: 1e8 },
       ...more,

@@ -66,7 +66,7 @@ const catchUp = async (log: Log, delivery: Delivery): Promise<void> => {
 const log = await open()
 const delivery = await startDelivery(
   {
-    ...{ dataDir, keysDir: join(dataDir, 'keys'), head: log.head, sinks: [], origin: 'test' },
+    ...{ dataDir, keysDir: join(dataDir, 'keys'), head: log.head, sinks: [] },
     profiles: [...loadProfiles().profiles.values()],
     bounds: { readingAgeUs: 1e16, storeBytes: 1e12, quarantineBytes: 1e8 },
   },

@@ -43,7 +43,7 @@ export class StoreFolder {
     const folder = join(this.folder, 'store')
     const store = Store.open({ folder, enrol: 'hello', ...this.#options })
     const attestation = new Attestation(store, {
-      ...{ dataDir: this.folder, keysDir: join(this.folder, 'keys'), origin: 'test' },
+      ...{ dataDir: this.folder, keysDir: join(this.folder, 'keys') },
       ...{ ledger: {}, machines: this.#options.machines, random: randomBytes },
       command: (command) => this.commands.push(command),
     })

@@ -12,6 +12,7 @@ import { buildPassport } from '../../attestation/passport.ts'
 import { OperatingError } from '../../core/errors.ts'
 import type { Machine } from '../../core/machine.ts'
 import type { PassportSummary, RegisterSummary } from '../../core/queries.ts'
+import { readAnchorRecords } from '../../ledger/anchor-records.ts'
 import { Ledger, summarise } from '../../ledger/ledger.ts'
 import { readRules } from '../../ledger/rules-file.ts'
 import type { LedgerSettings, UnitCommand } from '../../pipeline/protocol.ts'
@@ -29,8 +30,6 @@ import { TreeWriter } from './tree.ts'
 export interface AttestationOptions {
   readonly dataDir: string
   readonly keysDir: string
-  /** Name of the log in its checkpoints. */
-  readonly origin: string
   readonly ledger: LedgerSettings
   readonly machines: ReadonlyMap<string, Machine>
   /** Secure random bytes, for keys. */
@@ -59,7 +58,8 @@ export class Attestation {
     this.#store = store
     this.#db = store.database
     this.#keys = openKeys(options)
-    keepFact(this.#db, vkeyFact, encodeVkey(noteKey(options.origin, this.#keys.signer.publicKey)))
+    const { name, publicKey } = this.#keys.signer
+    keepFact(this.#db, vkeyFact, encodeVkey(noteKey(name, publicKey)))
     keepFact(this.#db, operatorFact, this.#keys.did)
     const source = new StoreLedgerSource(this.#db, () => {})
     this.#ledger = new Ledger(readRules(options.ledger, this.#keys.did), source)
@@ -82,7 +82,12 @@ export class Attestation {
 
   /** The passport file, text. Throws AttestationError: unknown_unit, no_checkpoint. */
   passport(unit: string): string {
-    return buildPassport(this.#source(), unit, { signer: this.#keys.signer }).text
+    const { signer } = this.#keys
+    const anchored = readAnchorRecords(this.#options.dataDir).filter(
+      ({ origin }) => origin === signer.name,
+    )
+    const oldSizes = anchored.map(({ size }) => size)
+    return buildPassport(this.#source(), unit, { signer, oldSizes }).text
   }
 
   passportSummary(unit: string): PassportSummary {
@@ -119,12 +124,13 @@ export class Attestation {
   }
 }
 
-const openKeys = ({ dataDir, keysDir, origin, random }: AttestationOptions): Keys => {
+const openKeys = ({ dataDir, keysDir, random }: AttestationOptions): Keys => {
   const files = gatewayKeyFiles(dataDir)
   const { did, publicKey, sign } = loadOrCreateSigner(files.key, random)
   return {
     did,
-    signer: { name: origin, publicKey, sign },
+    // Two logs with one name could not be told apart, nor anchored in one contract.
+    signer: { name: `tenfold/${did.slice('did:key:'.length)}`, publicKey, sign },
     blindSecret: loadOrCreateSecret(files.blind, random),
     unitSecret: loadOrCreateSecret(join(keysDir, 'units.key'), random),
   }

@@ -200,9 +200,9 @@ export class StoreAttestor implements Attestor {
       state.lifecycle = outcome.state
       refused = outcome.ok ? '' : ` (refused: ${outcome.reason})`
     }
-    // Not by a rule of the profile: the entry itself is what happened.
+    // Where no rule of the profile has said so already, the entry itself is what happened.
     db.run(
-      `INSERT OR REPLACE INTO event
+      `INSERT OR IGNORE INTO event
         SELECT id, ?, ?, 'info', ?, ?, ?, ?, ? FROM unit WHERE unit = ?`,
       ...[offset, entry.type, timeUs, `entry ${entry.seq}${refused}`],
       ...[`Signed: ${entry.type}`, JSON.stringify(entry.counters), entry.seq, unit],

@@ -63,8 +63,9 @@ export class Retention {
    */
   #remove(beforeUs: number): number {
     let removed = 0
-    for (const { name } of this.#tables) {
-      for (const { id } of this.#db.all('SELECT id FROM unit')) {
+    for (const table of this.#tables) {
+      const { name } = table
+      for (const id of this.#unitsOf(table)) {
         if (removed >= rowsAtOnce) return removed
         removed += this.#db.run(
           `DELETE FROM ${name} WHERE (unit, boot, sequence) IN (
@@ -73,11 +74,16 @@ export class Retention {
               AND time_us < coalesce(
                 (SELECT min(minute) * ${minuteUs} FROM unsummed WHERE unit = ?), 9e18)
             ORDER BY time_us LIMIT ?)`,
-          ...[id ?? 0, beforeUs, id ?? 0, rowsAtOnce - removed],
+          ...[id, beforeUs, id, rowsAtOnce - removed],
         )
       }
     }
     return removed
+  }
+
+  #unitsOf({ machine }: ReportTable): number[] {
+    const { machine: name } = machine.profile
+    return this.#db.all('SELECT id FROM unit WHERE machine = ?', name).map(({ id }) => Number(id))
   }
 
   /**
@@ -86,9 +92,10 @@ export class Retention {
   #oldestDayUs(): number {
     const dayUs = 86_400_000_000
     let oldest = Number.POSITIVE_INFINITY
-    for (const { name } of this.#tables) {
-      for (const { id } of this.#db.all('SELECT id FROM unit')) {
-        const row = this.#db.get(`SELECT min(time_us) AS t FROM ${name} WHERE unit = ?`, id ?? 0)
+    for (const table of this.#tables) {
+      const { name } = table
+      for (const id of this.#unitsOf(table)) {
+        const row = this.#db.get(`SELECT min(time_us) AS t FROM ${name} WHERE unit = ?`, id)
         if (typeof row?.['t'] === 'number') oldest = Math.min(oldest, row['t'])
       }
     }

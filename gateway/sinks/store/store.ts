@@ -41,6 +41,7 @@ export class Store {
   readonly #books = new Map<string, SinkBooks>()
   readonly #summaries: Summaries
   readonly #retention: Retention
+  #retentionDueUs = 0
 
   private constructor(db: Database, options: StoreOptions) {
     this.#db = db
@@ -116,7 +117,12 @@ export class Store {
   /** A little of the work that is not on the path of a reading; true when there is more. */
   maintain(nowUs: number): boolean {
     const summed = this.#summaries.sum(Math.floor(nowUs / minuteUs), minutesAtOnce)
-    return summed === minutesAtOnce || this.#retention.step(nowUs) > 0
+    if (summed === minutesAtOnce) return true
+    if (nowUs < this.#retentionDueUs) return false
+    const removed = this.#retention.step(nowUs)
+    // Looking for what is too old costs a query a unit: once a minute is enough.
+    if (removed === 0) this.#retentionDueUs = nowUs + minuteUs
+    return removed > 0
   }
 
   /** Raw readings removed by age and size so far. */
