@@ -2,12 +2,14 @@
 // All logic is in host.ts, where a test can reach it without a thread.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
 import { type Host, startHost } from './host.ts'
 import { type DeliveryOptions, type FromWorker, plainError, type ToWorker } from './protocol.ts'
 
 assert(parentPort !== null, 'worker.ts runs in a worker thread')
+setPriority(0, 10)
 const port = parentPort
 const say = (message: FromWorker): void => port.postMessage(message)
 
