@@ -48,7 +48,9 @@ test(`nothing is lost or counted twice over ${kills} kills`, { timeout: 300_000 
   for (let kill = 0; kill < kills; kill++) {
     const child = start(dataDir, 'append')
     const said = lastLine(child)
-    await once(child.stdout as NonNullable<typeof child.stdout>, 'data')
+    const stdout = child.stdout as NonNullable<typeof child.stdout>
+    const ready = await Promise.race([once(stdout, 'data'), said.then(() => undefined)])
+    if (ready === undefined) throw new Error('the child ended by itself; see its message')
     await setTimeout(Math.random() * 300)
     child.kill('SIGKILL')
     acknowledged = Math.max(acknowledged, Number(await said))
