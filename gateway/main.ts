@@ -3,7 +3,7 @@
 // in the log and every record in hand is finished.
 import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseTopic, topicOf } from '../hardware-profiles/names.ts'
+import { isReport, topicOf } from '../hardware-profiles/names.ts'
 import type { Profile } from '../hardware-profiles/profile.ts'
 import { type Config, resolveSecret } from './config.ts'
 import type { Clock } from './core/clock.ts'
@@ -203,8 +203,7 @@ const authentication = (path: string | undefined) => {
 const toLog =
   (log: Log, note: (line: string) => void): Emit =>
   (record, done) => {
-    const keep = parseTopic(record.topic)?.kind !== 'report'
-    log.append(encodeRecord(record), keep, (error) => {
+    log.append(encodeRecord(record), !isReport(record.topic), (error) => {
       if (error === undefined) return done()
       note(`log: ${error.message} ${error.remedy}`)
       done(error)

@@ -19,6 +19,7 @@ export const namePattern = '^[a-z][a-z0-9_]{0,47}$'
 export const unitIdPattern = '^[a-z0-9][a-z0-9-]{0,62}$'
 
 const root = 'tenfold/v1'
+const reportEnd = `/${topicKinds[1]}`
 const unitId = new RegExp(unitIdPattern)
 const kinds: ReadonlySet<string> = new Set(topicKinds)
 
@@ -37,6 +38,9 @@ export const parseTopic = (topic: string): TopicParts | undefined => {
     ? { machine, unit, kind: kind as TopicKind }
     : undefined
 }
+
+/** Whether a topic of ours carries telemetry; cheap, for the path of every message. */
+export const isReport = (topic: string): boolean => topic.endsWith(reportEnd)
 
 /** Field in InfluxDB and column in the embedded store: the name and its unit, `motor_current_a`. */
 export const fieldOf = (name: string, ucum: string): string => {

@@ -52,6 +52,8 @@ interface Session {
   id: string
   /** Unit that logged in; undefined on a broker without credentials. */
   user: string | undefined
+  /** Topic that was allowed last: most clients use one, and need not be judged again. */
+  allowed: string | undefined
 }
 
 /** CONNACK return code 5 (MQTT 3.1.1, table 3.1). */
@@ -141,8 +143,10 @@ export class MqttBroker implements MqttSource {
   #receive(client: Client | null, packet: PublishPacket, done: Done): void {
     const session = this.#sessionOf(client)
     const { topic, payload } = packet
-    const refusal = refuse(session, topic)
+    const refusal = topic === session.allowed ? undefined : refuse(session, topic)
+    session.allowed = topic
     if (refusal !== undefined) {
+      session.allowed = undefined
       this.#options.note(`mqtt: ${client?.id ?? 'last will'} disconnected: ${refusal}`)
       done(new Error(refusal))
       return
@@ -169,7 +173,11 @@ export class MqttBroker implements MqttSource {
   #sessionOf(client: Client | null): Session {
     const known = client === null ? undefined : this.#sessions.get(client)
     if (known !== undefined) return known
-    const session = { id: `${this.#options.epoch}-${++this.#opened}`, user: undefined }
+    const session = {
+      id: `${this.#options.epoch}-${++this.#opened}`,
+      user: undefined,
+      allowed: undefined,
+    }
     if (client !== null) this.#sessions.set(client, session)
     return session
   }
