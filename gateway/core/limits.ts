@@ -12,9 +12,9 @@ export const limits = {
   /** One log segment, bytes. */
   segmentBytes: 64 * 1024 * 1024,
   /** Log records that a sink takes at once. */
-  batchRecords: 4096,
+  batchRecords: 1024,
   /** Bytes of log that a sink takes at once. */
-  batchBytes: 1024 * 1024,
+  batchBytes: 256 * 1024,
   /** Missing sequence numbers remembered per unit and boot, as ranges. */
   gapRanges: 64,
   /** Boots of a unit whose clock and sequence are remembered. */

@@ -53,7 +53,7 @@ export const startDelivery = async (
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
     workerData: options,
     // A batch is short-lived garbage: without a bound V8 lets it grow to many times its size.
-    resourceLimits: { maxYoungGenerationSizeMb: 12 },
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
   })
   const calls = new Calls(worker)
   await connect(worker, { calls, listeners })

@@ -16,9 +16,9 @@ export interface OpenOptions {
 /**
  * Pages of the WAL before it is moved into the file: 16 MiB, so that a burst is not interrupted.
  */
-const checkpointPages = 4096
+const checkpointPages = 1000
 /** Page cache, KiB. */
-const cacheKib = 16 * 1024
+const cacheKib = 4 * 1024
 
 export class Database {
   readonly #sqlite: DatabaseSync
