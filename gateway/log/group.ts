@@ -31,7 +31,6 @@ export class Group {
     this.seed = seed
     this.site = 'commit'
     this.mark = undefined
-    this.dones.length = 0
     if (this.bytes.length === 0) this.#grow(firstBytes)
     return this
   }

@@ -4,9 +4,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { headerBytes, segmentName } from '../../gateway/log/format.ts'
 import { Group } from '../../gateway/log/group.ts'
-import type { Log } from '../../gateway/log/log.ts'
+import type { FileSystem, Log } from '../../gateway/log/log.ts'
+import { openReader } from '../../gateway/log/reader.ts'
 import { verifyLog } from '../../gateway/log/recover.ts'
-import { ModelDisk } from './model-disk.ts'
+import { ModelDisk, systemError } from './model-disk.ts'
 import { freshSeed, Random } from './random.ts'
 import { append, bodyOf, folder, HandClock, open, readAll } from './rig.ts'
 
@@ -81,6 +82,66 @@ test('a damaged header loses its commit, and no other', async () => {
   const log = await reopened(disk)
   expect(log.status().recovery.damagedCommits).toBe(1)
   expect(readAll(disk.files, log).gaps).toEqual([{ from: 6, to: 9, reason: 'corrupt' }])
+})
+
+test('an earlier commit in the place of a later one is damage, counted', async () => {
+  const disk = new ModelDisk()
+  const first = await open({ files: disk.files, random: new Random(1) })
+  for (let offset = 0; offset < 5; offset += 1) await append(first, Buffer.alloc(40, offset))
+  await first.close()
+  const [, second = 0] = commitStarts(disk.bytes(path(0)))
+  disk.damage(path(0), (bytes) => {
+    bytes.copy(bytes, 2 * second, 0, second)
+    return bytes
+  })
+  const log = await reopened(disk)
+  expect(log.status().recovery.damagedCommits).toBe(1)
+  const found = readAll(disk.files, log)
+  expect(found.damagedCommits).toBe(1)
+  expect(found.gaps).toEqual([{ from: 2, to: 3, reason: 'corrupt' }])
+})
+
+test('a whole commit of another past at the end is cut off: it is not in the chain', async () => {
+  const start = await written(2, { sealed: false })
+  const first = start.clone()
+  const log = await reopened(first)
+  await append(log, Buffer.alloc(50, 1))
+  const { length } = first.bytes(path(0))
+  await append(log, Buffer.alloc(50, 2))
+  const stale = first.bytes(path(0)).subarray(length)
+  const second = start.clone()
+  await append(await reopened(second), Buffer.alloc(50, 3))
+  second.damage(path(0), (bytes) => Buffer.concat([bytes, stale]))
+  expect(second.bytes(path(0)).length).toBe(length + stale.length)
+  const after = await reopened(second)
+  expect(after.status()).toMatchObject({ next: 7, recovery: { tornBytes: stale.length } })
+})
+
+test('damage under a running log does not make a reader look beyond the head', async () => {
+  const disk = new ModelDisk()
+  let during: (() => void) | undefined
+  const files: FileSystem = {
+    ...disk.files,
+    write: async (file, bytes, position) => {
+      await disk.files.write(file, bytes, position)
+      if (during === undefined) return
+      during()
+      during = undefined
+      throw systemError('ENOSPC')
+    },
+  }
+  const log = await open({ files, random: new Random(1) })
+  await append(log, bodyOf(0))
+  disk.damage(path(0), flip(40))
+  const reader = openReader(disk.files, folder, log.head)
+  const read = (from: number) => reader.read(from, { records: 9, bytes: 1e6 })
+  during = () => {
+    expect(read(0).gaps).toEqual([{ from: 0, to: 1, reason: 'corrupt' }])
+  }
+  await expect(append(log, bodyOf(1, 1))).rejects.toMatchObject({ code: 'disk_full' })
+  await append(log, bodyOf(1, 2))
+  expect(read(1).records.map(({ body }) => Buffer.from(body))).toEqual([bodyOf(1, 2)])
+  reader.close()
 })
 
 test('damage in a closed segment is found by whoever reads it', async () => {

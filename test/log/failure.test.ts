@@ -3,10 +3,11 @@
 // sync.
 import { describe, expect, test } from 'vitest'
 import { type FileSystem, type Log, LogError } from '../../gateway/log/log.ts'
+import { openReader } from '../../gateway/log/reader.ts'
 import { verifyLog } from '../../gateway/log/recover.ts'
 import { ModelDisk, systemError } from './model-disk.ts'
 import { freshSeed, Random } from './random.ts'
-import { append, bodyOf, folder, HandClock, open, readAll } from './rig.ts'
+import { append, bodyOf, folder, HandClock, isKept, open, readAll } from './rig.ts'
 
 interface Fault {
   /** Which effect fails, counted from 0; how many after it fail too. */
@@ -197,32 +198,99 @@ describe('a failed fdatasync', () => {
   })
 })
 
-describe('a full disk', () => {
-  test('withholds acknowledgements, in order, until there is space again', async () => {
+describe('a failed write', () => {
+  test('stops acknowledgements for good, unless the disk is only full', async () => {
     const disk = new ModelDisk()
-    let full = false
+    let broken = true
     const files: FileSystem = {
       ...disk.files,
       write: async (file, bytes, position) => {
-        if (!full) return disk.files.write(file, bytes, position)
-        await disk.files.write(file, bytes.subarray(0, 50), position)
-        throw systemError('ENOSPC')
+        if (!broken) return disk.files.write(file, bytes, position)
+        broken = false
+        throw systemError('EIO')
       },
     }
     const log = await open({ files, random: new Random(1) })
-    await append(log, bodyOf(0))
-    full = true
-    const answers = await Promise.allSettled([1, 2, 3].map((n) => append(log, bodyOf(n))))
+    for (const offset of [0, 1]) {
+      await expect(append(log, bodyOf(offset))).rejects.toMatchObject({ code: 'log_failed' })
+    }
+  })
+})
+
+/** Files whose next write is done, short of `missing` bytes, and then fails for want of space. */
+const fullOnce = (disk: ModelDisk, missing: number) => {
+  const state = { full: false, during: (): void => {} }
+  const files: FileSystem = {
+    ...disk.files,
+    write: async (file, bytes, position) => {
+      if (!state.full) return disk.files.write(file, bytes, position)
+      state.full = false
+      await disk.files.write(file, bytes.subarray(0, bytes.length - missing), position)
+      state.during()
+      throw systemError('ENOSPC')
+    },
+  }
+  return { files, state }
+}
+
+describe('a full disk', () => {
+  test('withholds the acknowledgement of all that waits: none overtakes another', async () => {
+    const disk = new ModelDisk()
+    const { files, state } = fullOnce(disk, 1)
+    const log = await open({ files, random: new Random(1) })
+    state.full = true
+    // Each is a group of its own, and only the first one's write fails.
+    const answers = await Promise.allSettled(
+      [1, 2, 3].map((n) => append(log, Buffer.alloc(900, n))),
+    )
     for (const answer of answers) {
       expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'disk_full' } })
     }
     expect(log.status().failed).toBeUndefined()
+    expect(await append(log, bodyOf(0))).toBe(0)
+    const again = await open({ files: disk.clone().files, random: new Random(1) })
+    expect(again.status()).toMatchObject({ next: 1, recovery: { tornBytes: 0 } })
+  })
+
+  test('never lets a reader see bytes of a write that was taken back', async () => {
+    const disk = new ModelDisk()
+    const { files, state } = fullOnce(disk, 0)
+    const log = await open({ files, random: new Random(1) })
+    await append(log, bodyOf(0))
+    const reader = openReader(disk.files, folder, log.head)
+    state.full = true
+    state.during = () => {
+      expect(reader.read(0, { records: 9, bytes: 1e6 }).next).toBe(1)
+    }
+    await expect(append(log, bodyOf(1, 1))).rejects.toMatchObject({ code: 'disk_full' })
+    await append(log, bodyOf(1, 2))
+    const [record] = reader.read(1, { records: 9, bytes: 1e6 }).records
+    expect(Buffer.from(record?.body ?? [])).toEqual(bodyOf(1, 2))
+    reader.close()
+  })
+
+  test('at the start of a segment leaves no offset in two files', async () => {
+    const disk = new ModelDisk()
+    let full = false
+    const files: FileSystem = {
+      ...disk.files,
+      open: async (path) => {
+        const file = await disk.files.open(path)
+        if (!full) return file
+        disk.files.close(file)
+        throw systemError('ENOSPC')
+      },
+    }
+    const log = await open({ files, random: new Random(1) })
+    for (let offset = 0; offset < 3; offset += 1) await append(log, Buffer.alloc(700, offset))
+    full = true
+    await expect(append(log, Buffer.alloc(700))).rejects.toMatchObject({ code: 'disk_full' })
     full = false
-    expect(await append(log, bodyOf(1))).toBe(1)
-    expect(readAll(files, log).records.get(1)).toEqual(bodyOf(1))
-    await log.close()
-    const again = await open({ files: disk.files, random: new Random(1) })
-    expect(again.status()).toMatchObject({ next: 2, recovery: { tornBytes: 0 } })
+    // Small enough for the old segment, whose end is settled by the name of the new one.
+    expect(await append(log, bodyOf(3))).toBe(3)
+    expect(readAll(files, log).records.get(3)).toEqual(bodyOf(3))
+    const again = await open({ files: disk.clone().files, random: new Random(1) })
+    expect(again.status()).toMatchObject({ next: 4, recovery: { damagedCommits: 0 } })
   })
 
   test('that stays full for a while loses nothing', async () => {
@@ -233,6 +301,47 @@ describe('a full disk', () => {
     expect(course.acknowledged.size).toBeGreaterThan(60)
     await checkAfter(disk, course)
   })
+})
+
+test('a compaction that fails leaves nothing behind, and the next pass does it', async () => {
+  const disk = new ModelDisk()
+  let broken = true
+  const files: FileSystem = {
+    ...disk.files,
+    fdatasync: async (file, site) => {
+      if (site !== 'compact' || !broken) return disk.files.fdatasync(file, site)
+      broken = false
+      throw systemError('EIO')
+    },
+  }
+  let next = 0
+  const floor = (): number => next
+  const log = await open({ files, random: new Random(1), retention: retention(floor) })
+  for (; log.status().retention.failures === 0; next += 1) {
+    await append(log, bodyOf(next), isKept(next))
+  }
+  expect(disk.list(folder).filter((name) => name.endsWith('.tmp'))).toEqual([])
+  expect(log.status().failed).toBeUndefined()
+  await log.retain()
+  const found = readAll(files, log)
+  expect(found.faults).toEqual([])
+  expect(found.gaps[0]).toMatchObject({ from: 1, reason: 'trimmed' })
+})
+
+test('a start that fails gives the folder back', async () => {
+  const disk = new ModelDisk()
+  let held = 0
+  const lock = (): { release(): void } => {
+    held += 1
+    return { release: () => (held -= 1) }
+  }
+  const files = faulty(disk.files, { index: 3, times: 1, code: 'EIO', done: false })
+  await expect(open({ files, random: new Random(1), lock })).rejects.toBeInstanceOf(LogError)
+  expect(held).toBe(0)
+  const log = await open({ files: disk.files, random: new Random(1), lock })
+  expect(held).toBe(1)
+  await log.close()
+  expect(held).toBe(0)
 })
 
 test('a disk that cannot be read stops the start and changes nothing', async () => {

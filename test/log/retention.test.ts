@@ -1,7 +1,9 @@
 // The retention: the oldest go, what is kept stays, what is unread waits, and each gap says why.
 import { describe, expect, test } from 'vitest'
+import { segmentName } from '../../gateway/log/format.ts'
+import type { FileSystem } from '../../gateway/log/log.ts'
 import { openReader } from '../../gateway/log/reader.ts'
-import { verifyLog } from '../../gateway/log/recover.ts'
+import { listSegments, verifyLog } from '../../gateway/log/recover.ts'
 import { ModelDisk } from './model-disk.ts'
 import { Random } from './random.ts'
 import { append, bodyOf, fill, folder, HandClock, isKept, open, readAll } from './rig.ts'
@@ -97,34 +99,91 @@ describe('retention', () => {
     expect([...found.records.keys()].filter(isKept)).toEqual([0, 7, 14, 21, 28])
   })
 
-  test('keeps a hole from damage apart from what it let go', async () => {
+  // The second commit of the log; first and last one of a segment that has nothing to keep.
+  test.each(['early', 'first', 'last'] as const)(
+    'keeps a hole (%s) from damage apart from what it let go',
+    async (kind) => {
+      const disk = new ModelDisk()
+      const { files } = disk
+      const limits = { segmentBytes: 2000 }
+      const first = await open({ files, random: random(), limits })
+      await fill(first, 90)
+      await first.close()
+      const firsts = listSegments(files, folder)
+      const bare = firsts.findIndex(
+        (from, index) => from >= 30 && (firsts[index + 1] ?? 0) < 60 && index > 0,
+      )
+      const from = firsts[kind === 'early' ? 0 : bare] ?? 0
+      const end = firsts[bare + 1] ?? 0
+      disk.damage(`${folder}/${segmentName(from)}`, (bytes) => {
+        const magic = bytes.subarray(0, 4)
+        const places = { early: bytes.indexOf(magic, 4), last: bytes.lastIndexOf(magic) }
+        const at = kind === 'first' ? 0 : places[kind]
+        return Buffer.from(bytes).fill(0, at, at + 30)
+      })
+      const log = await open({
+        files,
+        random: random(),
+        limits,
+        retention: { ...retention, maxAgeMs: 1, floor: () => 90 },
+        clock: Object.assign(new HandClock(), { timeUs: 1.8e15 }),
+      })
+      await log.retain()
+      const found = readAll(files, log)
+      expect(found.faults).toEqual([])
+      const at = { early: 1, first: from, last: end - 1 }[kind]
+      expect(found.gaps.filter(({ reason }) => reason === 'corrupt')).toEqual([
+        { from: at, to: at + 1, reason: 'corrupt' },
+      ])
+      expect(log.status().retention.failures).toBe(0)
+      expect([...found.records.keys()].filter(isKept)).toEqual(
+        [...Array(90).keys()].filter((offset) => isKept(offset)),
+      )
+    },
+  )
+
+  test('is not tried again for each append that is refused', async () => {
     const disk = new ModelDisk()
-    const files = disk.files
-    const first = await open({ files, random: random(), limits: { segmentBytes: 2000 } })
-    await fill(first, 60)
-    await first.close()
-    const [name = ''] = disk.list(folder).sort()
-    disk.damage(`${folder}/${name}`, (bytes) => {
-      const second = bytes.indexOf(bytes.subarray(0, 4), 4)
-      return Buffer.from(bytes).fill(0, second, second + 30)
-    })
+    let opened = 0
+    const files: FileSystem = {
+      ...disk.files,
+      openRead: (path) => {
+        opened += 1
+        return disk.files.openRead(path)
+      },
+    }
+    const log = await open({ files, random: random(), retention: { ...retention, maxAgeMs: 1e6 } })
+    const refused = async (): Promise<boolean> =>
+      (await append(log, Buffer.alloc(100)).catch(() => -1)) < 0
+    while (!(await refused()));
+    await log.retain()
+    const before = opened
+    for (let count = 0; count < 50; count += 1) expect(await refused()).toBe(true)
+    expect(opened - before).toBeLessThan(20)
+  })
+
+  test('is over when the log is closed', async () => {
+    const disk = new ModelDisk()
+    let next = 0
+    const files: FileSystem = {
+      ...disk.files,
+      fdatasync: async (file, site) => {
+        if (site === 'compact') await new Promise((resolve) => setTimeout(resolve, 5))
+        await disk.files.fdatasync(file, site)
+      },
+    }
     const log = await open({
       files,
       random: random(),
-      limits: { segmentBytes: 2000 },
-      retention: { ...retention, maxAgeMs: 1, floor: () => 60 },
-      clock: Object.assign(new HandClock(), { timeUs: 1.8e15 }),
+      retention: { ...retention, floor: () => next },
     })
-    await log.retain()
-    const found = readAll(files, log)
-    expect(found.faults).toEqual([])
-    expect(found.gaps.filter(({ reason }) => reason === 'corrupt')).toEqual([
-      { from: 1, to: 2, reason: 'corrupt' },
-    ])
-    expect(log.status().retention.failures).toBe(0)
-    expect([...found.records.keys()].filter(isKept)).toEqual(
-      [...Array(60).keys()].filter((offset) => isKept(offset)),
-    )
+    await fill(log, 40)
+    next = 40
+    const pass = log.retain()
+    await log.close()
+    expect(disk.openFiles()).toBe(0)
+    await pass
+    expect(log.status().retention).toEqual({ failures: 0, last: undefined })
   })
 
   test('does not disturb a reader that is in the middle of it', async () => {

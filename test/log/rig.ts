@@ -70,9 +70,11 @@ export interface RigOptions {
   clock?: LogClock
   retention?: Partial<LogRetention>
   limits?: Partial<LogLimits>
+  lock?: (folder: string) => { release(): void }
 }
 
-export const open = ({ files, random, clock, retention, limits }: RigOptions): Promise<Log> => {
+export const open = (rig: RigOptions): Promise<Log> => {
+  const { files, random, clock, retention, limits, lock } = rig
   const options: LogOptions = {
     folder,
     files,
@@ -80,6 +82,7 @@ export const open = ({ files, random, clock, retention, limits }: RigOptions): P
     random: (bytes) => random.fill(new Uint8Array(bytes)),
     limits: { ...smallLimits, ...limits },
     retention: { ...unbounded, ...retention },
+    ...(lock === undefined ? {} : { lock }),
   }
   return openLog(options)
 }
