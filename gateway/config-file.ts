@@ -9,10 +9,12 @@ import { OperatingError } from './core/errors.ts'
 /** Options that every command with a config takes (node:util parseArgs). */
 export const configOptions = {
   config: { type: 'string' },
+  data: { type: 'string' },
   set: { type: 'string', multiple: true },
 } as const satisfies ParseArgsOptionsConfig
 
 export const configUsage = `  --config PATH    settings (default: ${configFileName} here)
+  --data PATH      the gateway's data folder: short for --set data=PATH
   --set KEY=VALUE  wins over the file, such as --set http.port=8081; repeatable`
 
 export interface ConfigFile {
@@ -28,7 +30,11 @@ export interface ConfigFile {
  */
 export const readConfig = (
   io: { env: Record<string, string | undefined>; cwd: string },
-  values: { config?: string | undefined; set?: string[] | undefined },
+  values: {
+    config?: string | undefined
+    data?: string | undefined
+    set?: string[] | undefined
+  },
 ): ConfigFile => {
   const file = resolve(io.cwd, values.config ?? configFileName)
   const text = readText(file, values.config !== undefined)
@@ -37,7 +43,10 @@ export const readConfig = (
     text,
     env: io.env,
     readFile: (path) => readFileSync(path, 'utf8'),
-    overrides: Object.fromEntries((values.set ?? []).map(setting)),
+    overrides: {
+      ...(values.data === undefined ? {} : { data: resolve(io.cwd, values.data) }),
+      ...Object.fromEntries((values.set ?? []).map(setting)),
+    },
   })
   return { file, found: text !== undefined, loaded }
 }

@@ -1,5 +1,5 @@
-// Readings on their way from the delivery worker to the pages that look on. Only while somebody does is
-// the worker asked for them; nothing is queued here.
+// Readings on their way from the delivery worker to the pages that look on. Only while somebody
+// does is the worker asked for them; nothing is queued here.
 import type { LiveFeed, LiveReading } from './core/live.ts'
 
 type Listener = (readings: readonly LiveReading[]) => void

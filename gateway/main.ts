@@ -1,6 +1,6 @@
-// The composition root of a gateway: joins config, log, delivery, broker and pages. The only file that
-// knows them all. What is started is stopped in reverse, so that every acknowledgement that was given is
-// in the log and every record in hand is finished.
+// The composition root of a gateway: joins config, log, delivery, broker and pages. The only file
+// that knows them all. What is started is stopped in reverse, so that every acknowledgement that
+// was given is in the log and every record in hand is finished.
 import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isReport, topicOf } from '../hardware-profiles/names.ts'

@@ -1,9 +1,12 @@
-// The only place that spells a topic, a measurement, a field, a column or a panel's uid. Everything is
-// derived from a profile's own names, so that firmware, gateway, database and dashboard cannot drift.
-// Browser-safe: imports nothing but units.
+// The only place that spells a topic, a measurement, a field, a column or a panel's uid. Everything
+// is derived from a profile's own names, so that firmware, gateway, database and dashboard cannot
+// drift. Browser-safe: imports nothing but units.
 import { unitOf } from './units.ts'
 
-/** What a message is about, last level of its topic. `command` goes to the unit, the rest come from it. */
+/**
+ * What a message is about, last level of its topic. `command` goes to the unit, the rest come from
+ * it.
+ */
 export const topicKinds = ['hello', 'report', 'entry', 'claim', 'command'] as const
 export type TopicKind = (typeof topicKinds)[number]
 
@@ -13,7 +16,10 @@ export interface TopicParts {
   kind: TopicKind
 }
 
-/** Form of a machine's, signal's or counter's name: it becomes a topic level, a column and a constant. */
+/**
+ * Form of a machine's, signal's or counter's name: it becomes a topic level, a column and a
+ * constant.
+ */
 export const namePattern = '^[a-z][a-z0-9_]{0,47}$'
 /** Form of a unit's id. */
 export const unitIdPattern = '^[a-z0-9][a-z0-9-]{0,62}$'

@@ -1,6 +1,6 @@
 // Events by rule: a machine file says what is worth an event, this turns observations into events.
-// Pure: the same rules run on a board's twin and in the gateway, and give the same events for the same
-// observations in the same order. It must not read a clock.
+// Pure: the same rules run on a board's twin and in the gateway, and give the same events for the
+// same observations in the same order. It must not read a clock.
 import type { EventRuleSpec, Profile } from './profile.ts'
 
 /** What a rule looks at: one report of a unit. Absent values are undefined, never 0. */
@@ -23,8 +23,8 @@ export interface Detection {
 }
 
 /**
- * Memory of the rules, one number each by event type: what a rule last saw, or whether it is active.
- * Plain data, so that it can be kept with a cursor.
+ * Memory of the rules, one number each by event type: what a rule last saw, or whether it is
+ * active. Plain data, so that it can be kept with a cursor.
  */
 export type RuleState = Record<string, number>
 

@@ -1,6 +1,7 @@
-// Units of measure: the UCUM code that a profile gives, and what the field's tools call it: the suffix
-// of a database field, the label a person reads, Grafana's unit id and the UNECE code that OPC UA's
-// EUInformation carries (OPC 10000-8, 5.6.4.3). Only units listed here may appear in a profile.
+// Units of measure: the UCUM code that a profile gives, and what the field's tools call it: the
+// suffix of a database field, the label a person reads, Grafana's unit id and the UNECE code that
+// OPC UA's EUInformation carries (OPC 10000-8, 5.6.4.3). Only units listed here may appear in a
+// profile.
 
 export interface Unit {
   /** UCUM code, case sensitive (ucum.org). */

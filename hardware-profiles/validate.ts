@@ -1,6 +1,6 @@
-// The one place that checks data against a schema: every mistake with its path, the value found, the
-// allowed range and the nearest known name. Profiles and the gateway's config both come through here.
-// It must not know what a profile or a config means.
+// The one place that checks data against a schema: every mistake with its path, the value found,
+// the allowed range and the nearest known name. Profiles and the gateway's config both come through
+// here. It must not know what a profile or a config means.
 import { closest, distance } from 'fastest-levenshtein'
 import { type Static, type TSchema, Type } from 'typebox'
 import { Settings } from 'typebox/system'

@@ -29,7 +29,16 @@ describe('sizes', () => {
   })
 
   test('a line has at most 100 columns', () => {
-    expect(offences(sources, /^.{101,}$/, false)).toEqual([])
+    // A title, a published vector or a pattern in a test is one literal and has no place to break.
+    const literal = /'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`|\/(?![/*])(?:\\.|[^/\\\n])+\//g
+    const wide = sources.flatMap((file) => {
+      const isTest = file.startsWith('test/')
+      return read(file)
+        .split('\n')
+        .map((line) => (isTest && line.length > 100 ? line.replace(literal, '') : line))
+        .flatMap((line, i) => (line.length > 100 ? [`${file}:${i + 1}: ${line.trim()}`] : []))
+    })
+    expect(wide).toEqual([])
   })
 
   test('every TypeScript file of the product begins with two to five lines of head', () => {
@@ -151,7 +160,10 @@ describe('imports', () => {
     expect(unused).toEqual([])
   })
 
-  /** The folder that answers for a package: two levels below gateway's plugin folders, else one or two. */
+  /**
+   * The folder that answers for a package: two levels below gateway's plugin folders, else one or
+   * two.
+   */
   const folderOf = (file: string): string => {
     const plugin = /^gateway\/(sources|sinks)\/[^/]+/.exec(file)
     if (plugin !== null) return plugin[0]

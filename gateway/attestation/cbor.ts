@@ -7,7 +7,9 @@ import { AttestationError } from './codes.ts'
 export type Cbor = number | string | boolean | null | Uint8Array | readonly Cbor[] | CborMap
 export type CborMap = ReadonlyMap<string | number, Cbor>
 
-/** Longest signed object, bytes: the length field of an entry bundle (C2SP tlog-tiles) has 16 bits. */
+/**
+ * Longest signed object, bytes: the length field of an entry bundle (C2SP tlog-tiles) has 16 bits.
+ */
 export const maxCborBytes = 65_535
 const maxDepth = 8
 
@@ -43,8 +45,8 @@ export const decodeFirstCbor = (bytes: Uint8Array): [Cbor, Uint8Array] => {
   if (!isAllowed(value, 0)) {
     throw new AttestationError('not_canonical', 'float, kind, size or depth that is not allowed')
   }
-  // The decoder is lenient: long forms, other orders of keys, doubled keys and indefinite lengths all
-  // show here, because they are not what the encoder gives.
+  // The decoder is lenient: long forms, other orders of keys, doubled keys and indefinite lengths
+  // all show here, because they are not what the encoder gives.
   const used = bytes.subarray(0, bytes.length - rest.length)
   const again = encode(value, rfc8949EncodeOptions)
   if (again.length !== used.length || again.some((byte, at) => byte !== used[at])) {

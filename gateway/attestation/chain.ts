@@ -1,6 +1,6 @@
-// A unit's chain, checked link by link: no gap, each entry follows the one before, one key, counters and
-// clock only grow. Two different signed entries with one sequence are a fork: proof of fraud that anyone
-// can check, so it is kept. Pure and browser-safe; never decides whom to trust.
+// A unit's chain, checked link by link: no gap, each entry follows the one before, one key,
+// counters and clock only grow. Two different signed entries with one sequence are a fork: proof of
+// fraud that anyone can check, so it is kept. Pure and browser-safe; never decides whom to trust.
 import { equalBytes, toHex } from './bytes.ts'
 import { AttestationError, type Code } from './codes.ts'
 import { type Enrolment, type Entry, maxCounters, verifyEntry } from './entry.ts'
@@ -27,8 +27,8 @@ export interface ForkProof {
 
 /**
  * What the next entry is to a chain. `appended`: the new head. `duplicate`: known already, ignore.
- * `ahead`: entries from `missing` on have not arrived. `fork`: keep the proof. `rejected`: never part
- * of this chain.
+ * `ahead`: entries from `missing` on have not arrived. `fork`: keep the proof. `rejected`: never
+ * part of this chain.
  */
 export type ChainStep =
   | { kind: 'appended'; head: ChainHead }
@@ -40,8 +40,8 @@ export type ChainStep =
 type Growth = Pick<ChainHead, 'boot' | 'timeUs' | 'counters'>
 
 /**
- * The last value of every counter named so far, after one more entry. Counters, boot count and uptime
- * only grow: throws counter_shrunk or clock_backwards.
+ * The last value of every counter named so far, after one more entry. Counters, boot count and
+ * uptime only grow: throws counter_shrunk or clock_backwards.
  */
 export const growCounters = (
   before: Growth | undefined,
@@ -89,8 +89,8 @@ const follow = (head: ChainHead, entry: Entry): ChainStep => {
 }
 
 /**
- * One step. `entry` must come from verifyEntry (its signature holds). `bytesAt(seq)` gives an earlier
- * entry of the chain as signed; asked only for sequences up to the head's.
+ * One step. `entry` must come from verifyEntry (its signature holds). `bytesAt(seq)` gives an
+ * earlier entry of the chain as signed; asked only for sequences up to the head's.
  */
 export const stepChain = (
   head: ChainHead | undefined,
@@ -139,8 +139,8 @@ const stepError = (
 }
 
 /**
- * Checks a whole chain, first entry first, given as verified entries. Throws AttestationError at the
- * first wrong link; a chain without entries is not_enrolled.
+ * Checks a whole chain, first entry first, given as verified entries. Throws AttestationError at
+ * the first wrong link; a chain without entries is not_enrolled.
  */
 export const foldChain = (entries: readonly Entry[]): ChainHead => {
   let head: ChainHead | undefined

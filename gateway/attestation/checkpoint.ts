@@ -1,6 +1,6 @@
-// The log's signed statements: checkpoints (C2SP tlog-checkpoint v1: origin, size, root), proofs that
-// travel with one (C2SP tlog-proof v1), and heads: which entry of a unit is its last at that size.
-// Extension lines are refused: no cosignature covers them. Browser-safe; keys stay outside.
+// The log's signed statements: checkpoints (C2SP tlog-checkpoint v1: origin, size, root), proofs
+// that travel with one (C2SP tlog-proof v1), and heads: which entry of a unit is its last at that
+// size. Extension lines are refused: no cosignature covers them. Browser-safe; keys stay outside.
 import { fromBase64, toBase64 } from './bytes.ts'
 import { AttestationError } from './codes.ts'
 import { maxProofHashes } from './merkle.ts'
@@ -23,7 +23,9 @@ export interface HeadStatement {
   blinded: Uint8Array
   seq: number
   hash: Uint8Array
-  /** How many forks of the unit's chain the operator has seen: the file's owner cannot hide them. */
+  /**
+   * How many forks of the unit's chain the operator has seen: the file's owner cannot hide them.
+   */
   forks: number
   /** Title of the unit's profile: the operator's word, for people. */
   title: string
@@ -70,7 +72,9 @@ const parseCheckpointText = (text: string): Checkpoint => {
   return { origin, size, root }
 }
 
-/** What a checkpoint says, before anybody's signature is checked: to look up the key to check with. */
+/**
+ * What a checkpoint says, before anybody's signature is checked: to look up the key to check with.
+ */
 export const peekCheckpoint = (note: string): Checkpoint =>
   parseCheckpointText(parseNote(note).text)
 
@@ -125,7 +129,9 @@ export const openHead = (note: string, key: NoteKey): HeadStatement => {
 export const encodeProof = ({ index, hashes, checkpoint }: LogProof): string =>
   [proofLine, `index ${index}`, ...hashes.map(toBase64), '', checkpoint].join('\n')
 
-/** Takes a tlog-proof apart; nothing is verified. `extra` data are refused: nothing would sign them. */
+/**
+ * Takes a tlog-proof apart; nothing is verified. `extra` data are refused: nothing would sign them.
+ */
 export const parseProof = (text: string): LogProof => {
   const split = text.indexOf('\n\n')
   const [first, indexLine = '', ...hashLines] = text.slice(0, Math.max(split, 0)).split('\n')

@@ -1,6 +1,6 @@
 // A claim: somebody's word about a unit at one moment of its chain (a buyer accepts it, a workshop
-// serviced it), signed by its author. An entry includes it by digest. It is declared, not measured, and
-// every reader says so. Parsing and composing are pure; keys stay outside.
+// serviced it), signed by its author. An entry includes it by digest. It is declared, not measured,
+// and every reader says so. Parsing and composing are pure; keys stay outside.
 import { sha256 } from '@noble/hashes/sha2.js'
 import { compareBytes } from './bytes.ts'
 import { type Cbor, encodeCbor } from './cbor.ts'
@@ -20,11 +20,26 @@ import {
 import { Fields } from './fields.ts'
 import type { Random, Signer } from './identity.ts'
 
-/** `production` is the producer's word for the entry `made`: it roots the unit's key in the producer's. */
-export const claimKinds = ['production', 'acceptance', 'service'] as const
+/**
+ * `production` is the producer's word for the entry `made`: it roots the unit's key in the
+ * producer's.
+ */
+export const claimKinds = [
+  'production',
+  'acceptance',
+  'service',
+  'repair',
+  'refurbishment',
+  'transfer',
+  'storage',
+  'use',
+  'retirement',
+] as const
 export type ClaimKind = (typeof claimKinds)[number]
 
-/** Which kind of claim an entry of a type includes; other types may include any but `production`. */
+/**
+ * Which kind of claim an entry of a type includes; other types may include any but `production`.
+ */
 export const claimKindOf: ReadonlyMap<string, ClaimKind> = new Map([
   ['made', 'production'],
   ['accepted', 'acceptance'],

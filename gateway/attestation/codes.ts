@@ -1,5 +1,6 @@
-// Every code that the trust work can give, with what to check. One table, so that a verifier's output,
-// a typed error and the README speak of the same thing. Browser-safe; says nothing about verdicts.
+// Every code that the trust work can give, with what to check. One table, so that a verifier's
+// output, a typed error and the README speak of the same thing. Browser-safe; says nothing about
+// verdicts.
 
 /** Code -> what the reader of the message should check or do. */
 export const remedies = {
@@ -75,7 +76,10 @@ export const remedies = {
 
 export type Code = keyof typeof remedies
 
-/** An operating error of the trust work: `code`, what happened (`message`) and what to check (`remedy`). */
+/**
+ * An operating error of the trust work: `code`, what happened (`message`) and what to check
+ * (`remedy`).
+ */
 export class AttestationError extends Error {
   readonly code: Code
   readonly remedy: string

@@ -1,6 +1,6 @@
-// COSE_Sign1 (RFC 9052, tag 18) in its one allowed shape: protected header {alg, typ}, empty unprotected
-// header, payload inside. typ (RFC 9596) keeps kinds apart: a claim can never be read as an entry.
-// Verifying side and pure composing: keys stay outside, `sign` is passed in.
+// COSE_Sign1 (RFC 9052, tag 18) in its one allowed shape: protected header {alg, typ}, empty
+// unprotected header, payload inside. typ (RFC 9596) keeps kinds apart: a claim can never be read
+// as an entry. Verifying side and pure composing: keys stay outside, `sign` is passed in.
 import { concatBytes } from './bytes.ts'
 import { type Cbor, decodeCbor, encodeCbor, maxCborBytes } from './cbor.ts'
 import { AttestationError } from './codes.ts'

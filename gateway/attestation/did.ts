@@ -44,7 +44,9 @@ const toBase58 = (bytes: Uint8Array): string => {
   return text
 }
 
-/** Bytes of base58 text, or undefined where a character is none. Keys never begin with a zero byte. */
+/**
+ * Bytes of base58 text, or undefined where a character is none. Keys never begin with a zero byte.
+ */
 const fromBase58 = (text: string): Uint8Array | undefined => {
   let value = 0n
   for (const char of text) {

@@ -1,6 +1,7 @@
-// Details of an entry or claim, opened or not: the signed object holds salted digests only (the idea of
-// RFC 9901), the details travel beside it and can be left out later without breaking a signature.
-// A message is a CBOR sequence (RFC 8742): the signed object, then one byte string per disclosure.
+// Details of an entry or claim, opened or not: the signed object holds salted digests only (the
+// idea of RFC 9901), the details travel beside it and can be left out later without breaking a
+// signature. A message is a CBOR sequence (RFC 8742): the signed object, then one byte string per
+// disclosure.
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concatBytes, equalBytes } from './bytes.ts'
 import { decodeCbor, decodeFirstCbor, encodeCbor, maxCborBytes } from './cbor.ts'

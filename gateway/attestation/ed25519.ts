@@ -1,6 +1,6 @@
-// The project's one rule for Ed25519 signatures, the same in gateway, page and firmware: RFC 8032 with
-// canonical A and R, S below the group order, A not of small order, and the equation without cofactor
-// (R = SB - kA exactly). Verifying side: browser-safe, no secrets here.
+// The project's one rule for Ed25519 signatures, the same in gateway, page and firmware: RFC 8032
+// with canonical A and R, S below the group order, A not of small order, and the equation without
+// cofactor (R = SB - kA exactly). Verifying side: browser-safe, no secrets here.
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { sha512 } from '@noble/hashes/sha2.js'
 import { concatBytes, equalBytes } from './bytes.ts'
@@ -30,8 +30,8 @@ export const isStrongKey = (publicKey: Uint8Array): boolean => pointOf(publicKey
 
 /**
  * Whether `signature` (64 bytes) over `message` is by `publicKey` (32 bytes). Never throws.
- * RFC 8032, 5.1.7, in the form without cofactor: R' = SB - kA is computed and its bytes are compared
- * with R, so a residue of low order and an R that is not canonical are both refused.
+ * RFC 8032, 5.1.7, in the form without cofactor: R' = SB - kA is computed and its bytes are
+ * compared with R, so a residue of low order and an R that is not canonical are both refused.
  */
 export const verifyEd25519 = (
   signature: Uint8Array,

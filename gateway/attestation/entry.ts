@@ -1,6 +1,7 @@
-// An entry: one link of a unit's own chain, signed by the unit's key. Payload (deterministic CBOR map):
-// v, unit, seq, prev, type, boot, t, counters, sd, and where they apply claim and made (enrolment).
-// Parsing is strict: every field in its form, none beside them. Verifying side, browser-safe.
+// An entry: one link of a unit's own chain, signed by the unit's key. Payload (deterministic CBOR
+// map): v, unit, seq, prev, type, boot, t, counters, sd, and where they apply claim and made
+// (enrolment). Parsing is strict: every field in its form, none beside them. Verifying side,
+// browser-safe.
 import { sha256 } from '@noble/hashes/sha2.js'
 import { compareBytes } from './bytes.ts'
 import { type Cbor, encodeCbor } from './cbor.ts'
@@ -10,7 +11,10 @@ import { parseDid } from './did.ts'
 import { checkDisclosures, type Disclosure, maxDetails, splitMessage } from './disclosure.ts'
 import { Fields, namePattern } from './fields.ts'
 
-/** Where a unit's key lives. `gateway` means that the unit has none: entries read "reported by gateway". */
+/**
+ * Where a unit's key lives. `gateway` means that the unit has none: entries read "reported by
+ * gateway".
+ */
 export const custodies = ['secure_element', 'controller_flash', 'gateway'] as const
 export type Custody = (typeof custodies)[number]
 
@@ -152,7 +156,9 @@ export const verifyEntry = (bytes: Uint8Array): Entry => {
   return { ...payload, bytes, hash: sha256(bytes) }
 }
 
-/** A message of kind `entry` as it arrives: entry verified, opened details matched to its digests. */
+/**
+ * A message of kind `entry` as it arrives: entry verified, opened details matched to its digests.
+ */
 export const receiveEntry = (
   message: Uint8Array,
 ): { entry: Entry; disclosures: readonly Disclosure[] } => {

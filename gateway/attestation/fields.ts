@@ -1,5 +1,6 @@
-// Reading a decoded CBOR map field by field: every field is taken once, with its form checked, and what
-// is left over is an error. Shared by entries, claims, leaves and heads. Knows no field by name.
+// Reading a decoded CBOR map field by field: every field is taken once, with its form checked, and
+// what is left over is an error. Shared by entries, claims, leaves and heads. Knows no field by
+// name.
 import { compareBytes } from './bytes.ts'
 import { type Cbor, type CborMap, decodeCbor } from './cbor.ts'
 import { AttestationError } from './codes.ts'

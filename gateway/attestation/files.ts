@@ -1,5 +1,5 @@
-// Small files that must survive a power cut whole: written beside their place, synced, then renamed,
-// and the folder synced. Used for keys and heads; knows nothing of their content.
+// Small files that must survive a power cut whole: written beside their place, synced, then
+// renamed, and the folder synced. Used for keys and heads; knows nothing of their content.
 import {
   closeSync,
   fsyncSync,
@@ -20,7 +20,9 @@ const syncFolder = (path: string): void => {
   }
 }
 
-/** Replaces a file, mode 0600: after the return the new content is on disk, before it the old one. */
+/**
+ * Replaces a file, mode 0600: after the return the new content is on disk, before it the old one.
+ */
 export const writeAtomically = (path: string, content: Uint8Array | string): void => {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const beside = `${path}.new`

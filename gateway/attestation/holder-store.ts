@@ -1,6 +1,6 @@
-// The head of a chain in a file of its own: where a twin or a gateway keeps what a board keeps in flash.
-// Written whole and synced before it counts; a damaged file is an error, never a fresh start, because a
-// fresh start would fork the chain. Signing side.
+// The head of a chain in a file of its own: where a twin or a gateway keeps what a board keeps in
+// flash. Written whole and synced before it counts; a damaged file is an error, never a fresh
+// start, because a fresh start would fork the chain. Signing side.
 import { existsSync, readFileSync } from 'node:fs'
 import { type Cbor, encodeCbor, maxCborBytes } from './cbor.ts'
 import { AttestationError } from './codes.ts'

@@ -1,6 +1,6 @@
-// The holder of a unit's key writes the unit's chain: the board (or its twin) for itself, the gateway
-// for a unit without a key. The new head and the message are stored BEFORE the message is handed out,
-// so that a power cut can neither fork the chain nor leave a hole in it. Signing side.
+// The holder of a unit's key writes the unit's chain: the board (or its twin) for itself, the
+// gateway for a unit without a key. The new head and the message are stored BEFORE the message is
+// handed out, so that a power cut can neither fork the chain nor leave a hole in it. Signing side.
 import { sha256 } from '@noble/hashes/sha2.js'
 import { growCounters } from './chain.ts'
 import { AttestationError } from './codes.ts'
@@ -22,8 +22,8 @@ export interface HolderState {
 }
 
 /**
- * Atomic storage of one state. `save` returns after the state survives a power cut, and leaves the old
- * or the new state, nothing between; it throws when it could not. Called by the holder only.
+ * Atomic storage of one state. `save` returns after the state survives a power cut, and leaves the
+ * old or the new state, nothing between; it throws when it could not. Called by the holder only.
  */
 export interface HolderStore {
   load(): HolderState | undefined
@@ -60,7 +60,10 @@ export class UnitKeyHolder {
     this.#random = parts.random
   }
 
-  /** The head of the chain, or undefined before enrolment. Throws when key and head do not belong together. */
+  /**
+   * The head of the chain, or undefined before enrolment. Throws when key and head do not belong
+   * together.
+   */
   head(): HolderState | undefined {
     if (this.#isLoaded) return this.#state
     const state = this.#store.load()
@@ -81,7 +84,9 @@ export class UnitKeyHolder {
     return this.#append({ ...request, type: enrolmentType }, full)
   }
 
-  /** Writes the next entry. Returns the message to send (kind `entry`), already stored as unsent. */
+  /**
+   * Writes the next entry. Returns the message to send (kind `entry`), already stored as unsent.
+   */
   compose(request: EntryRequest): Uint8Array {
     if (this.head() === undefined)
       throw new AttestationError('not_enrolled', 'enrol the unit first')

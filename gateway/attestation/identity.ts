@@ -17,7 +17,9 @@ export interface Signer {
   sign(message: Uint8Array): Uint8Array
 }
 
-/** `random(n)` gives n unpredictable bytes; the composition root passes node:crypto's randomBytes. */
+/**
+ * `random(n)` gives n unpredictable bytes; the composition root passes node:crypto's randomBytes.
+ */
 export type Random = (bytes: number) => Uint8Array
 
 /** Where a gateway's own key and the secret of its blinds lie in its data folder. */

@@ -1,5 +1,5 @@
-// What the public log holds of an entry: a blinded unit key, sequence, previous hash and entry hash,
-// nothing else. Without the blind nobody can tell which leaves belong to one unit's key.
+// What the public log holds of an entry: a blinded unit key, sequence, previous hash and entry
+// hash, nothing else. Without the blind nobody can tell which leaves belong to one unit's key.
 // Browser-safe; the blind travels in the passport, so that its holder can find the leaves.
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'

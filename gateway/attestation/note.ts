@@ -1,5 +1,5 @@
-// C2SP signed-note v1 with Ed25519 signatures (type 0x01) and its verifier keys: the text form in which
-// logs, witnesses and their tools speak. Parsing is strict. Browser-safe; keys stay outside.
+// C2SP signed-note v1 with Ed25519 signatures (type 0x01) and its verifier keys: the text form in
+// which logs, witnesses and their tools speak. Parsing is strict. Browser-safe; keys stay outside.
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concatBytes, equalBytes, fromBase64, toBase64, toHex, utf8 } from './bytes.ts'
 import { AttestationError } from './codes.ts'
@@ -103,8 +103,8 @@ export const parseNote = (note: string): Note => {
 }
 
 /**
- * Text of a note that the key has signed. Signatures of other keys are ignored, as the standard asks; a
- * wrong signature of this key rejects the whole note.
+ * Text of a note that the key has signed. Signatures of other keys are ignored, as the standard
+ * asks; a wrong signature of this key rejects the whole note.
  */
 export const openNote = (note: string, key: NoteKey): string => {
   const { text, signatures } = parseNote(note)

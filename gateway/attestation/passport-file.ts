@@ -1,5 +1,6 @@
 // The passport file: a unit's chain and what is needed to check it, as JSON that has one text only.
-// A file is a viewer, never its own judge: nothing here says whether any of it is true. Browser-safe.
+// A file is a viewer, never its own judge: nothing here says whether any of it is true.
+// Browser-safe.
 import { fromBase64, toBase64 } from './bytes.ts'
 import { AttestationError } from './codes.ts'
 
@@ -22,11 +23,16 @@ export interface Passport {
   forks: readonly (readonly [Uint8Array, Uint8Array])[]
   /** Opens the blinded key of the unit's leaves. */
   blind: Uint8Array
-  /** tlog-proof of the last entry's leaf, with the checkpoint. The chain below it hangs on its hash. */
+  /**
+   * tlog-proof of the last entry's leaf, with the checkpoint. The chain below it hangs on its hash.
+   */
   proof: string
   /** Head statement of the log's operator, at the checkpoint's size. */
   head: string
-  /** Verifier key of the log. It came with the file: it proves nothing until the reader has pinned it. */
+  /**
+   * Verifier key of the log. It came with the file: it proves nothing until the reader has pinned
+   * it.
+   */
   log: string
   consistency: readonly ConsistencyFrom[]
 }

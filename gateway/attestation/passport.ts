@@ -1,6 +1,6 @@
-// Builds a passport from what a store holds. The store's owner implements PassportSource; nothing here
-// knows its tables. Entries that no checkpoint covers yet are left out, and counted for the caller.
-// Writing side; the signer is the log's own, for the head statement.
+// Builds a passport from what a store holds. The store's owner implements PassportSource; nothing
+// here knows its tables. Entries that no checkpoint covers yet are left out, and counted for the
+// caller. Writing side; the signer is the log's own, for the head statement.
 import { equalBytes } from './bytes.ts'
 import { encodeProof, peekCheckpoint, signHead } from './checkpoint.ts'
 import { verifyClaim } from './claim.ts'
@@ -19,8 +19,8 @@ export interface StoredEntry {
 }
 
 /**
- * What a passport is made from; read-only and synchronous, one consistent view from the first call to
- * `close`. `unit` is the unit's id as in its topic. Errors of the store pass through.
+ * What a passport is made from; read-only and synchronous, one consistent view from the first call
+ * to `close`. `unit` is the unit's id as in its topic. Errors of the store pass through.
  */
 export interface PassportSource {
   /** Ids of all units that have a chain, for messages. */
@@ -53,7 +53,10 @@ const maxOldSizes = 64
 
 export interface BuiltPassport {
   text: string
-  /** The lines that a reader pins: the log's key and the unit's. Never to be handed over with the file. */
+  /**
+   * The lines that a reader pins: the log's key and the unit's. Never to be handed over with the
+   * file.
+   */
   trust: readonly TrustLine[]
   /** Number of entries in the file, and of those that wait for a checkpoint. */
   entries: number
@@ -67,7 +70,10 @@ export interface PassportParts {
   oldSizes?: readonly number[]
 }
 
-/** Builds the file. Throws unknown_unit, no_checkpoint, and origin_mismatch when the signer is not the log's. */
+/**
+ * Builds the file. Throws unknown_unit, no_checkpoint, and origin_mismatch when the signer is not
+ * the log's.
+ */
 export const buildPassport = (
   source: PassportSource,
   unit: string,

@@ -1,9 +1,11 @@
-// The Merkle log's writing side: RFC 6962 tree over leaves of one log, append and proofs. Storage is
-// behind a small synchronous interface, so that a store can append inside its own transaction.
+// The Merkle log's writing side: RFC 6962 tree over leaves of one log, append and proofs. Storage
+// is behind a small synchronous interface, so that a store can append inside its own transaction.
 // Nothing is ever changed: a node is written once, when the leaves under it are complete.
 import { emptyRoot, exponentOf, leafHash, nodeHash } from './merkle.ts'
 
-/** One complete subtree: (level, index) covers leaves index * 2^level to (index + 1) * 2^level - 1. */
+/**
+ * One complete subtree: (level, index) covers leaves index * 2^level to (index + 1) * 2^level - 1.
+ */
 export interface TreeNode {
   level: number
   index: number
@@ -12,19 +14,25 @@ export interface TreeNode {
 
 /**
  * Where leaves and complete subtrees live. Called by this file only, synchronously, so that the
- * implementation may be in the middle of its own transaction; errors are the implementation's and pass
- * through.
+ * implementation may be in the middle of its own transaction; errors are the implementation's and
+ * pass through.
  */
 export interface LeafStore {
   /** Number of leaves. */
   size(): number
   /** Hash (32 bytes) of a complete subtree; asked only for those that `append` was given. */
   node(level: number, index: number): Uint8Array
-  /** Stores leaf number `index` (always the present size) and the subtrees it completes, level 0 first. */
+  /**
+   * Stores leaf number `index` (always the present size) and the subtrees it completes, level 0
+   * first.
+   */
   append(index: number, leaf: Uint8Array, nodes: readonly TreeNode[]): void
 }
 
-/** Appends a leaf (its bytes, not its hash); returns its index. About two nodes are written on average. */
+/**
+ * Appends a leaf (its bytes, not its hash); returns its index. About two nodes are written on
+ * average.
+ */
 export const appendLeaf = (store: LeafStore, leaf: Uint8Array): number => {
   const place = store.size()
   const nodes: TreeNode[] = [{ level: 0, index: place, hash: leafHash(leaf) }]

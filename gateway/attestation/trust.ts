@@ -1,5 +1,6 @@
-// Whom the reader trusts: a text file that they got elsewhere, never with the passport. One line each:
-// a role word and a key; `#` begins a comment. Browser-safe; what the roles may prove is verify's part.
+// Whom the reader trusts: a text file that they got elsewhere, never with the passport. One line
+// each: a role word and a key; `#` begins a comment. Browser-safe; what the roles may prove is
+// verify's part.
 import { AttestationError } from './codes.ts'
 import { parseDid } from './did.ts'
 import { type NoteKey, parseVkey } from './note.ts'

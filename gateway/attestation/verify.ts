@@ -1,6 +1,6 @@
-// Judges a passport file, offline: an ordered list of named checks, one verdict, and beside it what no
-// check can see. Imports attestation only and runs in a browser; keys come from the reader's trust
-// file, never from the passport.
+// Judges a passport file, offline: an ordered list of named checks, one verdict, and beside it what
+// no check can see. Imports attestation only and runs in a browser; keys come from the reader's
+// trust file, never from the passport.
 
 import { equalBytes } from './bytes.ts'
 import type { Detail } from './disclosure.ts'
@@ -16,9 +16,9 @@ export type { Check, CheckVerdict } from './verify/checks.ts'
 export type { Anchor, ReadAnchor } from './verify/log.ts'
 
 /**
- * VALID: every check that decides has passed. INVALID: one failed. UNKNOWN_ROOT: nothing is wrong, but
- * the log's or the unit's key is not pinned. UNKNOWN_ANCHOR: nothing is wrong, but the anchor that was
- * asked for could not be compared.
+ * VALID: every check that decides has passed. INVALID: one failed. UNKNOWN_ROOT: nothing is wrong,
+ * but the log's or the unit's key is not pinned. UNKNOWN_ANCHOR: nothing is wrong, but the anchor
+ * that was asked for could not be compared.
  */
 export type Verdict = 'VALID' | 'INVALID' | 'UNKNOWN_ROOT' | 'UNKNOWN_ANCHOR'
 
@@ -135,8 +135,8 @@ const subjectOf = ({ head }: History, { title }: LogFindings): NonNullable<Repor
 }
 
 /**
- * Verifies the text of a passport file against pinned keys. Never rejects because of the file's content:
- * whatever is wrong with it is a check that failed.
+ * Verifies the text of a passport file against pinned keys. Never rejects because of the file's
+ * content: whatever is wrong with it is a check that failed.
  */
 export const verify = async (
   text: string,

@@ -1,5 +1,6 @@
-// `tenfold demo`, which is `npm start`: a gateway and one simulated drill at work, in its own folder.
-// The twin runs in a process of its own and speaks MQTT, as any unit does; nothing here is a short cut.
+// `tenfold demo`, which is `npm start`: a gateway and one simulated drill at work, in its own
+// folder. The twin runs in a process of its own and speaks MQTT, as any unit does; nothing here is
+// a short cut.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -13,8 +14,8 @@ export const usage = `usage: tenfold demo [options]
   --unit ID        id of the simulated unit (default twin-drill-1)
 ${configUsage}
 
-Everything it keeps is in .tenfold/demo, unless --set data=... says otherwise. Its unit is simulated,
-says so everywhere, and counts for no claim.`
+Everything it keeps is in .tenfold/demo, unless --data says otherwise. Its unit is
+simulated, says so everywhere, and counts for no claim.`
 
 const dataFolder = join('.tenfold', 'demo')
 
@@ -23,8 +24,8 @@ export const run = async (args: string[], io: Io): Promise<number> => {
     args,
     options: { ...configOptions, unit: { type: 'string', default: 'twin-drill-1' } },
   })
-  const set = [`data=${dataFolder}`, ...(values.set ?? [])]
-  const { config } = readConfig(io, { ...values, set }).loaded
+  const data = values.data ?? dataFolder
+  const { config } = readConfig(io, { ...values, data }).loaded
   const gateway = await serve(config, io)
   const twin = startTwin(gateway.mqttUrl, join(config.data, 'twins', values.unit), values.unit)
   const ended = new Promise<number>((resolve) => twin.on('exit', (code) => resolve(code ?? 0)))
@@ -53,7 +54,7 @@ const startTwin = (broker: string, folder: string, unit: string): ChildProcess =
       join(import.meta.dirname, 'tenfold.ts'),
       ...['twin', '--broker', broker, '--folder', folder, '--unit', unit],
     ],
-    // A group of its own: Ctrl-C in the terminal reaches only the demo, which stops it in order. The
-    // channel closes when the demo dies, however it dies, and the twin stops with it.
+    // A group of its own: Ctrl-C in the terminal reaches only the demo, which stops it in order.
+    // The channel closes when the demo dies, however it dies, and the twin stops with it.
     { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], detached: true },
   )

@@ -24,7 +24,7 @@ export const usage = `usage: tenfold doctor [unit] [--json]
   --json           prints the findings as JSON
 ${configUsage}
 
-Give the settings that the gateway was started with. For the demo: --set data=.tenfold/demo
+Give the settings that the gateway was started with. For the demo: --data .tenfold/demo
 Exit code: 0 when nothing is wrong, 1 when something is.`
 
 /** Runs the command: 0 when nothing is wrong, else 1. */

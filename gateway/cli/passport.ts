@@ -1,8 +1,8 @@
-// `tenfold passport`: writes the passport file of one unit from the embedded store, which it only reads.
-// The head statement in it is signed with the gateway's own key, so it runs where that key is. States of
-// the log that were anchored are joined to it, so that a reader can compare.
+// `tenfold passport`: writes the passport file of one unit from the embedded store, which it only
+// reads. The head statement in it is signed with the gateway's own key, so it runs where that key
+// is. States of the log that were anchored are joined to it, so that a reader can compare.
 import { writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { AttestationError } from '../attestation/codes.ts'
 import { gatewayKeyFiles, loadSigner } from '../attestation/identity.ts'
@@ -10,20 +10,20 @@ import { parseVkey } from '../attestation/note.ts'
 import { type BuiltPassport, buildPassport } from '../attestation/passport.ts'
 import { passportFile } from '../attestation/passport-file.ts'
 import { encodeTrust } from '../attestation/trust.ts'
+import { configOptions, configUsage, readConfig } from '../config-file.ts'
 import { OperatingError } from '../core/errors.ts'
 import { readAnchorRecords } from '../ledger/anchor-records.ts'
 import { openPassportSource } from '../sinks/store/passport-source.ts'
 import type { Io } from './io.ts'
 
 export const summary = 'writes the passport file of a unit'
-export const usage = `usage: tenfold passport <unit> [--data <folder>] [--out <file>] [--trust <file>]
+export const usage = `usage: tenfold passport <unit> [--out <file>] [--trust <file>] [options]
 
-  --data PATH   data folder of the gateway (default .tenfold/gateway)
-  --out PATH    file to write (default <unit>.passport.json); - prints it
-  --trust PATH  also writes the keys that a reader pins for "tenfold verify --trust": the log's and the
-                unit's. Hand them over by another way than the passport, or they prove nothing.`
-
-const defaultData = join('.tenfold', 'gateway')
+  --out PATH       file to write (default <unit>.passport.json); - prints it
+  --trust PATH     also writes the keys that a reader pins for "tenfold verify --trust": the
+                   log's and the unit's. Hand them over by another way than the passport, or
+                   they prove nothing.
+${configUsage}`
 
 /** Reads the store and the gateway's key; errors are made readable for a person. */
 const build = (data: string, unit: string): BuiltPassport => {
@@ -62,7 +62,7 @@ export const run = async (args: string[], io: Io): Promise<number> => {
     args,
     allowPositionals: true,
     options: {
-      data: { type: 'string', default: defaultData },
+      ...configOptions,
       out: { type: 'string' },
       trust: { type: 'string' },
     },
@@ -74,7 +74,8 @@ export const run = async (args: string[], io: Io): Promise<number> => {
       remedy: 'See "tenfold help passport".',
     })
   }
-  const { text, trust, entries, waiting } = build(resolve(io.cwd, values.data), unit)
+  const { config } = readConfig(io, values).loaded
+  const { text, trust, entries, waiting } = build(config.data, unit)
   if (values.trust !== undefined) {
     await writeText(resolve(io.cwd, values.trust), encodeTrust(trust))
   }

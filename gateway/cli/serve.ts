@@ -1,5 +1,5 @@
-// What `tenfold gateway` and `tenfold demo` share: start a gateway from its settings, say where it is,
-// wait until somebody stops it or it fails. Not a command by itself.
+// What `tenfold gateway` and `tenfold demo` share: start a gateway from its settings, say where it
+// is, wait until somebody stops it or it fails. Not a command by itself.
 import { randomBytes } from 'node:crypto'
 import { loadProfiles, ProfileError } from '../../firmware/profiles.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
@@ -9,7 +9,9 @@ import { OperatingError } from '../core/errors.ts'
 import { type Gateway, startGateway } from '../main.ts'
 import type { Io } from './io.ts'
 
-/** Every machine file of the project, checked. Throws an OperatingError that lists every mistake. */
+/**
+ * Every machine file of the project, checked. Throws an OperatingError that lists every mistake.
+ */
 export const profilesOf = (): readonly Profile[] => {
   try {
     return [...loadProfiles().profiles.values()]

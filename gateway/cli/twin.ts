@@ -1,5 +1,5 @@
-// `tenfold twin`: one simulated unit, in a process of its own, that speaks to a gateway over MQTT as a
-// board would. Its folder is its controller's flash: key, chain, counters and pack live there.
+// `tenfold twin`: one simulated unit, in a process of its own, that speaks to a gateway over MQTT
+// as a board would. Its folder is its controller's flash: key, chain, counters and pack live there.
 import { randomBytes, randomInt } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -91,7 +91,7 @@ const noTwin = (machine: string, able: { machine: string }[]): OperatingError =>
   const names = able.map((profile) => profile.machine)
   return new OperatingError('twin_unknown', {
     message: `the machine "${machine}" has no twin${nearest(machine, names)}`,
-    remedy: `Machines with one: ${names.join(', ')}. A machine file gets one by its "twin" section.`,
+    remedy: `Machines with one: ${names.join(', ')}. It comes from a file's "twin" section.`,
   })
 }
 

@@ -1,6 +1,6 @@
-// A unit's key in the hands of its twin: signs what the profile wants signed, and includes a claim when
-// the gateway asks for it. What a board does in its controller, joined here because the firmware knows
-// nothing of the gateway's formats. Not a command by itself.
+// A unit's key in the hands of its twin: signs what the profile wants signed, and includes a claim
+// when the gateway asks for it. What a board does in its controller, joined here because the
+// firmware knows nothing of the gateway's formats. Not a command by itself.
 import { join } from 'node:path'
 import type { AttestedEvent, Attestor } from '../../firmware/twin/protocol.ts'
 import type { TwinOptions } from '../../firmware/twin/twin.ts'

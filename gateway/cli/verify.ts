@@ -20,15 +20,16 @@ export const usage = `usage: tenfold verify <file> [--trust <keys>] [--json]
        tenfold verify <file> --trust <keys> --anchor <rpc> --contract <address> [--owner <address>]
 
   --trust PATH   keys that you trust, one a line: "log <vkey>", "unit <did:key>",
-                 "producer <did:key>", "author <did:key>". Get them from the people, not with the file.
+                 "producer <did:key>", "author <did:key>". Get them from the people, not with
+                 the file.
   --json         prints the report as JSON
   --anchor URL   also compares the log with its anchor on a chain, through this RPC server; the only
                  option that uses the network
   --contract A   address of the anchor contract (0x and 40 hex digits)
   --owner A      account that must have anchored the log
 
-Exit code: 0 VALID, 1 INVALID, 2 nothing is wrong, but keys are not pinned (UNKNOWN_ROOT) or the anchor
-could not be compared (UNKNOWN_ANCHOR).`
+Exit code: 0 VALID, 1 INVALID, 2 nothing is wrong, but keys are not pinned (UNKNOWN_ROOT) or the
+anchor could not be compared (UNKNOWN_ANCHOR).`
 
 /** Exit code of each verdict. */
 const exitOf: Readonly<Record<Verdict, number>> = {
@@ -71,7 +72,9 @@ interface AnchorOptions {
   owner?: string | undefined
 }
 
-/** Reads anchors from a chain when asked to. What speaks to a chain is not even loaded otherwise. */
+/**
+ * Reads anchors from a chain when asked to. What speaks to a chain is not even loaded otherwise.
+ */
 const anchorReader = async (options: AnchorOptions): Promise<{ readAnchor?: ReadAnchor }> => {
   const { anchor, contract, owner } = options
   if (anchor === undefined && contract === undefined && owner === undefined) return {}

@@ -4,7 +4,9 @@ import type { EventRuleSpec } from '../../hardware-profiles/profile.ts'
 import type { DropReason, QuarantineReason } from './errors.ts'
 import type { Machine } from './machine.ts'
 
-/** One report of a unit: samples that share unit, time and sequence. Positions are the machine's. */
+/**
+ * One report of a unit: samples that share unit, time and sequence. Positions are the machine's.
+ */
 export interface Reading {
   readonly machine: Machine
   readonly unit: string
@@ -14,7 +16,9 @@ export interface Reading {
   /** Boot and sequence; -1 and the log offset for a publisher without a sequence. */
   readonly boot: number
   readonly sequence: number
-  /** Source time mapped to the wall clock, microseconds since 1970; same in every sink and replay. */
+  /**
+   * Source time mapped to the wall clock, microseconds since 1970; same in every sink and replay.
+   */
   readonly timeUs: number
   /** Where the time came from: the unit's uptime, the source's wall clock, or the gateway's. */
   readonly timeSource: 'uptime' | 'source' | 'gateway'
@@ -39,6 +43,12 @@ export interface UnitEvent {
   readonly offset: number
   readonly counters: readonly (number | undefined)[]
   readonly rule: EventRuleSpec
+  /** The lifecycle change that the rule asks for; `refused` says why it was not made. */
+  readonly transition?: {
+    readonly from: string | null
+    readonly to: string
+    readonly refused?: string
+  }
 }
 
 /** A record that is kept aside, with its reason. */
@@ -60,7 +70,9 @@ export interface Tally {
   dropped: Partial<Record<DropReason, number>>
 }
 
-/** The books of one sink: received = stored + pending + quarantined + duplicate + sum of dropped. */
+/**
+ * The books of one sink: received = stored + pending + quarantined + duplicate + sum of dropped.
+ */
 export interface Books extends Tally {
   sink: string
   received: number
@@ -77,19 +89,19 @@ export interface Refusal {
 }
 
 /**
- * A database or protocol outside that takes readings. Queueing, batching, retry, bisecting and books
- * belong to the runner; a sink only delivers.
+ * A database or protocol outside that takes readings. Queueing, batching, retry, bisecting and
+ * books belong to the runner; a sink only delivers.
  */
 export interface Sink {
   readonly name: string
   /** Prepares the far side (database, retention). May be called again after a failure. */
   open(): Promise<void>
   /**
-   * Delivers all of it. Resolves only when the far side has it durably; the list names readings that
-   * the far side will never take (they go to quarantine) or that are older than its retention.
-   * Throws an OperatingError when the far side cannot be reached: the runner retries the same batch,
-   * so a delivery must be idempotent. Throws `BatchRefused` when it cannot tell which reading is to
-   * blame: the runner bisects.
+   * Delivers all of it. Resolves only when the far side has it durably; the list names readings
+   * that the far side will never take (they go to quarantine) or that are older than its retention.
+   * Throws an OperatingError when the far side cannot be reached: the runner retries the same
+   * batch, so a delivery must be idempotent. Throws `BatchRefused` when it cannot tell which
+   * reading is to blame: the runner bisects.
    */
   write(batch: OutgoingBatch): Promise<DeliveryResult>
   stop(): Promise<void>

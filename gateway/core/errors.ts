@@ -16,8 +16,8 @@ export class OperatingError extends Error {
 }
 
 /**
- * What a person should read of an error, where it is one of operation: by its form, since parts that
- * stand alone (the log, the attestation) have types of their own. undefined for a defect.
+ * What a person should read of an error, where it is one of operation: by its form, since parts
+ * that stand alone (the log, the attestation) have types of their own. undefined for a defect.
  */
 export const operatingError = (
   error: unknown,
@@ -55,6 +55,8 @@ export const quarantineReasons = {
   entry_gap: 'An earlier entry of the unit is missing; it is kept until that one arrives.',
   claim_malformed: 'The claim is not a COSE_Sign1 of a known form.',
   claim_signature: "The claim's signature does not fit its author's key.",
+  lifecycle_refused:
+    'The claim cannot follow the state that the unit is in; the detail says what can.',
   sink_refused: 'The database refused this point; compare the type of its fields.',
 } as const
 export type QuarantineReason = keyof typeof quarantineReasons

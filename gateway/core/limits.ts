@@ -1,4 +1,5 @@
-// Every maximum in one place. A queue, frame, topic or batch without a bound is a defect.
+// Every maximum in one place. A queue, frame, topic or batch without a bound is a defect. Settings
+// that a person chooses are in config-schema.ts; these are what the code is made and tested for.
 
 export const limits = {
   /** Longest payload of one message, bytes; a longer one disconnects its publisher. */

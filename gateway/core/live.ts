@@ -1,5 +1,5 @@
-// Readings on their way to whoever is looking right now. What passes here is already stored or will be:
-// it may be thinned or dropped at any point, and nothing is counted.
+// Readings on their way to whoever is looking right now. What passes here is already stored or will
+// be: it may be thinned or dropped at any point, and nothing is counted.
 
 /** One report as a page sees it, plain data. Positions are those of the machine's profile. */
 export interface LiveReading {
@@ -17,8 +17,9 @@ export interface LiveReading {
 
 export interface LiveFeed {
   /**
-   * Calls `listener` with new readings, oldest first, until the returned function is called. A source
-   * need not produce anything while nobody listens. The listener returns at once and never throws.
+   * Calls `listener` with new readings, oldest first, until the returned function is called. A
+   * source need not produce anything while nobody listens. The listener returns at once and never
+   * throws.
    */
   subscribe(listener: (readings: readonly LiveReading[]) => void): () => void
 }

@@ -1,5 +1,5 @@
-// A profile made ready for the path of a reading: names turned into positions once, so that a message
-// costs look-ups and no string work.
+// A profile made ready for the path of a reading: names turned into positions once, so that a
+// message costs look-ups and no string work.
 import { createHash } from 'node:crypto'
 import { fieldOf } from '../../hardware-profiles/names.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'

@@ -1,5 +1,5 @@
-// Quality of a sample, in OPC UA's three classes (OPC 10000-8, 6.3.2): good, uncertain or bad with a
-// reason. One byte a sample; absence is a quality, never 0 or NaN.
+// Quality of a sample, in OPC UA's three classes (OPC 10000-8, 6.3.2): good, uncertain or bad with
+// a reason. One byte a sample; absence is a quality, never 0 or NaN.
 
 export const quality = {
   good: 0,
@@ -21,7 +21,9 @@ export type QualityCode = (typeof quality)[QualityName]
 
 export const qualityNames = Object.keys(quality) as readonly QualityName[]
 
-/** What a board may say of a signal in "q", such as "bad:open", to its code; undefined if unknown. */
+/**
+ * What a board may say of a signal in "q", such as "bad:open", to its code; undefined if unknown.
+ */
 export const qualityOf = (text: string): QualityCode | undefined => {
   if (text === 'uncertain' || text === 'good') return quality[text]
   if (text === 'bad') return quality.bad_unspecified

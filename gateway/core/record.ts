@@ -45,7 +45,10 @@ export const encodeRecord = (record: LogRecord): Buffer => {
   return out
 }
 
-/** The record in `body`; its payload is a view, valid as long as `body` is. Throws on a foreign form. */
+/**
+ * The record in `body`; its payload is a view, valid as long as `body` is. Throws on a foreign
+ * form.
+ */
 export const decodeRecord = (body: Uint8Array): LogRecord => {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
   if (bytes.length < headBytes || bytes[0] !== version) {

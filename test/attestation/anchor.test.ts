@@ -1,4 +1,5 @@
-// `tenfold verify --anchor`: a passport's log compared with its anchor on a real EVM (Anvil from npm).
+// `tenfold verify --anchor`: a passport's log compared with its anchor on a real EVM (Anvil from
+// npm).
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

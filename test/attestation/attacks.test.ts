@@ -1,5 +1,5 @@
-// The attacks that a passport must withstand, each caught by a named check with its code. Attacks on
-// claims, where unit and author work together or against each other, are in claims.test.ts.
+// The attacks that a passport must withstand, each caught by a named check with its code. Attacks
+// on claims, where unit and author work together or against each other, are in claims.test.ts.
 import { describe, expect, test } from 'vitest'
 import { fromBase64, toBase64 } from '../../gateway/attestation/bytes.ts'
 import { type Cbor, decodeCbor, encodeCbor } from '../../gateway/attestation/cbor.ts'

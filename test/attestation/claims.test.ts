@@ -1,5 +1,6 @@
-// Attacks with claims: a unit that includes somebody else's word, an author that is not who it says,
-// words taken from another unit or moment. The unit's own key takes part: it is the unit that lies.
+// Attacks with claims: a unit that includes somebody else's word, an author that is not who it
+// says, words taken from another unit or moment. The unit's own key takes part: it is the unit that
+// lies.
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { type Cbor, decodeCbor, encodeCbor } from '../../gateway/attestation/cbor.ts'

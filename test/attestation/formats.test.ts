@@ -1,5 +1,5 @@
-// The formats that everything signed rests on: CBOR, COSE, did:key, notes, checkpoints, proofs. Each
-// has one right text or byte string; whatever is near it must be refused, by a typed error.
+// The formats that everything signed rests on: CBOR, COSE, did:key, notes, checkpoints, proofs.
+// Each has one right text or byte string; whatever is near it must be refused, by a typed error.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Cbor, decodeCbor, encodeCbor } from '../../gateway/attestation/cbor.ts'
@@ -173,10 +173,9 @@ describe('did:key', () => {
 describe('signed notes', () => {
   test('opens the example of the specification with its verifier key', () => {
     const vkey = 'example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k'
-    const note = `This is an example message.
-
-— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=
-`
+    const signature =
+      'Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM='
+    const note = `This is an example message.\n\n— example.com/foo ${signature}\n`
     const example = parseVkey(vkey)
     expect(encodeVkey(example)).toBe(vkey)
     expect(openNote(note, example)).toBe('This is an example message.\n')

@@ -1,4 +1,5 @@
-// Keys, heads and the writing of chains: what is stored before what, and what happens when storing fails.
+// Keys, heads and the writing of chains: what is stored before what, and what happens when storing
+// fails.
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'

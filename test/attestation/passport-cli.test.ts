@@ -1,5 +1,6 @@
-// `tenfold passport` on the store of a real gateway: a unit's entries arrive over MQTT, the passport is
-// written beside the running gateway and once more after it stopped, and `tenfold verify` judges it.
+// `tenfold passport` on the store of a real gateway: a unit's entries arrive over MQTT, the
+// passport is written beside the running gateway and once more after it stopped, and `tenfold
+// verify` judges it.
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'

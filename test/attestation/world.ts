@@ -1,5 +1,5 @@
-// A small world with fixed keys: a producer, a buyer, a workshop, a gateway with its log, and units that
-// live a short life in it. Everything is deterministic, so golden files can be made from it.
+// A small world with fixed keys: a producer, a buyer, a workshop, a gateway with its log, and units
+// that live a short life in it. Everything is deterministic, so golden files can be made from it.
 import { createHash } from 'node:crypto'
 import { peekCheckpoint, signCheckpoint } from '../../gateway/attestation/checkpoint.ts'
 import { composeClaim } from '../../gateway/attestation/claim.ts'

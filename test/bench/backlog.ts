@@ -1,6 +1,6 @@
-// Memory of a whole gateway: with an empty log, and with ten million records that nobody has read yet.
-// The records are written by the log itself; then a gateway starts on them, and what it holds is looked
-// at four times a second while it catches up. Linux only: it reads /proc.
+// Memory of a whole gateway: with an empty log, and with ten million records that nobody has read
+// yet. The records are written by the log itself; then a gateway starts on them, and what it holds
+// is looked at four times a second while it catches up. Linux only: it reads /proc.
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

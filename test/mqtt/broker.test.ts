@@ -1,5 +1,5 @@
-// The embedded broker as a source: the PUBACK waits for the log, a unit publishes only as itself, and
-// what is too long never fills the memory.
+// The embedded broker as a source: the PUBACK waits for the log, a unit publishes only as itself,
+// and what is too long never fills the memory.
 import { connect as connectTcp } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../gateway/core/clock.ts'

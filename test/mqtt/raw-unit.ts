@@ -1,5 +1,5 @@
-// A unit at the other end of an MQTT connection, made of plain sockets and packets built by hand: fast
-// enough to load a broker, and it knows exactly which reports were acknowledged. After a lost
+// A unit at the other end of an MQTT connection, made of plain sockets and packets built by hand:
+// fast enough to load a broker, and it knows exactly which reports were acknowledged. After a lost
 // connection it sends again what was not. For the load of benchmarks and of the torture tests.
 import { connect, type Socket } from 'node:net'
 import { topicOf } from '../../hardware-profiles/names.ts'

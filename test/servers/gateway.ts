@@ -34,7 +34,10 @@ export interface GatewaySettings {
   set?: Record<string, unknown>
 }
 
-/** Starts one and resolves when it says where it is; rejects with what it printed when it ends first. */
+/**
+ * Starts one and resolves when it says where it is; rejects with what it printed when it ends
+ * first.
+ */
 export const startGatewayProcess = (settings: GatewaySettings): Promise<GatewayProcess> => {
   const set = {
     data: settings.data,

@@ -1,5 +1,6 @@
-// A small file system of its own, for tests of a full or read-only disk. Needs the right to mount; where
-// that is missing the test says so in one line and is skipped (TENFOLD_REQUIRE_REAL=1: fails).
+// A small file system of its own, for tests of a full or read-only disk. Needs the right to mount;
+// where that is missing the test says so in one line and is skipped (TENFOLD_REQUIRE_REAL=1:
+// fails).
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'

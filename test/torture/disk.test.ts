@@ -1,5 +1,5 @@
-// Disks that fail: full and back, read-only, taken by another gateway. Nothing acknowledged is lost,
-// nothing is acknowledged that is not on the disk, and the message says what to do.
+// Disks that fail: full and back, read-only, taken by another gateway. Nothing acknowledged is
+// lost, nothing is acknowledged that is not on the disk, and the message says what to do.
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,7 +1,7 @@
-// The gateway is killed (SIGKILL) at random points while units report from another process, again and
-// again. Afterwards: every acknowledged report is in the log at least once and in the store once, the
-// counters are exact, the books balance, and no start needed a person.
-// TENFOLD_KILLS=1000 kills more often; TENFOLD_SEED=7 repeats a run's points.
+// The gateway is killed (SIGKILL) at random points while units report from another process, again
+// and again. Afterwards: every acknowledged report is in the log at least once and in the store
+// once, the counters are exact, the books balance, and no start needed a person. TENFOLD_KILLS=1000
+// kills more often; TENFOLD_SEED=7 repeats a run's points.
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

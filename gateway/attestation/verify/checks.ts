@@ -1,5 +1,6 @@
-// The list of named checks of one verification, in order. A check that could not run because an earlier
-// one failed says so; only typed errors become failures, a programmer's error passes through.
+// The list of named checks of one verification, in order. A check that could not run because an
+// earlier one failed says so; only typed errors become failures, a programmer's error passes
+// through.
 import { AttestationError, type Code } from '../codes.ts'
 
 /** `unknown`: cannot be said from what the reader has. `not_asked`: nobody tried. */
@@ -31,7 +32,10 @@ export class Checks {
     this.#list.push(check)
   }
 
-  /** Runs one check; `work` is undefined when what it needs is missing. Returns its value if it passed. */
+  /**
+   * Runs one check; `work` is undefined when what it needs is missing. Returns its value if it
+   * passed.
+   */
   run<T>(name: string, work: (() => Found<T>) | undefined): T | undefined {
     if (work === undefined) {
       this.add({ name, verdict: 'unknown', code: 'not_reached', detail: 'an earlier check failed' })

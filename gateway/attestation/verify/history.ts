@@ -1,5 +1,5 @@
-// Checks of the unit's own history: entries, chain, forks, opened details and claims. Everything here
-// follows from signatures alone; whether the keys are the right ones is asked in roots.ts.
+// Checks of the unit's own history: entries, chain, forks, opened details and claims. Everything
+// here follows from signatures alone; whether the keys are the right ones is asked in roots.ts.
 import { equalBytes } from '../bytes.ts'
 import { type ChainHead, checkFork, foldChain } from '../chain.ts'
 import { type Claim, claimKindOf, verifyClaim } from '../claim.ts'

@@ -1,5 +1,6 @@
-// Checks of the log: the checkpoint's signature, the last entry's place under it, the operator's word
-// that it is the last, older states joined to it, and an anchor on a chain when the reader asks for one.
+// Checks of the log: the checkpoint's signature, the last entry's place under it, the operator's
+// word that it is the last, older states joined to it, and an anchor on a chain when the reader
+// asks for one.
 import { equalBytes } from '../bytes.ts'
 import {
   type Checkpoint,
@@ -23,7 +24,9 @@ export interface Anchor {
   root: Uint8Array
 }
 
-/** Reads the newest anchor of a log; undefined when there is none. Rejects when it cannot be read. */
+/**
+ * Reads the newest anchor of a log; undefined when there is none. Rejects when it cannot be read.
+ */
 export type ReadAnchor = (origin: string) => Promise<Anchor | undefined>
 
 export interface LogFindings {
@@ -36,7 +39,10 @@ interface Opened {
   checkpoint: Checkpoint
 }
 
-/** The log's key: the pinned one of that name where there is one, else the one that came with the file. */
+/**
+ * The log's key: the pinned one of that name where there is one, else the one that came with the
+ * file.
+ */
 const checkCheckpoint = (passport: Passport, trust: Trust): Found<Opened> => {
   const key = parseVkey(passport.log)
   const note = parseProof(passport.proof).checkpoint

@@ -1,5 +1,6 @@
-// Checks of what everything else hangs on: is the log's key one that the reader pinned, is the unit's,
-// where does that key live, is the unit a machine at all. Keys that came with the file prove nothing.
+// Checks of what everything else hangs on: is the log's key one that the reader pinned, is the
+// unit's, where does that key live, is the unit a machine at all. Keys that came with the file
+// prove nothing.
 
 import { encodeVkey } from '../note.ts'
 import type { Passport } from '../passport-file.ts'

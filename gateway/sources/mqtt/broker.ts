@@ -1,6 +1,7 @@
-// The embedded MQTT broker as a source. Its one duty: a PUBACK leaves only after the message is in the
-// log. aedes writes the PUBACK right after `authorizePublish` calls back, so that is the gate, and the
-// group commit of the log is what it waits for. It delivers nothing to a database and decodes nothing.
+// The embedded MQTT broker as a source. Its one duty: a PUBACK leaves only after the message is in
+// the log. aedes writes the PUBACK right after `authorizePublish` calls back, so that is the gate,
+// and the group commit of the log is what it waits for. It delivers nothing to a database and
+// decodes nothing.
 import { createServer, type Server, type Socket } from 'node:net'
 import {
   Aedes,

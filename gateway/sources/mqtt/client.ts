@@ -5,8 +5,9 @@ import { OperatingError } from '../../core/errors.ts'
 
 export interface UnitConnection {
   /**
-   * Resolves when the broker has acknowledged (PUBACK). While the link is down the message waits for
-   * the reconnect; rejects when the connection is stopped first. Callers bound what is in flight.
+   * Resolves when the broker has acknowledged (PUBACK). While the link is down the message waits
+   * for the reconnect; rejects when the connection is stopped first. Callers bound what is in
+   * flight.
    */
   publish(topic: string, payload: Uint8Array | string): Promise<void>
   subscribe(topic: string, listener: (payload: Uint8Array) => void): Promise<void>

@@ -1,6 +1,6 @@
-// Bounds the size of an MQTT packet before it is buffered. The broker's parser waits for as many bytes
-// as a packet's head announces, up to 256 MB; this reads nothing but the heads (MQTT 3.1.1, 2.2.3)
-// as chunks pass by, and says when one announces too much.
+// Bounds the size of an MQTT packet before it is buffered. The broker's parser waits for as many
+// bytes as a packet's head announces, up to 256 MB; this reads nothing but the heads (MQTT 3.1.1,
+// 2.2.3) as chunks pass by, and says when one announces too much.
 
 /** Watches one connection's incoming bytes. */
 export class FrameGuard {
