@@ -7,6 +7,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { topicOf, unitIdPattern } from '../../hardware-profiles/names.ts'
+import type { Profile } from '../../hardware-profiles/profile.ts'
+import { nearest } from '../../hardware-profiles/validate.ts'
 import { type ClaimKind, composeClaim } from '../attestation/claim.ts'
 import { AttestationError } from '../attestation/codes.ts'
 import { parseDid } from '../attestation/did.ts'
@@ -18,20 +20,28 @@ import { systemClock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { PassportSummary, UnitSummary } from '../core/queries.ts'
 import { claimDetails } from '../ledger/proven.ts'
+import { type ActName, acts, follow, parsePart, workDetails } from '../lifecycle/acts.ts'
+import { lifecycleStates } from '../lifecycle/states.ts'
 import type { Io } from './io.ts'
 
 export const summary =
-  'signs and sends a claim about a unit: its buyer took it over, it was serviced'
+  'signs and sends a claim about a unit: taken over, serviced, handed on, retired'
 export const usage = `usage: tenfold claim key --out FILE
-       tenfold claim accept <unit> --key FILE [--worker DID=WEIGHT ...] [where]
-       tenfold claim service <unit> --key FILE --part NAME ... [where]
+       tenfold claim <act> <unit> --key FILE [options] [where]
 
   key               makes a key of your own; take a new one for each unit, it is personal data
   accept            you took the unit over: releases the first shares for those who built it
-  service           you replaced parts of it
+${Object.entries(acts)
+  .filter(([name]) => name !== 'accept')
+  .map(([name, { description }]) => `  ${name.padEnd(17)} ${description}`)
+  .join('\n')}
 
-  --worker DID=N    who built it, each with a weight (only where its maker has not said so itself)
-  --part NAME       a part that was replaced, by its name in the machine file; repeatable
+  --worker DID=N    accept: who built it, each with a weight (only where its maker has not said so)
+  --reason TEXT     why, in your words
+  --task NAME       service: a task of the maintenance plan that you did; repeatable
+  --part NAME       service: a part that was replaced, by its name in the machine file; repeatable
+  --part-out NAME:SERIAL, --part-in NAME:SERIAL
+                    service, refurbish: which part came out, which went in; repeatable
 
 where:
   --pages URL       the gateway's pages (default: as the config says)
@@ -45,7 +55,11 @@ const options = {
   out: { type: 'string' },
   key: { type: 'string' },
   worker: { type: 'string', multiple: true },
+  reason: { type: 'string' },
+  task: { type: 'string', multiple: true },
   part: { type: 'string', multiple: true },
+  'part-out': { type: 'string', multiple: true },
+  'part-in': { type: 'string', multiple: true },
   pages: { type: 'string' },
   broker: { type: 'string' },
   user: { type: 'string' },
@@ -57,19 +71,18 @@ type Values = ReturnType<typeof parse>['values']
 
 const parse = (args: string[]) => parseArgs({ args, allowPositionals: true, options })
 
-const kinds: Readonly<Record<string, ClaimKind>> = { accept: 'acceptance', service: 'service' }
-
 /** Runs the command: 0 once the gateway has made the claim durable. */
 export const run = async (args: string[], io: Io): Promise<number> => {
   const { values, positionals } = parse(args)
   const [what = '', unit] = positionals
   try {
     if (what === 'key') return makeKey(values, io)
-    const kind = Object.hasOwn(kinds, what) ? kinds[what] : undefined
-    if (kind === undefined || unit === undefined || positionals.length > 2) {
-      throw wrongUse('say "key", or "accept" or "service" and the id of one unit')
+    const act = Object.hasOwn(acts, what) ? (what as ActName) : undefined
+    if (act === undefined || unit === undefined || positionals.length > 2) {
+      const words = Object.keys(acts).join(', ')
+      throw wrongUse(`say "key", or one of ${words} and the id of one unit`)
     }
-    return await claim({ kind, unit, values, io })
+    return await claim({ act, unit, values, io })
   } catch (error) {
     if (!(error instanceof AttestationError)) throw error
     const { code, message, remedy } = error
@@ -93,20 +106,27 @@ const makeKey = ({ out }: Values, io: Io): number => {
 }
 
 interface Job {
-  kind: ClaimKind
+  act: ActName
   unit: string
   values: Values
   io: Io
 }
 
-const claim = async ({ kind, unit, values, io }: Job): Promise<number> => {
+const claim = async ({ act, unit, values, io }: Job): Promise<number> => {
   if (!new RegExp(unitIdPattern).test(unit)) throw wrongUse(`"${unit}" cannot be a unit's id`)
   if (values.key === undefined) throw wrongUse('--key is missing: the file of your key')
   const signer = loadSigner(resolve(io.cwd, values.key))
-  const details = detailsOf(kind, values)
+  const declared = detailsOf(act, values)
   const { config } = readConfig(io, values).loaded
   const login = loginOf(values, io)
-  const { machine, did, head, simulated } = await lookUp(pagesOf(values, config), { unit, login })
+  const pages = pagesOf(values, config)
+  const { machine, did, head, summary: known } = await lookUp(pages, { unit, login })
+  if (declared.length > 0) {
+    checkNames(declared, await ask<Profile[]>(pages, 'api/profiles', login), machine)
+  }
+  checkState(act, known)
+  const details = [...declared, ...(isWork(act) ? countersOf(known) : [])]
+  const kind: ClaimKind = acts[act].claim
   const timeUs = systemClock().nowUs()
   const { message } = composeClaim({ kind, unit: did, head, timeUs, details }, signer, (bytes) =>
     randomBytes(bytes),
@@ -116,21 +136,89 @@ const claim = async ({ kind, unit, values, io }: Job): Promise<number> => {
   io.out(`${kind} of ${unit} (${did})`)
   io.out(`signed by ${signer.did}`)
   io.out('The gateway has it; the unit takes it into its chain when it is next in contact.')
-  if (simulated) io.out('The unit is simulated: the claim will be kept, and count for nothing.')
+  if (known.simulated) {
+    io.out('The unit is simulated: the claim will be kept, and count for nothing.')
+  }
   return 0
 }
 
-const detailsOf = (kind: ClaimKind, { worker = [], part = [] }: Values): Detail[] => {
-  if (kind === 'service' && part.length === 0)
-    throw wrongUse('--part is missing: what was replaced')
+const isWork = (act: ActName): boolean => act === 'service' || act === 'refurbish'
+
+const detailsOf = (act: ActName, values: Values): Detail[] => {
+  const { worker = [], part = [], task = [], reason } = values
+  const out = partsOf('--part-out', values['part-out'])
+  const into = partsOf('--part-in', values['part-in'])
+  const named = [...part, ...[...out, ...into].map((text) => text.split(':')[0] ?? '')]
+  if (!isWork(act) && named.length + task.length > 0) {
+    throw wrongUse(`parts and tasks belong to "service" and "refurbish", not to "${act}"`)
+  }
+  if (act === 'service' && named.length + task.length === 0) {
+    throw wrongUse('--part is missing: what was replaced; or --task: what was done')
+  }
   const workers = worker.map((text) => {
     const [, did = '', weight = '1'] = /^(did:key:\w+)(?:=([1-9]\d{0,8}))?$/.exec(text) ?? []
     if (did === '') throw wrongUse(`--worker ${text} does not have the form did:key:...=WEIGHT`)
     parseDid(did)
     return { name: claimDetails.worker, value: `${did} ${weight}` }
   })
-  return [...workers, ...part.map((value) => ({ name: claimDetails.part, value }))]
+  const each = (name: string, list: readonly string[]): Detail[] =>
+    list.map((value) => ({ name, value }))
+  return [
+    ...workers,
+    ...each(claimDetails.part, [...new Set(named)]),
+    ...each(workDetails.reason, reason === undefined ? [] : [reason.slice(0, 200)]),
+    ...each(workDetails.task, task),
+    ...each(workDetails.partOut, out),
+    ...each(workDetails.partIn, into),
+  ]
 }
+
+const partsOf = (flag: string, texts: readonly string[] = []): readonly string[] => {
+  for (const text of texts) {
+    if (parsePart(text) === undefined) {
+      throw wrongUse(`${flag} ${text} does not have the form part:SERIAL`)
+    }
+  }
+  return texts
+}
+
+/** Names that the machine file lacks would be signed for ever and mean nothing. */
+const checkNames = (
+  details: readonly Detail[],
+  profiles: readonly Profile[],
+  machine: string,
+): void => {
+  const profile = profiles.find((known) => known.machine === machine)
+  if (profile === undefined) return
+  const tasks = profile.maintenance.map(({ task }) => task)
+  for (const { name, value } of details) {
+    const text = String(value)
+    const known =
+      name === claimDetails.part ? Object.keys(profile.parts) : name === 'task' ? tasks : undefined
+    if (known === undefined || known.includes(text)) continue
+    throw new OperatingError(`${name}_unknown`, {
+      message: `a ${machine} has no ${name} "${text}"${nearest(text, known)}`,
+      remedy: `Known are ${known.join(', ')}.`,
+    })
+  }
+}
+
+/** Refused before it is signed: the gateway would set it aside. */
+const checkState = (act: ActName, { unit, lifecycle }: UnitSummary): void => {
+  const from = lifecycleStates.find((state) => state === lifecycle) ?? null
+  const step = follow(from, acts[act].path)
+  if (step.ok) return
+  throw new OperatingError('lifecycle_refused', {
+    message: `${unit} is ${from}: ${step.reason}`,
+    remedy: 'Declare first what lies between, or check the id of the unit.',
+  })
+}
+
+const countersOf = ({ counters = {} }: Partial<UnitSummary>): Detail[] =>
+  Object.entries(counters).map(([name, total]) => ({
+    name: workDetails.counter,
+    value: `${name}=${total}`,
+  }))
 
 interface Login {
   user: string
@@ -158,7 +246,7 @@ const reachable = (host: string): string => {
 interface Subject {
   machine: string
   did: string
-  simulated: boolean
+  summary: UnitSummary
   /** Hash of the unit's newest entry; null before its first. */
   head: Uint8Array | null
 }
@@ -187,7 +275,7 @@ const lookUp = async (
     undefined,
   )
   const head = newest === undefined ? null : Uint8Array.from(Buffer.from(newest.hash, 'hex'))
-  return { machine: found.machine, did: key, simulated: found.simulated, head }
+  return { machine: found.machine, did: key, summary: found, head }
 }
 
 const ask = async <T>(pages: string, path: string, login: Login | undefined): Promise<T> => {

@@ -62,7 +62,39 @@ export interface PassportSummary {
   checkpoint: string | undefined
 }
 
+/** One change of a unit's lifecycle, or one that was refused. */
+export interface LifecycleStep {
+  type: string
+  timeUs: number
+  /** null: nobody had heard of the unit before. */
+  from: string | null
+  to: string
+  /** Why the change was not made. */
+  refused: string | undefined
+  /** By a person's claim: not measured. */
+  declared: boolean
+  /** did:key of whoever declared it; undefined where the claim has not come. */
+  author: string | undefined
+  /** Place in the unit's signed chain. */
+  entrySeq: number | undefined
+  reason: string | undefined
+  tasks: string[]
+  out: { part: string; serial: string }[]
+  in: { part: string; serial: string }[]
+  /** Totals as the unit signed them, or as its rule saw them. */
+  counters: Record<string, number>
+}
+
+/** What the pages show of a unit's life. */
+export interface UnitLife {
+  unit: string
+  /** Newest first. */
+  steps: LifecycleStep[]
+}
+
 export interface Queries {
+  /** `nowUs`: what counts as silent or overdue depends on it. */
+  life(query: { unit: string; nowUs: number }): Promise<UnitLife>
   units(): Promise<UnitSummary[]>
   series(query: { unit: string; fromUs: number; toUs: number; points: number }): Promise<Series>
   events(query: { unit: string; limit: number }): Promise<StoredEvent[]>

@@ -37,6 +37,7 @@ const methods = [
   'units',
   'series',
   'events',
+  'life',
   'books',
   'quarantine',
   'passportSummary',

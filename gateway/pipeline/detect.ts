@@ -4,7 +4,7 @@
 import { compileRules } from '../../hardware-profiles/rules.ts'
 import type { UnitEvent } from '../core/delivery.ts'
 import type { Machine } from '../core/machine.ts'
-import { change } from '../lifecycle/states.ts'
+import { change, type LifecycleState } from '../lifecycle/states.ts'
 import type { UnitState } from './unit.ts'
 
 /** One moment of a unit, in the order of its own time. */
@@ -27,25 +27,30 @@ export const createDetect = (machine: Machine): Detect => {
     const counters = state.totals.map((total) => total ?? undefined)
     const found = rules(state.rules, { timeUs, boot, values, counters })
     if (found.length === 0) return none
-    return found.map(({ rule, cause }) => ({
-      machine,
-      unit: state.unit,
-      simulated: state.simulated,
-      type: rule.type,
-      severity: rule.severity ?? 'info',
-      timeUs,
-      cause: cause + enter(state, rule.lifecycle),
-      offset,
-      counters,
-      rule,
-    }))
+    return found.map(({ rule, cause }) => {
+      const transition = rule.lifecycle && enter(state, rule.lifecycle)
+      const refused = transition?.refused
+      return {
+        machine,
+        unit: state.unit,
+        simulated: state.simulated,
+        type: rule.type,
+        severity: rule.severity ?? 'info',
+        timeUs,
+        cause: refused === undefined ? cause : `${cause} (refused: ${refused})`,
+        offset,
+        counters,
+        rule,
+        ...(transition && { transition }),
+      }
+    })
   }
 }
 
 /** Makes the change, or says why not; what happened has happened, whatever the state. */
-const enter = (state: UnitState, to: Parameters<typeof change>[1] | undefined): string => {
-  if (to === undefined) return ''
-  const outcome = change(state.lifecycle, to)
+const enter = (state: UnitState, to: LifecycleState): NonNullable<UnitEvent['transition']> => {
+  const from = state.lifecycle
+  const outcome = change(from, to)
   state.lifecycle = outcome.state
-  return outcome.ok ? '' : ` (refused: ${outcome.reason})`
+  return outcome.ok ? { from, to } : { from, to, refused: outcome.reason }
 }

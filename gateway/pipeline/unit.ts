@@ -4,6 +4,7 @@
 import type { RuleState } from '../../hardware-profiles/rules.ts'
 import type { Machine } from '../core/machine.ts'
 import { quality } from '../core/quality.ts'
+import { type LifeState, newLife } from '../lifecycle/life.ts'
 import type { LifecycleState } from '../lifecycle/states.ts'
 import type { Custody } from './decode.ts'
 
@@ -40,6 +41,8 @@ export interface UnitState {
   profile: string | null
   firmware: string | null
   lifecycle: LifecycleState | null
+  /** What its maintenance, uptime and wear are worked out from. */
+  life: LifeState
   /** Ascending by number, the newest limits.bootsPerUnit. */
   boots: BootState[]
   /**
@@ -82,6 +85,7 @@ export const newUnit = (unit: string, machine: Machine): UnitState => {
     profile: null,
     firmware: null,
     lifecycle: null,
+    life: newLife(),
     boots: [],
     base: zero(),
     tail: none(),
@@ -100,8 +104,13 @@ export const newUnit = (unit: string, machine: Machine): UnitState => {
   }
 }
 
+/** A state of an older gateway has less in it. */
+const withLife = (kept: Omit<UnitState, 'life'> & Partial<UnitState>): UnitState =>
+  kept.life === undefined ? { ...kept, life: newLife() } : (kept as UnitState)
+
 /** A kept state in the positions of its machine's profile, which may have changed since. */
-export const fitToMachine = (state: UnitState, machine: Machine): UnitState => {
+export const fitToMachine = (kept: UnitState, machine: Machine): UnitState => {
+  const state = withLife(kept)
   const { signalIndex, counterIndex } = machine
   if (same(state.counterNames, counterIndex) && same(state.signalNames, signalIndex)) return state
   const counters = <T>(list: T[], blank: T): T[] =>

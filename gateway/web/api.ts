@@ -78,6 +78,8 @@ const unitRoutes: Readonly<Record<string, Handler>> = {
     const limit = whole(query, 'limit', { usual: 100, min: 1, max: limits.listRows })
     return json(await queries.events({ unit, limit }))
   },
+  life: async ({ queries, clock }, _query, unit) =>
+    json(await queries.life({ unit, nowUs: clock.nowUs() })),
   passport: async ({ queries }, _query, unit) => json(await queries.passportSummary(unit)),
   'passport/file': async ({ queries }, _query, unit) => ({
     status: 200,

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { loadProfiles } from '../../firmware/profiles.ts'
 import { receiveClaim } from '../../gateway/attestation/claim.ts'
 import { signerOfSeed } from '../../gateway/attestation/identity.ts'
 import { systemClock } from '../../gateway/core/clock.ts'
@@ -13,16 +14,30 @@ import { type TestIo, testIo } from './io.ts'
 
 const unitDid = signerOfSeed(new Uint8Array(32).fill(5)).did
 
+const profiles = [...loadProfiles().profiles.values()]
+
 let io: TestIo
 let broker: MqttBroker
 let pages: Server
 let records: LogRecord[]
-let known: { unit: string; machine: string; simulated: boolean; key: string | undefined }[]
+let known: {
+  unit: string
+  machine: string
+  simulated: boolean
+  key: string | undefined
+  lifecycle: string
+  counters: Record<string, number>
+}[]
 
 beforeEach(async () => {
   io = await testIo()
   records = []
-  known = [{ unit: 'drill-1', machine: 'cordless_drill', simulated: true, key: unitDid }]
+  known = [
+    {
+      ...{ unit: 'drill-1', machine: 'cordless_drill', simulated: true, key: unitDid },
+      ...{ lifecycle: 'in_use', counters: { starts: 70, run_time: 9000 } },
+    },
+  ]
   broker = new MqttBroker({
     host: '127.0.0.1',
     port: 0,
@@ -44,7 +59,8 @@ beforeEach(async () => {
     const answer = request.url?.endsWith('/passport')
       ? { unit: 'drill-1', key: known[0]?.key, custody: 'controller_flash', entries }
       : { nowUs: 1, units: known }
-    response.end(JSON.stringify(answer))
+    const isProfiles = request.url?.endsWith('/profiles') === true
+    response.end(JSON.stringify(isProfiles ? profiles : answer))
   })
   await new Promise<void>((resolve) => pages.listen(0, '127.0.0.1', resolve))
 })
@@ -88,7 +104,47 @@ describe('claim', () => {
     expect(await io.tenfold('claim', ...args, ...where())).toBe(0)
     const { claim, disclosures } = receiveClaim(records[0]?.payload ?? new Uint8Array())
     expect(claim.kind).toBe('service')
-    expect(disclosures.map(({ value }) => value).sort()).toEqual(['chuck', 'motor'])
+    const parts = disclosures.filter(({ name }) => name === 'part')
+    expect(parts.map(({ value }) => value).sort()).toEqual(['chuck', 'motor'])
+  })
+
+  test('service tells serials, tasks, the reason and the counters of the moment', async () => {
+    await io.tenfold('claim', 'key', '--out', 'me.pem')
+    const work = ['--part-out', 'gearbox:G-1', '--part-in', 'gearbox:G-2']
+    const more = ['--task', 'grease_gearbox', '--reason', 'it howled']
+    const args = ['service', 'drill-1', '--key', 'me.pem', ...work, ...more]
+    expect(await io.tenfold('claim', ...args, ...where())).toBe(0)
+    const { disclosures } = receiveClaim(records[0]?.payload ?? new Uint8Array())
+    expect(disclosures.map(({ name, value }) => `${name} ${value}`).sort()).toEqual([
+      'counter run_time=9000',
+      'counter starts=70',
+      'part gearbox',
+      'part_in gearbox:G-2',
+      'part_out gearbox:G-1',
+      'reason it howled',
+      'task grease_gearbox',
+    ])
+  })
+
+  test.each([
+    ['repair', 'repair'],
+    ['refurbish', 'refurbishment'],
+    ['transfer', 'transfer'],
+    ['store', 'storage'],
+    ['use', 'use'],
+    ['retire', 'retirement'],
+  ])('%s becomes a claim of kind %s', async (act, kind) => {
+    await io.tenfold('claim', 'key', '--out', 'me.pem')
+    expect(await io.tenfold('claim', act, 'drill-1', '--key', 'me.pem', ...where())).toBe(0)
+    expect(receiveClaim(records[0]?.payload ?? new Uint8Array()).claim.kind).toBe(kind)
+  })
+
+  test('what cannot follow the state of the unit is refused before it is signed', async () => {
+    known = known.map((unit) => ({ ...unit, lifecycle: 'retired' }))
+    await io.tenfold('claim', 'key', '--out', 'me.pem')
+    expect(await io.tenfold('claim', 'store', 'drill-1', '--key', 'me.pem', ...where())).toBe(1)
+    expect(io.errors.join('\n')).toContain('stored cannot follow retired')
+    expect(records).toEqual([])
   })
 
   test.each([
@@ -102,6 +158,10 @@ describe('claim', () => {
     [['accept', 'drill-1', '--key', 'me.pem', '--worker', 'ben'], 'does not have the form'],
     [['accept', 'drill-1', '--key', 'me.pem', '--user', 'x'], '--password-env'],
     [['key'], '--out is missing'],
+    [['service', 'drill-1', '--key', 'me.pem', '--part', 'gearbax'], 'no part "gearbax"'],
+    [['service', 'drill-1', '--key', 'me.pem', '--task', 'polish'], 'no task "polish"'],
+    [['service', 'drill-1', '--key', 'me.pem', '--part-in', 'gearbox'], 'part:SERIAL'],
+    [['store', 'drill-1', '--key', 'me.pem', '--part', 'motor'], 'belong to "service"'],
   ])('%j is refused', async (args, said) => {
     await io.tenfold('claim', 'key', '--out', 'me.pem')
     expect(await io.tenfold('claim', ...args, ...where())).toBe(1)

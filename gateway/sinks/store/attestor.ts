@@ -8,7 +8,7 @@ import { type Entry, receiveEntry } from '../../attestation/entry.ts'
 import type { UnitEvent } from '../../core/delivery.ts'
 import type { Machine } from '../../core/machine.ts'
 import type { LogRecord } from '../../core/record.ts'
-import { change, type LifecycleState } from '../../lifecycle/states.ts'
+import { actOfClaim, follow } from '../../lifecycle/acts.ts'
 import type { Fault } from '../../pipeline/decode.ts'
 import type { Outcome } from '../../pipeline/pipeline.ts'
 import type { UnitCommand } from '../../pipeline/protocol.ts'
@@ -16,28 +16,11 @@ import type { UnitState } from '../../pipeline/unit.ts'
 import { type Chains, type Incoming, writeDisclosures } from './chains.ts'
 import type { Database } from './database.ts'
 import type { GatewayChains, Happening } from './gateway-chains.ts'
+import { LifecycleWriter } from './lifecycle.ts'
 import { type Attestor, type SignedStep, storeName } from './local-stage.ts'
 import type { TreeWriter } from './tree.ts'
 
 type Signed = Extract<Outcome, { kind: 'signed' }>
-
-/**
- * Entry type that includes a claim of a kind. `production` belongs to `made` and is never asked
- * for.
- */
-const entryTypes: ReadonlyMap<string, string> = new Map([
-  ['acceptance', 'accepted'],
-  ['service', 'repaired'],
-])
-
-/** States that an entry of a type leads through. */
-const lifecycleOf: ReadonlyMap<string, readonly LifecycleState[]> = new Map([
-  ['accepted', ['accepted']],
-  ['repaired', ['in_repair', 'refurbished']],
-  ['transferred', ['transferred']],
-  ['stored', ['stored']],
-  ['retired', ['retired']],
-])
 
 export interface AttestorParts {
   readonly db: Database
@@ -59,10 +42,12 @@ interface Arrival {
 
 export class StoreAttestor implements Attestor {
   readonly #parts: AttestorParts
+  readonly #lifecycle: LifecycleWriter
   #commands: UnitCommand[] = []
 
   constructor(parts: AttestorParts) {
     this.#parts = parts
+    this.#lifecycle = new LifecycleWriter(parts.db)
   }
 
   /** Claims that the unit's chain does not include yet are asked for again. */
@@ -90,11 +75,13 @@ export class StoreAttestor implements Attestor {
       happening: { type: event.type, timeUs: event.timeUs, details },
       ...{ offset: event.offset, receivedUs: event.timeUs },
     })
-    this.#parts.db.run(
-      `UPDATE event SET entry_seq = ? WHERE "offset" = ? AND type = ?
-        AND unit = (SELECT id FROM unit WHERE unit = ?)`,
-      ...[seq, event.offset, event.type, event.unit],
-    )
+    for (const table of ['event', 'transition']) {
+      this.#parts.db.run(
+        `UPDATE ${table} SET entry_seq = ? WHERE "offset" = ? AND type = ?
+          AND unit = (SELECT id FROM unit WHERE unit = ?)`,
+        ...[seq, event.offset, event.type, event.unit],
+      )
+    }
   }
 
   signed(offset: number, outcome: Signed, step: SignedStep): void {
@@ -187,19 +174,15 @@ export class StoreAttestor implements Attestor {
   }
 
   /** What an entry that is now part of its chain means for its unit. */
-  #appended({ entry, unit, offset, timeUs }: Incoming, state: UnitState): void {
+  #appended(incoming: Incoming, state: UnitState): void {
+    const { entry, unit, offset, timeUs } = incoming
     const { db } = this.#parts
     if (entry.claim !== undefined) {
       db.run('UPDATE claim SET entry_seq = ? WHERE digest = ?', entry.seq, entry.claim)
     }
-    const path = lifecycleOf.get(entry.type)
-    if (path === undefined) return
-    let refused = ''
-    for (const to of path) {
-      const outcome = change(state.lifecycle, to)
-      state.lifecycle = outcome.state
-      refused = outcome.ok ? '' : ` (refused: ${outcome.reason})`
-    }
+    const step = this.#lifecycle.entry(incoming, state)
+    if (step === undefined) return
+    const refused = step.ok ? '' : ` (refused: ${step.reason})`
     // Where no rule of the profile has said so already, the entry itself is what happened.
     db.run(
       `INSERT OR IGNORE INTO event
@@ -224,6 +207,11 @@ export class StoreAttestor implements Attestor {
     }
     // The entry that includes it may have come first.
     const included = this.#includedIn(claim)
+    const refused = included === null ? refusedBy(claim, state) : undefined
+    if (refused !== undefined) {
+      setAside(arrival, refused, step)
+      return
+    }
     const isNew = this.#parts.db.run(
       'INSERT OR IGNORE INTO claim VALUES (?, ?, ?, ?, ?, ?, ?)',
       ...[claim.hash, state.unit, claim.kind, claim.bytes, record.receivedUs, offset],
@@ -235,7 +223,10 @@ export class StoreAttestor implements Attestor {
     }
     step.tally.stored++
     writeDisclosures(this.#parts.db, { object: claim.hash, unit: state.unit, disclosures })
-    if (included !== null) return
+    if (included !== null) {
+      this.#lifecycle.declared(claim, { details: disclosures, state })
+      return
+    }
     if (state.key !== null) this.#ask(state, { digest: claim.hash, kind: claim.kind })
     else this.#include(arrival, claim)
   }
@@ -247,7 +238,7 @@ export class StoreAttestor implements Attestor {
 
   /** For a unit without a key the gateway includes the claim itself. */
   #include({ offset, record, state }: Arrival, { kind, hash }: Claim): void {
-    const type = entryTypes.get(kind)
+    const type = actOfClaim(kind)?.entry
     if (type === undefined) return
     const { receivedUs } = record
     const happening = { type, timeUs: receivedUs, details: [], claim: hash }
@@ -279,7 +270,7 @@ export class StoreAttestor implements Attestor {
   }
 
   #ask(state: UnitState, { digest, kind }: { digest: Uint8Array; kind: string }): void {
-    const type = entryTypes.get(kind)
+    const type = actOfClaim(kind)?.entry
     if (type === undefined) return
     const claim = Buffer.from(digest).toString('hex')
     const payload = JSON.stringify({ kind: 'include_claim', claim, type })
@@ -291,6 +282,12 @@ interface Place {
   readonly offset: number
   readonly receivedUs: number
   readonly timeUs: number
+}
+
+/** A known claim that comes again is a duplicate, whatever state it has led to. */
+const refusedBy = ({ kind }: Claim, { lifecycle }: UnitState): Fault | undefined => {
+  const step = follow(lifecycle, actOfClaim(kind)?.path ?? [])
+  return step.ok ? undefined : { reason: 'lifecycle_refused', detail: step.reason }
 }
 
 /** The verified entry, or why it is none of this unit. */

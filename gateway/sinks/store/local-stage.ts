@@ -8,6 +8,7 @@ import { type Aside, emptyTally, type Progress } from '../../pipeline/keeper.ts'
 import type { Outcome, Pipeline } from '../../pipeline/pipeline.ts'
 import type { Stage } from '../../pipeline/runner.ts'
 import type { Database } from './database.ts'
+import { LifecycleWriter } from './lifecycle.ts'
 import { type ReportTable, ReportWriter } from './report-tables.ts'
 import type { SinkBooks } from './sink-books.ts'
 import type { UnitIds } from './unit-ids.ts'
@@ -56,9 +57,11 @@ export class LocalStage implements Stage {
   /** Last minute noted as not summed in this batch, by unit: most readings fall into it. */
   readonly #marked = new Map<number, number>()
   readonly #newest = new Map<string, Reading>()
+  readonly #lifecycle: LifecycleWriter
 
   constructor(parts: LocalStageParts) {
     this.#parts = parts
+    this.#lifecycle = new LifecycleWriter(parts.db)
     for (const [machine, table] of parts.tables) {
       this.#writers.set(machine, new ReportWriter(parts.db, table))
     }
@@ -148,13 +151,15 @@ export class LocalStage implements Stage {
       const counters = Object.fromEntries(
         Array.from(names, (name, i) => [name, event.counters[i]] as const),
       )
+      const unitId = this.#parts.ids.idOf(event.unit, event.machine)
+      const text = JSON.stringify(counters)
       this.#parts.db
         .prepare('INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)')
         .run(
-          ...([this.#parts.ids.idOf(event.unit, event.machine), event.offset, event.type] as const),
-          ...([event.severity, event.timeUs, event.cause, event.rule.description] as const),
-          JSON.stringify(counters),
+          ...([unitId, event.offset, event.type] as const),
+          ...([event.severity, event.timeUs, event.cause, event.rule.description, text] as const),
         )
+      this.#lifecycle.measured(unitId, { event, counters: text })
       this.#parts.attestor?.event(event)
     }
   }

@@ -5,10 +5,17 @@ import { OperatingError, quarantineReasons } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
 import type { Machine } from '../../core/machine.ts'
 import { qualityNames } from '../../core/quality.ts'
-import type { QuarantineRow, Series, StoredEvent, UnitSummary } from '../../core/queries.ts'
+import type {
+  QuarantineRow,
+  Series,
+  StoredEvent,
+  UnitLife,
+  UnitSummary,
+} from '../../core/queries.ts'
 import { missingIn } from '../../pipeline/sequence.ts'
 import { fitToMachine, type UnitState } from '../../pipeline/unit.ts'
 import type { Database, Row } from './database.ts'
+import { readLife } from './life.ts'
 import { storeName } from './local-stage.ts'
 import type { ReportTable } from './report-tables.ts'
 import { readSeries, type SeriesQuery } from './series.ts'
@@ -78,6 +85,13 @@ export class StoreQueries {
       attested: row['entry_seq'] !== null || row['attested'] === 1,
       description: String(row['description']),
     }))
+  }
+
+  life({ unit, nowUs }: { unit: string; nowUs: number }): UnitLife {
+    const state = this.#known(unit)
+    const machine = this.#tables.get(state.machine)?.machine
+    const fitted = machine === undefined ? state : fitToMachine(state, machine)
+    return readLife(this.#db, { state: fitted, machine, nowUs, unitId: this.#idOf(unit) ?? -1 })
   }
 
   /**

@@ -157,6 +157,47 @@ export const migrations: readonly string[] = [
     value TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Changes of a unit's lifecycle, by rule or as declared in a claim, refused ones included.
+  CREATE TABLE transition (
+    unit INTEGER NOT NULL,
+    "offset" INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    time_us INTEGER NOT NULL,
+    from_state TEXT,
+    to_state TEXT NOT NULL,
+    refused TEXT,
+    entry_seq INTEGER,
+    -- Digest and author of the claim that declares it; null where a rule has measured it.
+    claim BLOB,
+    author TEXT,
+    -- Work declared, JSON: reason, tasks, parts out and in, counters.
+    work TEXT,
+    -- Counters as the unit has signed them, JSON.
+    counters TEXT NOT NULL,
+    PRIMARY KEY (unit, "offset", type)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX transition_claim ON transition (claim) WHERE claim IS NOT NULL;
+
+  -- What an older gateway noted as events only; from where it came was not kept.
+  INSERT INTO transition
+    SELECT e.unit, e."offset", e.type, e.time_us, NULL,
+      CASE e.type WHEN 'repaired' THEN 'in_use' WHEN 'first_used' THEN 'in_use' ELSE e.type END,
+      CASE WHEN e.cause LIKE '%(refused: %' THEN e.cause END, e.entry_seq, NULL, NULL, NULL,
+      e.counters
+    FROM event e
+    WHERE e.type IN
+      ('made', 'first_used', 'accepted', 'repaired', 'transferred', 'stored', 'retired');
+
+  -- Closed stretches of a unit in one state of uptime; the open one is in its state.
+  CREATE TABLE uptime_span (
+    unit INTEGER NOT NULL,
+    from_us INTEGER NOT NULL,
+    to_us INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (unit, from_us)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 export const schemaVersion = migrations.length
