@@ -5,6 +5,7 @@
 import { fieldOf } from './names.ts'
 import type { ConstantSpec, Kinds, ProfileData } from './profile.ts'
 import { type Mistake, nearest } from './validate.ts'
+import { checkWiring } from './wiring-check.ts'
 
 type Report = (path: string, value: unknown, message: string) => void
 
@@ -16,6 +17,7 @@ export const crossCheck = (profile: ProfileData, kinds: Kinds): Mistake[] => {
   checkFields(profile, report)
   checkLoops(profile, kinds, report)
   checkTwin(profile, kinds, report)
+  checkWiring(profile, report)
   checkEvents(profile, report)
   profile.interlocks.forEach((interlock, i) => {
     known(profile.signals, { name: interlock.signal, path: `/interlocks/${i}/signal`, report })

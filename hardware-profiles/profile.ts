@@ -5,6 +5,7 @@ import { crossCheck } from './cross-check.ts'
 import { namePattern } from './names.ts'
 import { units } from './units.ts'
 import { type Mistake, mistakesIn, type Static, Type } from './validate.ts'
+import { Boards } from './wiring.ts'
 
 const Name = Type.String({ pattern: namePattern })
 const Text = Type.String({ minLength: 1, maxLength: 200 })
@@ -129,6 +130,7 @@ export const ProfileSchema = Type.Object(
     signals: Type.Record(Name, Signal, closed),
     counters: Type.Record(Name, Counter, closed),
     loops: Type.Record(Name, Loop, closed),
+    boards: Type.Optional(Boards),
     twin: Type.Optional(Twin),
     interlocks: Type.Array(Interlock, { maxItems: 64 }),
     parts: Type.Record(Name, Part, closed),
@@ -150,6 +152,8 @@ export type Profile = Frozen<ProfileData>
 export type SignalSpec = Profile['signals'][string]
 export type CounterSpec = Profile['counters'][string]
 export type LoopSpec = Profile['loops'][string]
+export type WiringSpec = NonNullable<Profile['boards']>[string]
+export type WireSpec = WiringSpec['pins'][string]
 export type EventRuleSpec = Profile['events'][number]
 
 /** A number that a loop kind or a plant kind needs from a profile, in the UCUM unit given. */

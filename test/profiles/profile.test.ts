@@ -1,5 +1,5 @@
-// A machine file: what is accepted, and that a wrong one gets every mistake with path, value, allowed
-// range and nearest known name.
+// A machine file: what is accepted, and that a wrong one gets every mistake with path, value,
+// allowed range and nearest known name.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -86,6 +86,12 @@ describe('a right machine file', () => {
     expect(mistakes(parsed)).toEqual([])
     expect(Object.isFrozen(data)).toBe(false)
   })
+})
+
+test('one pin may carry several signals through a multiplexer', () => {
+  const pins = { current: { pin: 'GP2', position: 0 }, state: { pin: 'GP2', position: 1 } }
+  const wiring = { pwmHz: 20_000, gate: 'GP1', select: ['GP3'], pins }
+  expect(mistakes(parseProfile({ ...base(), boards: { b: wiring } }, kinds))).toEqual([])
 })
 
 describe('a wrong machine file', () => {
@@ -187,7 +193,63 @@ describe('a wrong machine file', () => {
       (d) => d.maintenance.push({ task: 't', description: 'x', counter: 'q', every: 1 }),
       '/maintenance/0/counter',
     ],
+    [
+      'two signals on one pin',
+      (d) => wired(d, { pins: { current: x, state: x } }),
+      '/boards/b/pins/state/pin',
+    ],
+    [
+      'the gate on a signal',
+      (d) => wired(d, { gate: 'GP9', pins: { state: { pin: 'GP9' } } }),
+      '/boards/b/pins/state/pin',
+    ],
+    [
+      'one input of the multiplexer twice',
+      (d) => wired(d, { select: ['GP3'], pins: { current: y, state: y } }),
+      '/boards/b/pins/state/pin',
+    ],
+    [
+      'an input that the multiplexer has not',
+      (d) => wired(d, { select: ['GP3'], pins: { current: { pin: 'GP2', position: 2 } } }),
+      '/boards/b/pins/current/position',
+    ],
+    [
+      'a multiplexer without an address',
+      (d) => wired(d, { pins: { current: y } }),
+      '/boards/b/pins/current/position',
+    ],
+    [
+      'a pin for an unknown signal',
+      (d) => wired(d, { pins: { curent: x } }),
+      '/boards/b/pins/curent',
+    ],
+    [
+      'a line of one point',
+      (d) =>
+        wired(d, {
+          pins: {
+            current: {
+              pin: 'GP2',
+              line: [
+                [1, 2],
+                [1, 3],
+              ],
+            },
+          },
+        }),
+      '/boards/b/pins/current/line',
+    ],
+    [
+      'two signals sampled in the on-time',
+      (d) => wired(d, { pins: { current: timed('GP2'), state: timed('GP3') } }),
+      '/boards/b/pins/state/sample',
+    ],
   ]
+  const x = { pin: 'GP2' }
+  const y = { pin: 'GP2', position: 1 }
+  const timed = (pin: string) => ({ pin, sample: 'on_time' })
+  const wired = (d: ReturnType<typeof base>, given: object) =>
+    Object.assign(d, { boards: { b: { pwmHz: 20_000, gate: 'GP1', ...given } } })
   const set = (d: ReturnType<typeof base>, name: string, value: number) =>
     Object.assign(d.loops['main']?.['constants'] ?? {}, { [name]: value })
   const boot = () => ({ type: 'booted', description: 'x', when: { boot: 'every' } })

@@ -1,0 +1,91 @@
+// What `firmware/boards/<board>/board.json` may say, and reading it: core, memories, pins, flags,
+// which emulator runs the board and what it cannot prove. There is no registry: a folder with a
+// board.json is a board. Knows no machine.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { mistakesIn, nearest, type Static, Type } from '../hardware-profiles/validate.ts'
+import { ToolError } from './tool-error.ts'
+
+const closed = { additionalProperties: false } as const
+const Text = Type.String({ minLength: 1, maxLength: 300 })
+const Memory = Type.Object({ bytes: Type.Integer({ minimum: 1024 }) }, closed)
+
+const Pin = Type.Object(
+  {
+    number: Type.Integer({ minimum: 0, maximum: 255 }),
+    pwm: Type.Optional(
+      Type.String({ pattern: '^[0-9]+[AB]$', description: 'Slice and side that can drive it.' }),
+    ),
+    analogue: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 31, description: "The converter's channel." }),
+    ),
+    taken: Type.Optional(Text),
+  },
+  closed,
+)
+
+/** The longest step of a loop as measured on the board's emulator, in cycles of the core. */
+const WorstStep = Type.Object(
+  { cycles: Type.Integer({ minimum: 1 }), sampling: Type.Integer({ minimum: 0 }), how: Text },
+  closed,
+)
+
+export const BoardSchema = Type.Object(
+  {
+    board: Type.String({ pattern: '^[a-z0-9][a-z0-9-]*$' }),
+    title: Text,
+    core: Text,
+    clockHz: Type.Integer({ minimum: 1_000_000 }),
+    flags: Type.Array(Type.String({ pattern: '^-' })),
+    flash: Memory,
+    ram: Memory,
+    stackBytes: Type.Integer({ minimum: 64 }),
+    exceptionBytes: Type.Integer({ description: 'What one exception puts on the stack.' }),
+    boot: Type.Optional(Type.String({ description: 'Second stage, checked by the chip.' })),
+    formats: Type.Array(Type.Enum(['uf2', 'hex', 'bin'])),
+    uf2Family: Type.Optional(Type.Integer()),
+    flashAddress: Type.Integer({ minimum: 0 }),
+    analogueVolts: Type.Optional(Type.Number({ description: 'Full scale of the converter.' })),
+    analogueCounts: Type.Optional(Type.Integer()),
+    drivesPins: Type.Boolean({ description: 'False: only the test build exists.' }),
+    pins: Type.Record(Type.String(), Pin),
+    worstStep: Type.Record(Type.String(), WorstStep),
+    emulator: Type.Object({ name: Text, proves: Type.Array(Text) }, closed),
+    unproven: Type.Array(Text),
+  },
+  closed,
+)
+
+export type Board = Static<typeof BoardSchema> & { folder: string }
+export type BoardPin = Static<typeof Pin>
+
+/** Where the project keeps its boards. */
+export const boardsFolder = join(import.meta.dirname, 'boards')
+
+/** Names of all boards, sorted. */
+export const boardNames = (): string[] =>
+  readdirSync(boardsFolder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort()
+
+/** Reads and checks one board. Throws ToolError where there is none, or its file is wrong. */
+export const loadBoard = (name: string): Board => {
+  const names = boardNames()
+  if (!names.includes(name)) {
+    throw new ToolError('board_unknown', {
+      message: `there is no board "${name}"${nearest(name, names)}; known: ${names.join(', ')}`,
+      remedy: 'Name one of these, or add a folder to firmware/boards.',
+    })
+  }
+  const folder = join(boardsFolder, name)
+  const value: unknown = JSON.parse(readFileSync(join(folder, 'board.json'), 'utf8'))
+  const mistakes = mistakesIn(BoardSchema, value)
+  if (mistakes.length > 0) {
+    throw new ToolError('board_wrong', {
+      message: mistakes.map(({ path, message }) => `${name}: ${path}: ${message}`).join('\n'),
+      remedy: `Correct firmware/boards/${name}/board.json.`,
+    })
+  }
+  return { ...(value as Static<typeof BoardSchema>), folder }
+}

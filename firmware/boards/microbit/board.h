@@ -1,0 +1,59 @@
+/* BBC micro:bit V1 (nRF51822, Reference Manual 3.0), test build only: UART through the board's USB
+ * chip and TIMER0 as the microsecond counter. It drives no pin. */
+
+#define BOARD_INTERRUPTS 32
+
+#define HFCLKSTART REG(0x40000000)
+#define HFCLKSTARTED REG(0x40000100)
+#define UART_STARTRX REG(0x40002000)
+#define UART_STARTTX REG(0x40002008)
+#define UART_RXDRDY REG(0x40002108)
+#define UART_TXDRDY REG(0x4000211c)
+#define UART_ENABLE REG(0x40002500)
+#define UART_PSELTXD REG(0x4000250c)
+#define UART_PSELRXD REG(0x40002514)
+#define UART_RXD REG(0x40002518)
+#define UART_TXD REG(0x4000251c)
+#define UART_BAUDRATE REG(0x40002524)
+#define TIMER0_START REG(0x40008000)
+#define TIMER0_CAPTURE0 REG(0x40008040)
+#define TIMER0_BITMODE REG(0x40008508)
+#define TIMER0_PRESCALER REG(0x40008510)
+#define TIMER0_CC0 REG(0x40008540)
+
+static inline void board_clocks(void) {
+  HFCLKSTART = 1;
+  while (HFCLKSTARTED == 0) {
+  }
+  TIMER0_BITMODE = 3;
+  TIMER0_PRESCALER = 4;
+  TIMER0_START = 1;
+}
+
+static inline u32 board_micros(void) {
+  TIMER0_CAPTURE0 = 1;
+  return TIMER0_CC0;
+}
+
+static inline void board_uart_start(void) {
+  UART_PSELTXD = 24;
+  UART_PSELRXD = 25;
+  UART_BAUDRATE = 0x01d7e000; /* 115200 */
+  UART_ENABLE = 4;
+  UART_STARTTX = 1;
+  UART_STARTRX = 1;
+}
+
+static void board_uart_put(u8 byte) {
+  UART_TXDRDY = 0;
+  UART_TXD = byte;
+  while (UART_TXDRDY == 0) {
+  }
+}
+
+static u8 board_uart_take(void) {
+  while (UART_RXDRDY == 0) {
+  }
+  UART_RXDRDY = 0;
+  return (u8)UART_RXD;
+}

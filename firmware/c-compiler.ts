@@ -1,0 +1,55 @@
+// Runs Debian's arm-none-eabi-gcc and its binutils in a folder that is given, with relative names,
+// so that nothing of the machine shows in what comes out. Knows neither loops nor profiles.
+import { execFileSync } from 'node:child_process'
+import { ToolError } from './tool-error.ts'
+
+const prefix = 'arm-none-eabi-'
+const install = 'apt-get install --no-install-recommends gcc-arm-none-eabi'
+
+/**
+ * Flags of every image. No contraction: a fused product would differ from the twin. No loop
+ * patterns: an own memset must not become a call of itself.
+ */
+export const commonFlags: readonly string[] = [
+  ...['-std=gnu11', '-ffreestanding', '-ffp-contract=off', '-fno-strict-aliasing', '-fno-common'],
+  ...['-ffunction-sections', '-fdata-sections', '-fno-tree-loop-distribute-patterns'],
+  ...['-fno-unwind-tables', '-fno-asynchronous-unwind-tables', '-fstack-usage'],
+  ...['-Wall', '-Wextra', '-Werror', '-Wno-unused', '-Wno-override-init'],
+]
+
+/** Runs one tool of the suite in `folder`; gives what it prints. Throws ToolError or its text. */
+export const runTool = (tool: string, args: readonly string[], folder: string): string => {
+  try {
+    return execFileSync(`${prefix}${tool}`, args, {
+      cwd: folder,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...clean, PATH: searchPath() },
+      maxBuffer: 64 * 1024 * 1024,
+    })
+  } catch (error) {
+    const { code, stderr, message } = error as { code?: string; stderr?: string; message: string }
+    if (code === 'ENOENT') throw missing()
+    throw new Error(stderr === undefined || stderr === '' ? message : stderr)
+  }
+}
+
+/** Nothing of the environment but the path may reach the compiler. */
+const clean = { LC_ALL: 'C', TZ: 'UTC' }
+const searchPath = (): string => '/usr/local/bin:/usr/bin:/bin'
+
+const missing = (): ToolError =>
+  new ToolError('compiler_missing', {
+    message: `${prefix}gcc is not installed: it makes the image from the loop`,
+    remedy: `Install it: ${install} (or flash a stock image of firmware/images).`,
+  })
+
+/** First line of `--version`, or undefined where the compiler is not installed. */
+export const compilerVersion = (): string | undefined => {
+  try {
+    return runTool('gcc', ['-dumpfullversion'], '/').trim()
+  } catch (error) {
+    if (error instanceof ToolError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,120 @@
+// What is checked in the finished image, from its disassembly: no fused multiply, no recursion, no
+// call through a pointer, and how deep the stack can get. Pure: it reads text, runs nothing.
+import type { Finding } from './wasm-check.ts'
+
+export interface ImageCheck {
+  /** The deepest the stack can get, exceptions included. */
+  stackBytes: number
+  findings: readonly Finding[]
+}
+
+interface Code {
+  /** Bytes that its own pushes take, as disassembled: for what has no entry in the usage file. */
+  pushed: number
+  calls: Set<string>
+  indirect: boolean
+}
+
+/** The parts of the stack that come on top of each other: main, a step, a fault inside it. */
+const levels = [['reset', 'main'], ['step_interrupt'], ['fault']] as const
+const branch = /^(b|bl|blx|b[a-z]{2}|cbn?z)(\.[nw])?$/
+const fused = /\sv(f|fn|n)?m(a|la|ls|s)\.f/
+
+/**
+ * @param listing of `objdump -d --no-show-raw-insn`
+ * @param usage the compiler's `.su` file
+ * @param exceptionBytes what the core itself puts on the stack for one exception
+ */
+export const checkImage = (listing: string, usage: string, exceptionBytes: number): ImageCheck => {
+  const functions = readListing(listing)
+  const own = readUsage(usage)
+  const findings: Finding[] = []
+  const bad = (place: string, what: string, remedy: string): void => {
+    findings.push({ place, what, remedy })
+  }
+  for (const line of listing.split('\n')) {
+    if (fused.test(line)) bad('image', `a fused multiply: ${line.trim()}`, noFuse)
+  }
+  for (const [name, { indirect }] of functions) {
+    if (indirect && name !== 'reset') bad(name, 'a call through a pointer', noPointer)
+  }
+  const depth = (name: string, path: readonly string[]): number => {
+    const code = functions.get(name)
+    if (code === undefined) return 0
+    if (path.includes(name)) {
+      bad(name, `recursion: ${[...path.slice(path.indexOf(name)), name].join(' -> ')}`, noCircle)
+      return 0
+    }
+    const inner = [...code.calls].map((callee) => depth(callee, [...path, name]))
+    return (own.get(name) ?? code.pushed) + Math.max(0, ...inner)
+  }
+  const stackBytes = levels
+    .map((names) => names.filter((name) => functions.has(name)).map((name) => depth(name, [])))
+    .reduce((sum, depths, i) => {
+      if (depths.length === 0) return sum
+      // Main is entered from reset; every further level is an exception, aligned to 8.
+      const level = depths.reduce((a, b) => a + b)
+      return sum + Math.ceil(level / 8) * 8 + (i === 0 ? 0 : exceptionBytes + 4)
+    }, 0)
+  return { stackBytes, findings }
+}
+
+const noFuse = 'Build with -ffp-contract=off: the twin rounds twice.'
+const noPointer = 'The stack would have no bound; call by name.'
+const noCircle = 'The stack would have no bound; write it as a loop.'
+
+const readListing = (listing: string): Map<string, Code> => {
+  const functions = new Map<string, Code>()
+  let current: Code = { pushed: 0, calls: new Set(), indirect: false }
+  let name = ''
+  for (const line of listing.split('\n')) {
+    const head = /^[0-9a-f]+ <([^>]+)>:$/.exec(line)
+    if (head !== null) {
+      name = head[1] ?? ''
+      current = { pushed: 0, calls: new Set(), indirect: false }
+      functions.set(name, current)
+      continue
+    }
+    const found = /^\s*[0-9a-f]+:\s+(\S+)\s*(.*)$/.exec(line)
+    if (found === null) continue
+    const [, mnemonic = '', operands = ''] = found
+    current.pushed += pushedBy(mnemonic, operands)
+    const [, target, within] = /<([^>+]+)(\+0x[0-9a-f]+)?>/.exec(operands) ?? []
+    // Small cores jump far inside a function by `bl`, too: only one to its start is a call.
+    const jump = target === name && (within !== undefined || !mnemonic.startsWith('bl'))
+    if (branch.test(mnemonic) && target !== undefined && !jump) current.calls.add(target)
+    if (mnemonic === 'blx' && target === undefined) current.indirect = true
+    if (mnemonic === 'bx' && !/^(lr|ip)\b/.test(operands)) current.indirect = name !== 'boot2'
+  }
+  return functions
+}
+
+/** Bytes that one instruction takes from the stack. */
+const pushedBy = (mnemonic: string, operands: string): number => {
+  if (/^(push|stmdb|vpush)/.test(mnemonic)) {
+    if (mnemonic === 'stmdb' && !operands.startsWith('sp!')) return 0
+    const list = /\{([^}]*)\}/.exec(operands)?.[1] ?? ''
+    const bytes = list.includes('d') ? 8 : 4
+    return bytes * registersIn(list)
+  }
+  const down = /^sub(w|\.w)?$/.test(mnemonic) && /^sp, (?:sp, )?#(\d+)/.exec(operands)
+  if (down) return Number(down[1])
+  const stored = /\[sp, #-(\d+)\]!/.exec(operands)
+  return stored === null ? 0 : Number(stored[1])
+}
+
+const registersIn = (list: string): number =>
+  list
+    .split(',')
+    .map((part) => /[a-z]+(\d+)-[a-z]+(\d+)/.exec(part.trim()))
+    .reduce((sum, range) => sum + (range === null ? 1 : Number(range[2]) - Number(range[1]) + 1), 0)
+
+/** Function -> bytes, of lines such as `image.c:12:6:main\t24\tstatic`. */
+const readUsage = (usage: string): Map<string, number> =>
+  new Map(
+    usage.split('\n').flatMap((line) => {
+      const [place = '', bytes] = line.split('\t')
+      const name = place.split(':').at(-1) ?? ''
+      return bytes === undefined ? [] : [[name, Number(bytes)] as const]
+    }),
+  )

@@ -1,0 +1,80 @@
+// Makes `config.h`: what runtime and drivers must know of profile, loop kind and board, as C
+// constants. Checks what only all three together show: the pins, and whether the core is fast
+// enough for the rate. Pure.
+import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
+import type { Board } from './boards.ts'
+import { type LoopKind, reportedOf } from './loop-kind.ts'
+import type { Finding } from './wasm-check.ts'
+import { wire } from './wiring.ts'
+
+/** The longest step may take half of its time at most: what was measured is a lower bound. */
+export const stepMargin = 2
+
+export interface Config {
+  /** The header's text. @param module digest of the loop's wasm */
+  text: (module: string) => string
+  findings: readonly Finding[]
+}
+
+export const configHeader = (parts: {
+  profile: Profile
+  board: Board
+  loop: LoopKind
+  spec: LoopSpec
+  purpose: 'machine' | 'exercise'
+}): Config => {
+  const { profile, board, loop, spec, purpose } = parts
+  const ends = (list: readonly { min: number; max: number; scale: number }[], end: 'min' | 'max') =>
+    list.map((channel) => Math.round(channel[end] / channel.scale))
+  const common = [
+    `RATE_HZ ${spec.rateHz}`,
+    `INPUTS ${loop.inputs.length}`,
+    `OUTPUTS ${loop.outputs.length}`,
+    `REPORTS ${reportedOf(loop).length}`,
+    `OUTPUT_LOW {${ends(loop.outputs, 'min').join(', ')}}`,
+    `OUTPUT_HIGH {${ends(loop.outputs, 'max').join(', ')}}`,
+  ]
+  const findings: Finding[] = []
+  const machine: string[] = []
+  if (purpose === 'machine' && !board.drivesPins) {
+    findings.push({
+      place: `${profile.machine}: /boards/${board.board}`,
+      what: `${board.title} has no drivers for pins yet, only the test build`,
+      remedy: 'Build the test image (--exercise), or take a board that has drivers.',
+    })
+  } else if (purpose === 'machine') {
+    const wired = wire({ profile, board, loop, spec })
+    machine.push(...wired.defines)
+    findings.push(...wired.findings, ...tooFast(parts))
+  }
+  const text = (module: string): string => {
+    const name = `FIRMWARE_NAME "${profile.machine} ${board.board} ${module.slice(0, 12)}"`
+    const lines = [...common, ...machine, name]
+    return `/* Made by the build. */\n${lines.map((line) => `#define ${line}\n`).join('')}`
+  }
+  return { text, findings }
+}
+
+const tooFast = (parts: {
+  profile: Profile
+  board: Board
+  loop: LoopKind
+  spec: LoopSpec
+}): Finding[] => {
+  const { profile, board, loop, spec } = parts
+  const worst = board.worstStep[loop.kind]
+  if (worst === undefined) return []
+  const cycles = worst.cycles + worst.sampling
+  const mostHz = Math.floor(board.clockHz / (cycles * stepMargin))
+  if (spec.rateHz <= mostHz) return []
+  const name = Object.keys(profile.loops)[0]
+  return [
+    {
+      place: `${profile.machine}: /loops/${name}/rateHz`,
+      what:
+        `${spec.rateHz} Hz is too fast for ${board.title}: the longest step measured takes ` +
+        `${cycles} cycles, and with a margin of ${stepMargin} that allows ${mostHz} Hz`,
+      remedy: 'Lower rateHz, or take a faster board.',
+    },
+  ]
+}

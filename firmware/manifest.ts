@@ -1,0 +1,75 @@
+// What an image is, in a file beside it: digests, sizes, stack, longest step, limits, and what no
+// emulator has shown. Whoever flashes or reviews it reads this. Pure; nothing of the machine that
+// built it shows in it but the compiler's version.
+import { createHash } from 'node:crypto'
+import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
+import type { Board } from './boards.ts'
+import { compilerVersion } from './c-compiler.ts'
+import type { Built } from './image.ts'
+import { stepMargin } from './image-config.ts'
+import type { LoopKind } from './loop-kind.ts'
+import { wasm2cVersion } from './wasm2c.ts'
+
+export interface Manifest {
+  format: 1
+  machine: string
+  board: string
+  purpose: 'machine' | 'exercise'
+  loop: { kind: string; rateHz: number }
+  /** SHA-256, hex: of the profile, of the loop's wasm (what the twin runs), of the raw image. */
+  digests: { profile: string; module: string; image: string }
+  /** Bytes: in flash; in RAM as state and stack; in RAM as code, where code runs from RAM. */
+  sizes: { flash: number; ram: number; codeInRam: number }
+  /** Bytes: the deepest it can get, and what is reserved. */
+  stack: { bound: number; reserved: number }
+  /** Cycles of the longest step measured, or absent where none was. */
+  worstStep?: { cycles: number; sampling: number; margin: number; how: string }
+  compiler: { gcc: string; wasm2c: string }
+  /** The loop's constants, in SI units: what the image keeps to. */
+  limits: Readonly<Record<string, number>>
+  emulator: string
+  unproven: readonly string[]
+}
+
+/** Everything that is missing of a finished product, on every board. */
+const missing = [
+  'there is no safety kernel: only the loop limits current, temperature and voltage',
+  'there is no serial protocol, no flash journal, no update and no key on the board yet',
+]
+
+export const manifestOf = (
+  parts: Pick<Built, 'files' | 'sections' | 'stackBytes' | 'symbols'> & {
+    profile: Profile
+    profileDigest: string
+    board: Board
+    purpose: 'machine' | 'exercise'
+    loop: LoopKind
+    spec: LoopSpec
+    module: string
+  },
+): Manifest => {
+  const { profile, board, loop, spec, purpose, sections, symbols, files } = parts
+  const codeInRam = (symbols.get('link_code_end') ?? 0) - (symbols.get('link_copy_to') ?? 0)
+  const copied = sections.get('.copied') ?? 0
+  const worst = board.worstStep[loop.kind]
+  const ram = copied - codeInRam + (sections.get('.zero') ?? 0) + board.stackBytes
+  return {
+    format: 1,
+    machine: profile.machine,
+    board: board.board,
+    purpose,
+    loop: { kind: loop.kind, rateHz: spec.rateHz },
+    digests: {
+      profile: parts.profileDigest,
+      module: parts.module,
+      image: createHash('sha256').update(files.bin).digest('hex'),
+    },
+    sizes: { flash: files.bin.length, ram, codeInRam },
+    stack: { bound: parts.stackBytes, reserved: board.stackBytes },
+    ...(worst !== undefined && { worstStep: { ...worst, margin: stepMargin } }),
+    compiler: { gcc: compilerVersion() ?? 'unknown', wasm2c: wasm2cVersion() },
+    limits: spec.constants,
+    emulator: board.emulator.name,
+    unproven: [...board.unproven, ...missing],
+  }
+}

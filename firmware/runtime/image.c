@@ -1,0 +1,31 @@
+/* One image is one translation unit, so that the loop, its imports and the board's drivers are
+ * optimised together. config.h (from profile, loop.json and board.json) and loop.c (the loop's wasm
+ * as C) are made by the build; board.h is the board's. */
+#include "config.h"
+#include "wasm-rt.h"
+
+#include "cortex-m.h"
+#include "board.h"
+#include "host.h"
+
+#ifdef LOOP_BY_HAND
+#include LOOP_BY_HAND
+#else
+#include "loop.c"
+
+static struct w2c_board imports;
+static w2c_loop instance;
+static inline void loop_start(void) {
+  wasm2c_loop_instantiate(&instance, &imports);
+  w2c_loop_setup(&instance);
+}
+static inline void loop_step(void) { w2c_loop_step(&instance); }
+static inline void loop_stop(void) { w2c_loop_stop(&instance); }
+#endif
+
+#ifdef EXERCISE
+#include "exercise.h"
+#else
+#include "machine.h"
+#endif
+#include "start.h"

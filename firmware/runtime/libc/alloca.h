@@ -1,0 +1,1 @@
+/* Included by wasm2c's output; nothing in it is used. */

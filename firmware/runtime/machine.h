@@ -1,0 +1,114 @@
+/* The image of a machine: steps at RATE_HZ from one interrupt, sampled in the middle of the
+ * bridge's on-time; drives the pins; feeds the watchdog only after a step is done. Drive and brake
+ * are one PWM slice and never both on; the gate pin is high only while one of them is asked for. A trap, a
+ * fault or a step that takes too long switches off at once, keeps the reason and lets the watchdog
+ * reset. This is not the safety kernel: no limit is checked here. */
+
+/* What an analogue input is worth: offset + counts * gain / 2^shift, in the channel's integers. */
+struct analogue {
+  u8 input;
+  u8 channel;
+  u8 position;
+  u8 shift;
+  s32 gain;
+  s32 offset;
+};
+/* The first is sampled in every step, the others in turn. */
+static const struct analogue analogues[ANALOGUES] = ANALOGUE_TABLE;
+
+/* On-time of the bridge's two sides, in counts of the PWM. */
+static u32 on_a;
+static u32 on_b;
+static u32 turn;
+static u32 due_us;
+
+static inline void drive_bridge(void) {
+  if (on_a != 0 && on_b != 0) on_a = on_b = 0;
+  board_pwm(on_a, on_b);
+  board_gate(on_a | on_b);
+}
+
+static inline void drive_output(u32 index, s32 value) {
+  if (index == PWM_A_OUTPUT) {
+    on_a = (u32)value * PWM_GAIN >> PWM_SHIFT;
+    drive_bridge();
+  } else if (index == PWM_B_OUTPUT) {
+    on_b = (u32)value * PWM_GAIN >> PWM_SHIFT;
+    drive_bridge();
+  }
+#define DRIVE_PIN(output, pin)                                                                    \
+  else if (index == output) board_pin(pin, value != 0);
+  DIGITAL_OUTPUTS(DRIVE_PIN)
+}
+
+void wasm_rt_trap(wasm_rt_trap_t code) {
+  interrupts_off();
+  board_safe();
+  board_keep_reason(code);
+  for (;;) {
+  }
+}
+
+static inline void store(const struct analogue *from, u32 counts) {
+  inputs[from->input] = from->offset + ((s32)counts * from->gain >> from->shift);
+}
+
+static inline void sample_pins(void) {
+#define TAKE_PIN(input, pin, level) inputs[input] = board_pin_is(pin) == level;
+  DIGITAL_INPUTS(TAKE_PIN)
+}
+
+/* The conversion that the last step began is read first; then this step's own. */
+static inline void sample(void) {
+  u32 earlier = board_analogue_result();
+  board_analogue_begin(analogues[0].channel);
+  store(&analogues[turn], earlier);
+  turn = turn + 1 < ANALOGUES ? turn + 1 : ANALOGUES > 1;
+  board_select(analogues[turn].position);
+  sample_pins();
+  store(&analogues[0], board_analogue_result());
+}
+
+void step_interrupt(void) {
+  board_alarm_taken();
+  sample();
+  loop_step();
+  board_analogue_begin(analogues[turn].channel);
+  due_us += PERIOD_US;
+  u32 on = on_a > on_b ? on_a : on_b;
+  if (!board_alarm_at(due_us + (on * HALF_ON_US_GAIN >> 16))) wasm_rt_trap(TRAP_OVERRUN);
+  board_watchdog_feed();
+}
+
+/* Every input once, one after the other, so that the first step sees what is there. */
+static void sample_all(void) {
+  for (u32 i = 0; i < ANALOGUES; i++) {
+    board_select(analogues[i].position);
+    u32 since = board_micros();
+    while (board_micros() - since < 10) {
+    }
+    board_analogue_begin(analogues[i].channel);
+    store(&analogues[i], board_analogue_result());
+  }
+  sample_pins();
+}
+
+int main(void) {
+  board_safe();
+  board_clocks();
+  board_uart_start();
+  u32 reason = board_take_reason();
+  for (const char *text = "tenfold " FIRMWARE_NAME " reason "; *text != 0;) {
+    board_uart_put((u8)*text++);
+  }
+  board_uart_put((u8)('a' + reason));
+  board_uart_put('\n');
+  board_watchdog_start();
+  board_pins_start();
+  sample_all();
+  loop_start();
+  due_us = board_pwm_start() + PERIOD_US;
+  board_alarm_at(due_us);
+  interrupts_on();
+  for (;;) wait_for_interrupt();
+}

@@ -1,0 +1,216 @@
+// A profile's `boards.<board>` against the board: every pin must exist, be free and be able to do
+// its job. Gives the constants that runtime/machine.h is compiled with. Pure; what a pin does with
+// them is the board's driver.
+import type { Profile, WireSpec, WiringSpec } from '../hardware-profiles/profile.ts'
+import { nearest } from '../hardware-profiles/validate.ts'
+import type { Board, BoardPin } from './boards.ts'
+import type { LoopKind } from './loop-kind.ts'
+import type { Finding } from './wasm-check.ts'
+
+export interface Wired {
+  /** `#define` lines. */
+  defines: readonly string[]
+  findings: readonly Finding[]
+}
+
+type LoopOf = Profile['loops'][string]
+interface Context {
+  board: Board
+  loop: LoopKind
+  spec: LoopOf
+  wiring: WiringSpec
+  /** Gives the pin where it exists and is free. */
+  pin: (name: string, at: string) => BoardPin | undefined
+  refuse: (at: string, what: string, remedy: string) => void
+}
+
+/** Checks and computes. `spec` is the profile's loop that runs on the board. */
+export const wire = (parts: {
+  profile: Profile
+  board: Board
+  loop: LoopKind
+  spec: LoopOf
+}): Wired => {
+  const { profile, board, loop, spec } = parts
+  const findings: Finding[] = []
+  const root = `${profile.machine}: /boards/${board.board}`
+  const refuse = (at: string, what: string, remedy: string): void => {
+    findings.push({ place: `${root}${at}`, what, remedy })
+  }
+  const wiring = profile.boards?.[board.board]
+  if (wiring === undefined) {
+    const remedy = 'Add it (pwmHz, gate, pins), or build the test image with --exercise.'
+    refuse('', "the machine's pins on this board are not given", remedy)
+    return { defines: [], findings }
+  }
+  const pin = pinFinder(board, refuse)
+  const context: Context = { board, loop, spec, wiring, pin, refuse }
+  const defines = [
+    ...rates(context),
+    ...bridge(context),
+    ...analogue(context),
+    ...digital(context),
+    ...select(context),
+  ]
+  return { defines, findings }
+}
+
+const pinFinder = (board: Board, refuse: Context['refuse']): Context['pin'] => {
+  const names = Object.keys(board.pins)
+  return (name, at) => {
+    const found = board.pins[name]
+    if (found === undefined) {
+      const what = `${board.title} has no pin ${name}${nearest(name, names)}`
+      refuse(at, what, `Its pins: ${names.join(', ')}.`)
+    } else if (found.taken !== undefined) {
+      refuse(at, `${name} is taken: ${found.taken}`, 'Use another pin.')
+    }
+    return found
+  }
+}
+
+/** Times must be whole: steps in microseconds, PWM in clocks and microseconds. */
+const rates = ({ board, spec, wiring, refuse }: Context): string[] => {
+  const { rateHz } = spec
+  const { pwmHz } = wiring
+  if (1e6 % rateHz !== 0 || pwmHz % rateHz !== 0) {
+    const what = `a rate of ${rateHz} Hz does not divide 1 MHz and the PWM's ${pwmHz} Hz`
+    refuse('/pwmHz', what, 'Choose rateHz of 2000, 4000, 5000, 10000, 20000, and a multiple of it.')
+  }
+  if (board.clockHz % pwmHz !== 0 || 1e6 % pwmHz !== 0) {
+    const what = `${pwmHz} Hz does not divide the clock of ${board.clockHz} Hz and 1 MHz`
+    refuse('/pwmHz', what, 'Choose 10000 or 20000.')
+  }
+  const top = Math.floor(board.clockHz / pwmHz) - 1
+  const halfOnGain = Math.round((65536 * 1e6) / board.clockHz / 2)
+  return [`PERIOD_US ${1e6 / rateHz}`, `PWM_TOP ${top}`, `HALF_ON_US_GAIN ${halfOnGain}u`]
+}
+
+/** Both sides of the bridge on one slice, so that they can never be on together. */
+const bridge = (context: Context): string[] => {
+  const { board, loop, spec, wiring, pin, refuse } = context
+  const gate = pin(wiring.gate, '/gate')
+  const sides = new Map<string, { output: number; number: number; slice: string }>()
+  const scales = new Set<number>()
+  loop.outputs.forEach((output, i) => {
+    if (output.unit !== '%') return
+    const signal = spec.channels[output.name] ?? ''
+    const at = `/pins/${signal}`
+    const found = wireOf(context, signal)
+    if (found === undefined) return
+    const pwm = /^(\d+)([AB])$/.exec(found.pin.pwm ?? '')
+    if (pwm === null) {
+      refuse(at, `${found.wire.pin} cannot do PWM`, 'Use a pin with a PWM slice.')
+      return
+    }
+    sides.set(pwm[2] ?? '', { output: i, number: found.pin.number, slice: pwm[1] ?? '' })
+    scales.add((output.scale / 100) * Math.floor(board.clockHz / wiring.pwmHz))
+  })
+  const [a, b] = [sides.get('A'), sides.get('B')]
+  if (a === undefined || b === undefined || a.slice !== b.slice || sides.size !== 2) {
+    const what = 'drive and brake are not the two sides A and B of one PWM slice'
+    refuse('/pins', what, 'Only then can they never be on together: on a Pico GP2 and GP3.')
+    return []
+  }
+  const gain = Math.round((scales.values().next().value ?? 0) * 65536)
+  return [
+    `GATE_PIN ${gate?.number ?? 0}`,
+    `PWM_SLICE ${a.slice}`,
+    `PWM_A_OUTPUT ${a.output}`,
+    `PWM_A_PIN ${a.number}`,
+    `PWM_B_OUTPUT ${b.output}`,
+    `PWM_B_PIN ${b.number}`,
+    `PWM_GAIN ${gain}u`,
+    'PWM_SHIFT 16',
+  ]
+}
+
+interface Found {
+  wire: WireSpec
+  pin: BoardPin
+}
+
+const wireOf = ({ wiring, pin, refuse }: Context, signal: string): Found | undefined => {
+  const found = wiring.pins[signal]
+  if (found === undefined) {
+    refuse(`/pins/${signal}`, 'is missing: the loop needs this signal', 'Give it a pin.')
+    return undefined
+  }
+  const at = pin(found.pin, `/pins/${signal}`)
+  return at && { wire: found, pin: at }
+}
+
+/** Initialiser of one entry of the table: counts to the channel's integers. */
+const entry = (context: Context, index: number, { wire, pin }: Found): string => {
+  const { board, loop } = context
+  const scale = loop.inputs[index]?.scale ?? 1
+  const [[lowV = 0, low = 0] = [], [highV = 1, high = 1] = []] = wire.line ?? []
+  const perVolt = (high - low) / (highV - lowV) / scale
+  const countsMax = board.analogueCounts ?? 1
+  const perCount = (perVolt * (board.analogueVolts ?? 0)) / countsMax
+  // As many bits as a product of 32 bits has room for, in the middle of a count.
+  const shift = Math.max(
+    0,
+    Math.min(20, Math.floor(Math.log2(2 ** 30 / Math.abs(perCount * countsMax)))),
+  )
+  const gain = Math.round(perCount * 2 ** shift)
+  const offset = Math.round(low / scale - perVolt * lowV)
+  return `{${index}, ${pin.analogue}, ${wire.position ?? 0}, ${shift}, ${gain}, ${offset}}`
+}
+
+/** The signal sampled in the on-time comes first, the others follow in turn. */
+const analogue = (context: Context): string[] => {
+  const { loop, spec, wiring, refuse } = context
+  const timed: string[] = []
+  const others: string[] = []
+  loop.inputs.forEach((input, i) => {
+    if (input.values !== undefined) return
+    const signal = spec.channels[input.name] ?? ''
+    const found = wireOf(context, signal)
+    if (found === undefined) return
+    const at = `/pins/${signal}`
+    if (found.pin.analogue === undefined) {
+      refuse(at, `${found.wire.pin} has no analogue converter`, 'Use a pin that has one.')
+    } else if (found.wire.line === undefined) {
+      refuse(at, 'has no "line"', 'Give two points: [[volts, value], [volts, value]].')
+    } else (found.wire.sample === 'on_time' ? timed : others).push(entry(context, i, found))
+  })
+  if (timed.length !== 1 && Object.keys(wiring.pins).length > 0) {
+    const remedy = 'Mark the motor current with "sample": "on_time".'
+    refuse('/pins', 'no signal is sampled in the middle of the on-time', remedy)
+  }
+  const table = [...timed, ...others]
+  return [`ANALOGUES ${table.length}`, `ANALOGUE_TABLE {${table.join(', ')}}`]
+}
+
+const digital = (context: Context): string[] => {
+  const { loop, spec, refuse } = context
+  const lines = { INPUTS: [] as string[], OUTPUTS: [] as string[] }
+  const add = (channel: LoopKind['inputs'][number], i: number, to: 'INPUTS' | 'OUTPUTS'): void => {
+    const signal = spec.channels[channel.name] ?? ''
+    const found = wireOf(context, signal)
+    if (found === undefined) return
+    if (channel.values?.length !== 2) {
+      const what = `"${channel.name}" is neither a percentage nor a choice of two`
+      refuse(`/pins/${signal}`, what, 'Only these can be on a digital pin.')
+      return
+    }
+    const level = to === 'INPUTS' ? `, ${found.wire.active === 'low' ? 0 : 1}` : ''
+    lines[to].push(`X(${i}, ${found.pin.number}${level})`)
+  }
+  loop.inputs.forEach((input, i) => {
+    if (input.values !== undefined) add(input, i, 'INPUTS')
+  })
+  loop.outputs.forEach((output, i) => {
+    if (output.unit !== '%') add(output, i, 'OUTPUTS')
+  })
+  return [
+    `DIGITAL_INPUTS(X) ${lines.INPUTS.join(' ')}`,
+    `DIGITAL_OUTPUTS(X) ${lines.OUTPUTS.join(' ')}`,
+  ]
+}
+
+const select = ({ wiring, pin }: Context): string[] => {
+  const pins = (wiring.select ?? []).map((name, i) => pin(name, `/select/${i}`)?.number ?? 0)
+  return [`SELECT_PINS(X) ${pins.map((number, i) => `X(${i}, ${number})`).join(' ')}`]
+}

@@ -1,0 +1,103 @@
+// The same loop gives the same bits everywhere: in V8, on an RP2040, on a Cortex-M4F with an FPU
+// and on a Cortex-M0. Every output and every report of every step is hashed; readings are random,
+// with wild ones among them. In fixed point (the drill) and in f32.
+import { afterAll, describe, expect, test } from 'vitest'
+import { type Drive, rangesOf, readRun, runLine, runTwin, stepLine } from '../emu/exercise.ts'
+import { Pico } from '../emu/pico.ts'
+import { Qemu, qemuInstalled } from '../emu/qemu.ts'
+import { compilerInstalled, drill, fixture, imageOf, type Subject, wasmOf } from './stand.ts'
+
+const build = compilerInstalled()
+const qemu = build && qemuInstalled()
+const float = fixture('float')
+afterAll(() => float.remove())
+
+/** Readings of a drill at work, so that it runs, brakes, trips and recovers. */
+const work = {
+  motor_current: [-5, 60],
+  pack_voltage: [13, 21],
+  motor_temperature: [0, 70],
+  pack_temperature: [0, 55],
+  clutch_setting: [0, 40],
+} as const
+
+const drives = (name: string, subject: Subject): Drive[] => {
+  const everywhere = { seed: 7, steps: 60_000, ranges: rangesOf(subject.loop) }
+  if (name !== 'fixed point') return [{ ...everywhere, steps: 100_000 }]
+  return [{ seed: 6, steps: 100_000, ranges: rangesOf(subject.loop, work) }, everywhere]
+}
+
+const subjects: [string, Subject][] = [
+  ['fixed point', drill()],
+  ['f32', float],
+]
+
+describe.each(subjects)('%s', (name, subject) => {
+  const expected = async (): Promise<{ drive: Drive; hash: number; last: string }[]> => {
+    const { wasm } = await wasmOf(subject)
+    return drives(name, subject).map((drive) => ({ drive, ...runTwin(wasm, subject.loop, drive) }))
+  }
+  const freshPico = async (): Promise<Pico> => {
+    const { bin } = await imageOf(subject, 'rp2040-pico', 'exercise')
+    const pico = new Pico({ bin })
+    expect(pico.ask('', 10_000_000)).toBe('ready')
+    return pico
+  }
+
+  test.runIf(build)('rp2040js', async () => {
+    for (const { drive, hash, last } of await expected()) {
+      const pico = await freshPico()
+      const ran = readRun(pico.ask(runLine(drive), drive.steps * 20_000))
+      expect({ hash: ran.hash, last: ran.last }).toEqual({ hash, last })
+    }
+  })
+
+  for (const board of ['stm32f405', 'microbit'] as const) {
+    test.runIf(qemu)(`QEMU ${board}`, async () => {
+      const { elf } = await imageOf(subject, board, 'exercise')
+      for (const { drive, hash, last } of await expected()) {
+        const machine = await Qemu.start(board, elf)
+        try {
+          const ran = readRun(await machine.ask(runLine(drive)))
+          expect({ hash: ran.hash, last: ran.last }).toEqual({ hash, last })
+        } finally {
+          await machine.stop()
+        }
+      }
+    })
+  }
+})
+
+test('random readings take the drill everywhere: it runs, brakes, trips, is released', async () => {
+  const subject = drill()
+  const { wasm } = await wasmOf(subject)
+  const [drive] = drives('fixed point', subject)
+  const seen = new Set<string>()
+  const [states, faults] = ['state', 'fault'].map(
+    (name) => subject.loop.states.find((state) => state.name === name)?.values ?? [],
+  )
+  if (drive === undefined) throw new Error('no drive')
+  const each = ([state = 0, fault = 0]: Int32Array): void => {
+    seen.add(states?.[state] ?? '').add(faults?.[fault] ?? '')
+  }
+  runTwin(wasm, subject.loop, { ...drive, each })
+  const expectedAtLeast = ['wait_release', 'idle', 'run', 'brake', 'fault']
+  expect([...seen]).toEqual(expect.arrayContaining(expectedAtLeast))
+  const faultsSeen = [...seen].filter((name) => faults?.includes(name))
+  expect(faultsSeen.length).toBeGreaterThanOrEqual(5)
+})
+
+test.runIf(build)('readings can be given one step at a time, over UART', async () => {
+  const subject = float
+  const { bin } = await imageOf(subject, 'rp2040-pico', 'exercise')
+  const pico = new Pico({ bin })
+  pico.ask('', 10_000_000)
+  // 2 A and 4 A: the first step of the low-pass is 0.06, the product 8.06, the quotient 2.015.
+  const words = pico.ask(stepLine([2000, 4000]), 10_000_000).split(' ')
+  const [duty, slow, ratio] = words.map((word) => Number.parseInt(word, 16))
+  const f32 = (bits: number): number =>
+    new Float32Array(new Uint32Array([bits]).buffer)[0] ?? Number.NaN
+  expect(f32(slow ?? 0)).toBeCloseTo(0.06, 6)
+  expect(f32(ratio ?? 0)).toBeCloseTo(2.015, 5)
+  expect(duty).toBe(201)
+})

@@ -1,0 +1,70 @@
+// What the tests of boards share: the drill's images and those of two loops made for tests, built
+// into a cache of their own, and whether the compiler is there to build them.
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { boardNames, loadBoard } from '../../firmware/boards.ts'
+import { type Build, buildLoop } from '../../firmware/build.ts'
+import { compilerVersion } from '../../firmware/c-compiler.ts'
+import { buildImage, type Image, type Purpose } from '../../firmware/image.ts'
+import type { LoopKind } from '../../firmware/loop-kind.ts'
+import { loadProfiles, type Machines, projectFolders } from '../../firmware/profiles.ts'
+import { profileDigest } from '../../gateway/core/machine.ts'
+import type { LoopSpec, Profile } from '../../hardware-profiles/profile.ts'
+
+/** Whether the C compiler is there; prints one line, or throws, where it is not. */
+export const compilerInstalled = (): boolean => {
+  if (compilerVersion() !== undefined) return true
+  const reason = 'arm-none-eabi-gcc is not installed (Debian: apt-get install gcc-arm-none-eabi)'
+  if (process.env['TENFOLD_REQUIRE_REAL'] === '1') throw new Error(reason)
+  console.log(`skipped: ${reason}`)
+  return false
+}
+
+export interface Subject {
+  machines: Machines
+  profile: Profile
+  loop: LoopKind
+  spec: LoopSpec
+  loopsFolder: string
+}
+
+const subject = (machines: Machines, name: string, loopsFolder: string): Subject => {
+  const profile = machines.profiles.get(name)
+  const spec = profile && Object.values(profile.loops)[0]
+  const loop = spec && machines.loops.get(spec.kind)
+  if (profile === undefined || spec === undefined || loop === undefined) throw new Error(name)
+  return { machines, profile, loop, spec, loopsFolder }
+}
+
+export const drill = (): Subject => subject(loadProfiles(), 'cordless_drill', projectFolders.loops)
+
+/** A loop of `fixtures/loops`, in a folder of loops as the project's own. */
+export const fixture = (name: 'float' | 'faulty'): Subject & { remove: () => void } => {
+  const loopsFolder = mkdtempSync(join(tmpdir(), 'tenfold-loops-'))
+  for (const part of ['lib', 'board.ts']) {
+    cpSync(join(projectFolders.loops, part), join(loopsFolder, part), { recursive: true })
+  }
+  cpSync(join(import.meta.dirname, 'fixtures', 'loops'), loopsFolder, { recursive: true })
+  const profiles = join(import.meta.dirname, 'fixtures', 'machines')
+  const machines = loadProfiles({ profiles, loops: loopsFolder, plants: projectFolders.plants })
+  const remove = (): void => rmSync(loopsFolder, { recursive: true, force: true })
+  return { ...subject(machines, name, loopsFolder), remove }
+}
+
+export const wasmOf = ({ loop, spec, loopsFolder }: Subject): Promise<Build> =>
+  buildLoop({ loop, spec, loopsFolder })
+
+export const imageOf = (
+  { machines, profile, loopsFolder }: Subject,
+  board: string,
+  purpose: Purpose,
+): Promise<Image> =>
+  buildImage({
+    ...{ profile, loopsFolder, purpose },
+    profileDigest: profileDigest(profile),
+    loops: machines.loops,
+    board: loadBoard(board),
+  })
+
+export { boardNames, loadBoard }

@@ -1,0 +1,125 @@
+// The twin's side of the test build: the same generated inputs, the same hash, in Node. What
+// runtime/exercise.h does in C is done here once more, so that both can be compared bit by bit.
+import { type LoopKind, reportedOf } from '../../firmware/loop-kind.ts'
+import { startBoard } from '../../firmware/twin/sim-board.ts'
+
+/** What a run of generated steps gives. */
+export interface Ran {
+  /** FNV-1a over 32-bit words: outputs, reports and which were made, of every step. */
+  hash: number
+  /** Outputs, reports and their bits, as hex words, after the last step. */
+  last: string
+}
+/** The same from a board, with the core's SysTick counts. */
+export interface RanOnBoard extends Ran {
+  total: number
+  worst: number
+}
+
+/** Generated steps: each input moves within its range, in the loop's integers. */
+export interface Drive {
+  seed: number
+  steps: number
+  ranges: readonly { low: number; span: number }[]
+}
+
+/** Each input over its whole plausible range, or over the one given in the channel's unit. */
+export const rangesOf = (
+  loop: LoopKind,
+  given: Readonly<Record<string, readonly [number, number]>> = {},
+): Drive['ranges'] =>
+  loop.inputs.map(({ name, min, max, scale }) => {
+    const [from, to] = given[name] ?? [min, max]
+    const low = Math.round(from / scale)
+    return { low, span: Math.round(to / scale) - low }
+  })
+
+export const runLine = ({ seed, steps, ranges }: Drive): string =>
+  `R ${[seed, steps, ...ranges.flatMap(({ low, span }) => [low, span])].map(hex).join(' ')}\n`
+export const stepLine = (inputs: readonly number[]): string => `S ${inputs.map(hex).join(' ')}\n`
+
+/** Reads the answer to `runLine`. */
+export const readRun = (answer: string): RanOnBoard => {
+  const [hash = '', high = '', low = '', worst = '', ...last] = answer.split(' ')
+  const word = (text: string): number => Number.parseInt(text, 16)
+  return {
+    hash: word(hash),
+    total: word(high) * 2 ** 32 + word(low),
+    worst: word(worst),
+    last: last.join(' '),
+  }
+}
+
+const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, '0')
+const extremes = [-(2 ** 31), 2 ** 31 - 1, -(2 ** 31) + 1, -1, 0, 1, 0x55555555, -32769]
+
+/** xorshift32 and the episodes of `generate()` in exercise.h. */
+export const createGenerator = ({ seed, ranges }: Drive): ((inputs: Int32Array) => void) => {
+  const low = ranges.map((range) => range.low)
+  const span = ranges.map((range) => range.span)
+  const base = new Int32Array(low.length)
+  let state = seed | 0
+  let left = 0
+  const word = (): number => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return state >>> 0
+  }
+  const pick = (i: number): number => {
+    const how = word() & 3
+    const all = span[i] ?? 0
+    const place = word() >>> 16
+    const from = how === 1 ? Math.floor(all / 2) : 0
+    const width = how < 2 ? Math.floor(all / 8) : all
+    return (low[i] ?? 0) + from + Math.floor((width * place) / 65536)
+  }
+  return (inputs) => {
+    if (left === 0) {
+      const how = word()
+      left = 1 + (how & 1023)
+      for (let i = 0; i < base.length; i += 1) base[i] = pick(i)
+      if (((how >>> 10) & 127) === 0) {
+        base[(how >>> 17) % base.length] = extremes[(how >>> 24) & 7] ?? 0
+      }
+    }
+    left -= 1
+    for (let i = 0; i < base.length; i += 1) {
+      const noise = word() & 3
+      inputs[i] = (base[i] ?? 0) + ((span[i] ?? 0) < 16 ? 0 : noise)
+    }
+    const wild = word()
+    if ((wild & 1023) === 0) {
+      inputs[((wild >>> 10) & 255) % base.length] = extremes[(wild >>> 20) & 7] ?? 0
+    }
+  }
+}
+
+/** Runs the loop's wasm in this process as the board's test build would. */
+export const runTwin = (
+  wasm: Uint8Array<ArrayBuffer>,
+  loop: LoopKind,
+  drive: Drive & { each?: (reported: Int32Array) => void },
+): Ran => {
+  const board = startBoard(wasm, loop, { micros: () => 0 })
+  board.setup()
+  const generate = createGenerator(drive)
+  const bits = new Int32Array((reportedOf(loop).length + 31) >> 5)
+  let hash = 2166136261
+  const mix = (word: number): void => {
+    hash = Math.imul(hash ^ word, 16777619)
+  }
+  for (let n = 0; n < drive.steps; n += 1) {
+    generate(board.inputs)
+    board.step()
+    for (const value of board.outputs) mix(value)
+    for (const value of board.reported) mix(value)
+    for (let i = 0; i < board.known.length; i += 1) {
+      if (board.known[i] === 1) bits[i >> 5] = (bits[i >> 5] ?? 0) | (1 << (i & 31))
+    }
+    for (const value of bits) mix(value)
+    drive.each?.(board.reported)
+  }
+  const last = [...board.outputs, ...board.reported, ...bits].map(hex).join(' ')
+  return { hash: hash >>> 0, last }
+}

@@ -1,0 +1,168 @@
+// A Raspberry Pi Pico on rp2040js, run cycle by cycle: starts an image at boot2, hears every edge
+// of every pin, gives the converter its counts, and resets when the watchdog bites (the emulator
+// leaves that to its host). A reset is a new chip with the scratch registers of the old one.
+import { ConsoleLogger, GPIOPinState, LogLevel, RP2040 } from 'rp2040js'
+
+const clockHz = 125_000_000
+const nsPerCycle = 1e9 / clockHz
+const flashAddress = 0x10000000
+
+/** Level of a pin as a load with a pull-down sees it. */
+export type OnEdge = (pin: number, high: boolean, cycle: number) => void
+
+export interface PicoOptions {
+  /** Raw image for the start of the flash. */
+  bin: Uint8Array
+  /** Counts of a converter channel; `level` reads any pin, such as a multiplexer's address. */
+  analogue?: (channel: number, level: (pin: number) => boolean) => number
+  onEdge?: OnEdge
+  onUart?: (byte: number) => void
+}
+
+/** The part of the emulator's clock that moves time. */
+interface Clock {
+  readonly nanosToNextAlarm: number
+  tick(deltaNanos: number): void
+  createAlarm(callback: () => void): { schedule(deltaNanos: number): void }
+}
+
+interface Watchdog {
+  scratchData: Uint32Array
+  reason: number
+  onWatchdogTrigger: () => void
+  writeUint32(offset: number, value: number): void
+}
+
+export class Pico {
+  readonly options: PicoOptions
+  /** Cycles since power-up, over resets. */
+  cycles = 0
+  /** Of these the core slept. */
+  asleep = 0
+  resets = 0
+  #mcu: RP2040
+  #clock: Clock
+  #levels = new Map<number, boolean>()
+  #inputs = new Map<number, boolean>()
+  #bitten = false
+
+  constructor(options: PicoOptions) {
+    this.options = options
+    ;[this.#mcu, this.#clock] = this.#chip()
+  }
+
+  /** Simulated time, microseconds. */
+  get us(): number {
+    return (this.cycles * nsPerCycle) / 1000
+  }
+
+  level(pin: number): boolean {
+    return this.#levels.get(pin) ?? false
+  }
+
+  /** Drives a pin from outside. */
+  drive(pin: number, high: boolean): void {
+    this.#inputs.set(pin, high)
+    this.#mcu.gpio[pin]?.setInputValue(high)
+  }
+
+  /** The interrupt is about to be taken, or the core is inside one. */
+  get inInterrupt(): boolean {
+    return this.#mcu.core.IPSR !== 0
+  }
+
+  /** What the image's code sees at an address. */
+  read(address: number): number {
+    return this.#mcu.readUint32(address)
+  }
+
+  /** Runs until `done` says so, looked at after each instruction, or for that many cycles. */
+  run(cycles: number, done: () => boolean = () => false): boolean {
+    const end = this.cycles + cycles
+    while (this.cycles < end) {
+      this.#step()
+      if (done()) return true
+    }
+    return false
+  }
+
+  /** Feeds bytes as the receive buffer has room, and runs until a whole line came back. */
+  ask(line: string, cyclesMax: number): string {
+    let answer = ''
+    let at = 0
+    const uart = this.#mcu.uart[0]
+    this.options.onUart = (byte) => {
+      answer += String.fromCharCode(byte)
+    }
+    this.run(cyclesMax, () => {
+      if (at < line.length && uart !== undefined && (uart.readUint32(0x18) & 0x40) === 0) {
+        uart.feedByte(line.charCodeAt(at))
+        at += 1
+      }
+      return answer.endsWith('\n')
+    })
+    if (!answer.endsWith('\n')) throw new Error(`no whole answer to ${line}: ${answer}`)
+    return answer.trim()
+  }
+
+  #step(): void {
+    const { core } = this.#mcu
+    if (core.waiting) {
+      const cycles = Math.max(1, Math.round(this.#clock.nanosToNextAlarm / nsPerCycle))
+      this.asleep += cycles
+      this.#advance(cycles)
+    } else this.#advance(core.executeInstruction())
+  }
+
+  #advance(cycles: number): void {
+    this.cycles += cycles
+    this.#clock.tick(cycles * nsPerCycle)
+    if (this.#bitten) this.#reset()
+  }
+
+  #reset(): void {
+    this.#bitten = false
+    this.resets += 1
+    const old = watchdogOf(this.#mcu)
+    for (const pin of this.#levels.keys()) this.#edge(pin, false)
+    ;[this.#mcu, this.#clock] = this.#chip()
+    const fresh = watchdogOf(this.#mcu)
+    fresh.scratchData.set(old.scratchData)
+    fresh.reason = old.reason
+  }
+
+  #edge(pin: number, high: boolean): void {
+    if (this.level(pin) === high) return
+    this.#levels.set(pin, high)
+    this.options.onEdge?.(pin, high, this.cycles)
+  }
+
+  #chip(): [RP2040, Clock] {
+    const mcu = new RP2040()
+    // Its own clock, whose type the package does not export.
+    const clock = mcu.clock as unknown as Clock
+    mcu.logger = new ConsoleLogger(LogLevel.Error, true)
+    mcu.flash.set(this.options.bin)
+    const watchdog = watchdogOf(mcu)
+    watchdog.onWatchdogTrigger = () => {
+      // Otherwise its alarm would come again at once, for ever.
+      watchdog.writeUint32(0, 0)
+      this.#bitten = true
+    }
+    for (const [pin, gpio] of mcu.gpio.entries()) {
+      gpio.addListener((state) => this.#edge(pin, state === GPIOPinState.High))
+      const driven = this.#inputs.get(pin)
+      if (driven !== undefined) gpio.setInputValue(driven)
+    }
+    mcu.adc.onADCRead = (channel) => {
+      const counts = this.options.analogue?.(channel, (pin) => this.level(pin)) ?? 0
+      clock.createAlarm(() => mcu.adc.completeADCRead(counts, false)).schedule(2000)
+    }
+    const uart = mcu.uart[0]
+    if (uart !== undefined) uart.onByte = (byte) => this.options.onUart?.(byte)
+    mcu.core.PC = flashAddress
+    return [mcu, clock]
+  }
+}
+
+const watchdogOf = (mcu: RP2040): Watchdog => mcu.peripherals[0x40058] as unknown as Watchdog
