@@ -50,11 +50,10 @@ const firstDataMs = async (url: string): Promise<number> => {
   const browser = await startChromium()
   const page = await browser.newPage()
   await page.goto(`${url}#/unit/${unit}`)
-  await page.waitForFunction("performance.getEntriesByName('first-data').length > 0")
-  const text = "performance.getEntriesByName('first-data')[0].startTime"
-  const result = Number(await page.evaluate(text))
+  await page.waitForFunction(() => performance.getEntriesByName('first-data').length > 0)
+  const result = await page.evaluate(() => performance.getEntriesByName('first-data')[0]?.startTime)
   await browser.close()
-  return result
+  return result ?? Number.NaN
 }
 
 console.log(machineLine())
@@ -78,10 +77,13 @@ console.log(
     `twin at work after ${seconds(median(again.map((d) => d.twinMs)))} (goal 3 s)`,
 )
 const running = starts.at(-1)
-if (running !== undefined && chromiumInstalled()) {
-  const times: number[] = []
-  for (let round = 0; round < rounds; round += 1) times.push(await firstDataMs(running.url))
-  console.log(`page: first data after ${Math.round(median(times))} ms (goal 1000 ms)`)
+try {
+  if (running !== undefined && chromiumInstalled()) {
+    const times: number[] = []
+    for (let round = 0; round < rounds; round += 1) times.push(await firstDataMs(running.url))
+    console.log(`page: first data after ${Math.round(median(times))} ms (goal 1000 ms)`)
+  }
+} finally {
+  await running?.stop()
+  rmSync(cwd, { recursive: true, force: true })
 }
-await running?.stop()
-rmSync(cwd, { recursive: true, force: true })

@@ -129,8 +129,8 @@ const openKeys = ({ dataDir, keysDir, random }: AttestationOptions): Keys => {
   const { did, publicKey, sign } = loadOrCreateSigner(files.key, random)
   return {
     did,
-    // Two logs with one name could not be told apart, nor anchored in one contract.
-    signer: { name: `tenfold/${did.slice('did:key:'.length)}`, publicKey, sign },
+    // The end of its key: two logs with one name could not be told apart, nor anchored together.
+    signer: { name: `tenfold/${did.slice(-12)}`, publicKey, sign },
     blindSecret: loadOrCreateSecret(files.blind, random),
     unitSecret: loadOrCreateSecret(join(keysDir, 'units.key'), random),
   }
