@@ -18,6 +18,7 @@ import { lockFolder } from './log/lock.ts'
 import type { Log } from './log/log.ts'
 import { openLog } from './log/open.ts'
 import { type Delivery, type SinkConfig, startDelivery } from './pipeline/client.ts'
+import { storedCursor } from './sinks/store/cursor.ts'
 import { MqttBroker } from './sources/mqtt/broker.ts'
 import { startWeb } from './web/server.ts'
 
@@ -68,7 +69,7 @@ const start = async (
   const { config, profiles, clock, note } = parts
   const failed = Promise.withResolvers<Error>()
   makeFolder(config.data)
-  const consumed = { offset: 0 }
+  const consumed = { offset: storedCursor(join(config.data, 'store')) }
   const log = await open(parts, () => consumed.offset)
   stops.push(() => log.close())
 
