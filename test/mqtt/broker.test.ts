@@ -114,6 +114,15 @@ describe('who may publish', () => {
     expect(notes.join()).toContain('only as itself')
   })
 
+  test('a claim about a unit may come from anybody who is known', async () => {
+    const { url, held } = await start(known)
+    const buyer = await unit(url, { clientId: 'buyer', username: 'buyer', password: 'buyer' })
+    const sent = buyer.publish(topic.replace('/report', '/claim'), 'signed')
+    await until(() => held.length === 1)
+    held[0]?.done()
+    await sent
+  })
+
   test('nobody but the gateway sends commands', async () => {
     const { url, held } = await start()
     const drill = await unit(url, { reconnectMs: 60_000 })

@@ -191,7 +191,9 @@ const refuse = (session: Session, topic: string): string | undefined => {
   if (Buffer.byteLength(topic) > limits.topicBytes) return 'the topic is longer than allowed'
   const parts = parseTopic(topic)
   if (parts?.kind === 'command') return `only the gateway publishes commands (${topic})`
-  if (session.user !== undefined && parts?.unit !== session.user) {
+  // A claim is signed by its author, who is not the unit: who brings it does not matter.
+  const isOwn = parts?.unit === session.user || parts?.kind === 'claim'
+  if (session.user !== undefined && !isOwn) {
     return `the unit "${session.user}" may publish only as itself, not on ${topic}`
   }
   return undefined
