@@ -133,6 +133,16 @@ const Influx1 = Type.Object(
       default: 0,
       description: 'How long InfluxDB keeps readings, days; 0 is for ever.',
     }),
+    dailyRetentionDays: Type.Number({
+      minimum: 0,
+      default: 0,
+      description: 'How long InfluxDB keeps daily rollups, days; 0 is for ever.',
+    }),
+    eventRetentionDays: Type.Number({
+      minimum: 0,
+      default: 0,
+      description: 'How long InfluxDB keeps events, days; 0 is for ever.',
+    }),
   },
   { ...closed, description: 'An InfluxDB 1.x that takes every reading; absent = none.' },
 )
