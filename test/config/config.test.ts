@@ -47,6 +47,8 @@ describe('defaults', () => {
       url: 'http://127.0.0.1:8086',
       database: 'shop',
       retentionDays: 0,
+      dailyRetentionDays: 0,
+      eventRetentionDays: 0,
     })
   })
 
