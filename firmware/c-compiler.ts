@@ -14,17 +14,24 @@ export const commonFlags: readonly string[] = [
   ...['-std=gnu11', '-ffreestanding', '-ffp-contract=off', '-fno-strict-aliasing', '-fno-common'],
   ...['-ffunction-sections', '-fdata-sections', '-fno-tree-loop-distribute-patterns'],
   ...['-fno-unwind-tables', '-fno-asynchronous-unwind-tables', '-fstack-usage'],
-  ...['-Wall', '-Wextra', '-Werror', '-Wno-unused', '-Wno-override-init'],
+  ...['-Wall', '-Wextra', '-Werror', '-Wno-unused', '-Wno-override-init', '-Wno-type-limits'],
 ]
 
-/** Runs one tool of the suite in `folder`; gives what it prints. Throws ToolError or its text. */
-export const runTool = (tool: string, args: readonly string[], folder: string): string => {
+/** Where a tool runs, and where it is looked for. */
+export interface Workplace {
+  folder: string
+  /** As the environment's PATH. */
+  path?: string | undefined
+}
+
+/** Runs one tool of the suite; gives what it prints. Throws ToolError, or what the tool says. */
+export const runTool = (tool: string, args: readonly string[], at: Workplace): string => {
   try {
     return execFileSync(`${prefix}${tool}`, args, {
-      cwd: folder,
+      cwd: at.folder,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...clean, PATH: searchPath() },
+      env: { ...clean, PATH: at.path ?? usualPath },
       maxBuffer: 64 * 1024 * 1024,
     })
   } catch (error) {
@@ -36,7 +43,7 @@ export const runTool = (tool: string, args: readonly string[], folder: string): 
 
 /** Nothing of the environment but the path may reach the compiler. */
 const clean = { LC_ALL: 'C', TZ: 'UTC' }
-const searchPath = (): string => '/usr/local/bin:/usr/bin:/bin'
+const usualPath = '/usr/local/bin:/usr/bin:/bin'
 
 const missing = (): ToolError =>
   new ToolError('compiler_missing', {
@@ -44,10 +51,10 @@ const missing = (): ToolError =>
     remedy: `Install it: ${install} (or flash a stock image of firmware/images).`,
   })
 
-/** First line of `--version`, or undefined where the compiler is not installed. */
-export const compilerVersion = (): string | undefined => {
+/** Version of the compiler, or undefined where it is not installed. */
+export const compilerVersion = (path?: string): string | undefined => {
   try {
-    return runTool('gcc', ['-dumpfullversion'], '/').trim()
+    return runTool('gcc', ['-dumpfullversion'], { folder: '/', path }).trim()
   } catch (error) {
     if (error instanceof ToolError) return undefined
     throw error

@@ -1,7 +1,6 @@
 // Profile + loop + board -> an image that a microcontroller starts, and its manifest. The loop's
 // wasm, the very module the twin runs, becomes C and is compiled with the runtime and the board's
 // drivers. Byte-identical wherever it is built; it writes only into a folder of its own.
-import { createHash } from 'node:crypto'
 import {
   copyFileSync,
   cpSync,
@@ -16,12 +15,13 @@ import { join } from 'node:path'
 import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
 import { BuildError, buildLoop } from './build.ts'
-import { commonFlags, compilerVersion, runTool } from './c-compiler.ts'
+import { commonFlags, compilerVersion, runTool, type Workplace } from './c-compiler.ts'
 import { checkImage } from './image-check.ts'
 import { configHeader } from './image-config.ts'
 import type { LoopKind } from './loop-kind.ts'
 import { type Manifest, manifestOf } from './manifest.ts'
 import { toUf2 } from './uf2.ts'
+import type { Finding } from './wasm-check.ts'
 import { translate } from './wasm2c.ts'
 
 /** `machine` drives pins; `exercise` is the test build: it talks over UART and drives nothing. */
@@ -36,6 +36,8 @@ export interface ImageRequest {
   purpose: Purpose
   /** Where built loops are kept. */
   cacheFolder?: string
+  /** Where the compiler is looked for, as the environment's PATH. */
+  path?: string | undefined
   /** Folder of loop kinds, where it is not the project's. */
   loopsFolder?: string
   /**
@@ -77,7 +79,8 @@ export const buildImage = async (request: ImageRequest): Promise<Image> => {
     translate(wasm, folder)
     writeFileSync(join(folder, 'config.h'), config.text(digest))
     const built = compileAll(folder, request)
-    const manifest = manifestOf({ ...request, loop, spec, module: digest, ...built })
+    const gcc = compilerVersion(request.path) ?? 'unknown'
+    const manifest = manifestOf({ ...request, loop, spec, gcc, module: digest, ...built })
     return { ...built.files, symbols: built.symbols, manifest }
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -120,14 +123,15 @@ export interface Built {
 }
 
 const compileAll = (folder: string, request: ImageRequest): Built => {
-  const { board, purpose, byHand } = request
+  const { board, purpose, byHand, path } = request
+  const at: Workplace = { folder, path }
   const flags = [...board.flags, '-O2', ...commonFlags, '-Ilibc', `-DCLOCK_HZ=${board.clockHz}`]
   if (purpose === 'exercise') flags.push('-DEXERCISE')
   if (byHand !== undefined) flags.push('-DLOOP_BY_HAND="by-hand.h"')
-  runTool('gcc', [...flags, '-c', 'image.c', '-o', 'image.o'], folder)
+  runTool('gcc', [...flags, '-c', 'image.c', '-o', 'image.o'], at)
   const objects = ['image.o']
   if (board.boot !== undefined) {
-    assembleBoot(folder, board.boot, board.flags)
+    assembleBoot(at, board.boot, board.flags)
     objects.push('boot.o')
   }
   const link = ['-nostdlib', '-Wl,--gc-sections', '-Wl,--build-id=none', '-Wl,--fatal-warnings']
@@ -136,23 +140,24 @@ const compileAll = (folder: string, request: ImageRequest): Built => {
     runTool(
       'gcc',
       [...board.flags, ...link, stack, '-T', 'link.ld', ...objects, '-lgcc', '-o', 'image.elf'],
-      folder,
+      at,
     ),
   )
-  const listing = runTool('objdump', ['-d', '--no-show-raw-insn', 'image.elf'], folder)
+  const listing = runTool('objdump', ['-d', '--no-show-raw-insn', 'image.elf'], at)
   const usage = readFileSync(join(folder, 'image.su'), 'utf8')
   const { stackBytes, findings } = checkImage(listing, usage, board.exceptionBytes)
-  const symbols = readSymbols(runTool('nm', ['image.elf'], folder))
-  const sections = readSections(runTool('size', ['-A', '-d', 'image.elf'], folder))
-  const found = [...findings, ...fits({ board, sections, stackBytes, symbols })]
+  const symbols = readSymbols(runTool('nm', ['image.elf'], at))
+  const sections = readSections(runTool('size', ['-A', '-d', 'image.elf'], at))
+  const found = [...findings, ...stackFits(board, stackBytes)]
   if (found.length > 0) throw new BuildError(found)
-  return { files: filesOf(folder, board), symbols, sections, stackBytes }
+  return { files: filesOf(at, board), symbols, sections, stackBytes }
 }
 
 /** The chip's ROM runs the second stage only if its CRC-32 is right (datasheet 2.8.1.3.1). */
-const assembleBoot = (folder: string, source: string, flags: readonly string[]): void => {
-  runTool('gcc', [...flags, '-c', source, '-o', 'boot-bare.o'], folder)
-  runTool('objcopy', ['-O', 'binary', '-j', '.boot2', 'boot-bare.o', 'boot-bare.bin'], folder)
+const assembleBoot = (at: Workplace, source: string, flags: readonly string[]): void => {
+  const { folder } = at
+  runTool('gcc', [...flags, '-c', source, '-o', 'boot-bare.o'], at)
+  runTool('objcopy', ['-O', 'binary', '-j', '.boot2', 'boot-bare.o', 'boot-bare.bin'], at)
   const code = readFileSync(join(folder, 'boot-bare.bin'))
   const block = new Uint8Array(256)
   if (code.length > 252) throw new Error(`${source}: ${code.length} bytes, room for 252`)
@@ -160,7 +165,7 @@ const assembleBoot = (folder: string, source: string, flags: readonly string[]):
   new DataView(block.buffer).setUint32(252, crc32(block.subarray(0, 252)), true)
   const bytes = `.section .boot2, "a"\n.byte ${block.join(', ')}\n`
   writeFileSync(join(folder, 'boot.S'), bytes)
-  runTool('gcc', [...flags, '-c', 'boot.S', '-o', 'boot.o'], folder)
+  runTool('gcc', [...flags, '-c', 'boot.S', '-o', 'boot.o'], at)
 }
 
 /** Polynomial 04C11DB7, not reflected, starting with all ones, no final inversion. */
@@ -203,22 +208,17 @@ const readSections = (text: string): Map<string, number> =>
     [...text.matchAll(/^(\.\S+)\s+(\d+)\s+\d+$/gm)].map((m) => [m[1] ?? '', Number(m[2])] as const),
   )
 
-const fits = (parts: {
-  board: Board
-  sections: ReadonlyMap<string, number>
-  stackBytes: number
-  symbols: ReadonlyMap<string, number>
-}): { place: string; what: string; remedy: string }[] => {
-  const { board, stackBytes } = parts
+const stackFits = (board: Board, stackBytes: number): Finding[] => {
   if (stackBytes <= board.stackBytes) return []
   const what = `the stack can get ${stackBytes} bytes deep, ${board.stackBytes} are reserved`
   const remedy = `Call less deeply in the loop, or raise stackBytes of ${board.board}.`
   return [{ place: 'image', what, remedy }]
 }
 
-const filesOf = (folder: string, board: Board): Built['files'] => {
-  runTool('objcopy', ['-O', 'binary', 'image.elf', 'image.bin'], folder)
-  runTool('strip', ['-s', 'image.elf', '-o', 'stripped.elf'], folder)
+const filesOf = (at: Workplace, board: Board): Built['files'] => {
+  const { folder } = at
+  runTool('objcopy', ['-O', 'binary', 'image.elf', 'image.bin'], at)
+  runTool('strip', ['-s', 'image.elf', '-o', 'stripped.elf'], at)
   const read = (name: string): Uint8Array => new Uint8Array(readFileSync(join(folder, name)))
   const bin = read('image.bin')
   const files: Built['files'] = { elf: read('stripped.elf'), bin }
@@ -226,14 +226,8 @@ const filesOf = (folder: string, board: Board): Built['files'] => {
     files.uf2 = toUf2(bin, board.flashAddress, board.uf2Family)
   }
   if (board.formats.includes('hex')) {
-    runTool('objcopy', ['-O', 'ihex', 'image.elf', 'image.hex'], folder)
+    runTool('objcopy', ['-O', 'ihex', 'image.elf', 'image.hex'], at)
     files.hex = read('image.hex')
   }
   return files
 }
-
-/** SHA-256, hex. */
-export const digestOf = (bytes: Uint8Array): string =>
-  createHash('sha256').update(bytes).digest('hex')
-
-export { compilerVersion }

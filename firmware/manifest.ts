@@ -4,7 +4,6 @@
 import { createHash } from 'node:crypto'
 import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
-import { compilerVersion } from './c-compiler.ts'
 import type { Built } from './image.ts'
 import { stepMargin } from './image-config.ts'
 import type { LoopKind } from './loop-kind.ts'
@@ -46,6 +45,7 @@ export const manifestOf = (
     loop: LoopKind
     spec: LoopSpec
     module: string
+    gcc: string
   },
 ): Manifest => {
   const { profile, board, loop, spec, purpose, sections, symbols, files } = parts
@@ -67,7 +67,7 @@ export const manifestOf = (
     sizes: { flash: files.bin.length, ram, codeInRam },
     stack: { bound: parts.stackBytes, reserved: board.stackBytes },
     ...(worst !== undefined && { worstStep: { ...worst, margin: stepMargin } }),
-    compiler: { gcc: compilerVersion() ?? 'unknown', wasm2c: wasm2cVersion() },
+    compiler: { gcc: parts.gcc, wasm2c: wasm2cVersion() },
     limits: spec.constants,
     emulator: board.emulator.name,
     unproven: [...board.unproven, ...missing],

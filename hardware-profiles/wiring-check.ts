@@ -1,5 +1,5 @@
 // What of a machine's wiring is wrong without looking at the board: a signal that does not exist, a
-// pin with two jobs, a multiplexer without such an input, a line of one point. Reports every mistake.
+// pin with two jobs, a multiplexer without such an input, a line of one point.
 import type { ProfileData } from './profile.ts'
 import { nearest } from './validate.ts'
 

@@ -2,20 +2,27 @@
 // A derived file is a pure function of files in the tree: nothing of this machine may show in it.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { derivedFiles } from './derived.ts'
+import { derivedFiles, derivedImages } from './derived.ts'
 import { root } from './tree.ts'
 
 const check = process.argv.includes('--check')
 const drifted: string[] = []
-for (const [path, content] of derivedFiles()) {
+const images = await derivedImages()
+if (images === undefined) {
+  console.log(
+    'skipped: firmware/images (apt-get install --no-install-recommends gcc-arm-none-eabi)',
+  )
+}
+const all: [string, string | Uint8Array][] = [...derivedFiles(), ...(images ?? [])]
+for (const [path, content] of all) {
   const file = join(root, path)
-  let present: string | undefined
+  let present: Uint8Array | undefined
   try {
-    present = readFileSync(file, 'utf8')
+    present = readFileSync(file)
   } catch {
     present = undefined
   }
-  if (present === content) continue
+  if (present !== undefined && Buffer.compare(present, Buffer.from(content)) === 0) continue
   drifted.push(path)
   if (check) continue
   mkdirSync(dirname(file), { recursive: true })

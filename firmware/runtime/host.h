@@ -6,11 +6,13 @@ struct w2c_board {
   u8 unused;
 };
 
-static s32 inputs[INPUTS];
-static s32 outputs[OUTPUTS];
-static s32 reported[REPORTS];
+/* Read from outside, too (a test, a debugger): what is written there must really be there. */
+#define SEEN __attribute__((used)) static
+SEEN s32 inputs[INPUTS];
+SEEN s32 outputs[OUTPUTS];
+SEEN s32 reported[REPORTS];
 /* One bit for each report that was made since power-up: what was never reported is absent. */
-static u32 known[(REPORTS + 31) / 32];
+SEEN u32 known[(REPORTS + 31) / 32];
 
 static const s32 output_low[OUTPUTS] = OUTPUT_LOW;
 static const s32 output_high[OUTPUTS] = OUTPUT_HIGH;

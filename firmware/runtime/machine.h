@@ -1,8 +1,8 @@
 /* The image of a machine: steps at RATE_HZ from one interrupt, sampled in the middle of the
  * bridge's on-time; drives the pins; feeds the watchdog only after a step is done. Drive and brake
- * are one PWM slice and never both on; the gate pin is high only while one of them is asked for. A trap, a
- * fault or a step that takes too long switches off at once, keeps the reason and lets the watchdog
- * reset. This is not the safety kernel: no limit is checked here. */
+ * are one PWM slice and never both on; the gate pin is high only while one of them is asked for.
+ * A trap, a fault or a step that takes too long switches off at once, keeps the reason and lets the
+ * watchdog reset. This is not the safety kernel: no limit is checked here. */
 
 /* What an analogue input is worth: offset + counts * gain / 2^shift, in the channel's integers. */
 struct analogue {

@@ -5,7 +5,15 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { type Drive, rangesOf, readRun, runLine, runTwin, stepLine } from '../emu/exercise.ts'
 import { Pico } from '../emu/pico.ts'
 import { Qemu, qemuInstalled } from '../emu/qemu.ts'
-import { compilerInstalled, drill, fixture, imageOf, type Subject, wasmOf } from './stand.ts'
+import {
+  compilerInstalled,
+  drill,
+  fixture,
+  imageOf,
+  loadBoard,
+  type Subject,
+  wasmOf,
+} from './stand.ts'
 
 const build = compilerInstalled()
 const qemu = build && qemuInstalled()
@@ -49,6 +57,8 @@ describe.each(subjects)('%s', (name, subject) => {
       const pico = await freshPico()
       const ran = readRun(pico.ask(runLine(drive), drive.steps * 20_000))
       expect({ hash: ran.hash, last: ran.last }).toEqual({ hash, last })
+      const worst = loadBoard('rp2040-pico').worstStep[subject.loop.kind]
+      if (worst !== undefined) expect(ran.worst).toBeLessThanOrEqual(worst.cycles)
     }
   })
 

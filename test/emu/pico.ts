@@ -71,6 +71,20 @@ export class Pico {
     return this.#mcu.core.IPSR !== 0
   }
 
+  get stackPointer(): number {
+    return this.#mcu.core.registers[13] ?? 0
+  }
+
+  /** Hears every word that the image writes to a peripheral. */
+  onWrite(heard: (address: number, value: number) => void): void {
+    const mcu = this.#mcu
+    const write = mcu.writeUint32.bind(mcu)
+    mcu.writeUint32 = (address, value) => {
+      if (address >>> 28 === 4) heard(address, value)
+      write(address, value)
+    }
+  }
+
   /** What the image's code sees at an address. */
   read(address: number): number {
     return this.#mcu.readUint32(address)

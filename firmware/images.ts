@@ -1,0 +1,54 @@
+// The stock images: for every machine and every board that it is wired to, the image and its
+// manifest, as files of firmware/images. They are derived: anybody with the compiler gets the same
+// bytes, so that a maker without one can flash them. Writes nothing itself.
+import { boardNames, loadBoard } from './boards.ts'
+import { compilerVersion } from './c-compiler.ts'
+import { buildImage, type Image, type Purpose } from './image.ts'
+import type { Machines } from './profiles.ts'
+
+/** Folder of the stock images, from the project's root. */
+export const imagesFolder = 'firmware/images'
+
+/** `cordless-drill-rp2040-pico`, with `-exercise` for the test build. */
+export const imageName = (machine: string, board: string, purpose: Purpose): string =>
+  `${machine.replaceAll('_', '-')}-${board}${purpose === 'exercise' ? '-exercise' : ''}`
+
+/** Files of an image by their ending; the manifest is JSON. */
+export const imageFiles = (image: Image): Map<string, string | Uint8Array> =>
+  new Map<string, string | Uint8Array>([
+    ['elf', image.elf],
+    ['bin', image.bin],
+    ...(image.uf2 === undefined ? [] : ([['uf2', image.uf2]] as const)),
+    ...(image.hex === undefined ? [] : ([['hex', image.hex]] as const)),
+    ['json', `${JSON.stringify(image.manifest, null, 2)}\n`],
+  ])
+
+/**
+ * Path from the project's root -> content: what a maker flashes (UF2 or HEX), and the manifest.
+ * The test build of the same is there, too, for tests without a compiler. undefined where the
+ * compiler is not installed.
+ *
+ * @param profileDigest as the gateway computes it
+ */
+export const deriveImages = async (
+  { profiles, loops }: Pick<Machines, 'profiles' | 'loops'>,
+  profileDigest: (profile: Parameters<typeof buildImage>[0]['profile']) => string,
+): Promise<Map<string, string | Uint8Array> | undefined> => {
+  if (compilerVersion() === undefined) return undefined
+  const files = new Map<string, string | Uint8Array>()
+  for (const profile of profiles.values()) {
+    for (const name of boardNames()) {
+      if (profile.boards?.[name] === undefined) continue
+      const board = loadBoard(name)
+      for (const purpose of ['machine', 'exercise'] as const) {
+        const digest = profileDigest(profile)
+        const image = await buildImage({ profile, profileDigest: digest, loops, board, purpose })
+        const stem = `${imagesFolder}/${imageName(profile.machine, name, purpose)}`
+        for (const [ending, content] of imageFiles(image)) {
+          if (['uf2', 'hex', 'json'].includes(ending)) files.set(`${stem}.${ending}`, content)
+        }
+      }
+    }
+  }
+  return files
+}

@@ -1,0 +1,113 @@
+// `tenfold build`: a machine's image for a board, with its manifest, in a folder. It builds and
+// writes files; flashing is another command.
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { boardNames, loadBoard } from '../../firmware/boards.ts'
+import { BuildError } from '../../firmware/build.ts'
+import { buildImage, type Image, type ImageRequest } from '../../firmware/image.ts'
+import { imageFiles, imageName } from '../../firmware/images.ts'
+import { loadProfiles, type Machines, ProfileError } from '../../firmware/profiles.ts'
+import type { Profile } from '../../hardware-profiles/profile.ts'
+import { nearest } from '../../hardware-profiles/validate.ts'
+import { OperatingError } from '../core/errors.ts'
+import { profileDigest } from '../core/machine.ts'
+import type { Io } from './io.ts'
+
+export const summary = "builds a machine's image for a board"
+export const usage = `usage: tenfold build --profile <machine> --board <board> [options]
+
+  --profile <machine>   a machine of hardware-profiles, such as cordless-drill
+  --board <board>       a board of firmware/boards: ${boardNames().join(', ')}
+  --exercise            the test build: drives no pin, takes its inputs over UART
+  --out <folder>        where the files go; default .tenfold/images
+
+Writes ELF, raw bytes, UF2 or HEX, and the manifest: digests, sizes, stack, limits, and what is
+unproven. Needs Debian's gcc-arm-none-eabi.`
+
+/** Runs the command: 0, or an error that names the place and the remedy. */
+export const run = async (args: string[], io: Io): Promise<number> => {
+  const { values } = parseArgs({
+    args,
+    options: {
+      profile: { type: 'string' },
+      board: { type: 'string' },
+      exercise: { type: 'boolean', default: false },
+      out: { type: 'string', default: join('.tenfold', 'images') },
+    },
+  })
+  const machines = machinesOrExplain()
+  const profile = theProfile(machines, values.profile)
+  const board = loadBoard(named('--board', values.board, boardNames()))
+  const purpose = values.exercise ? 'exercise' : 'machine'
+  const image = await buildOrExplain({
+    ...{ profile, board, purpose, loops: machines.loops },
+    profileDigest: profileDigest(profile),
+    path: io.env['PATH'],
+  })
+  const folder = resolve(io.cwd, values.out)
+  const name = imageName(profile.machine, board.board, purpose)
+  await mkdir(folder, { recursive: true })
+  for (const [ending, content] of imageFiles(image)) {
+    await writeFile(join(folder, `${name}.${ending}`), content)
+  }
+  print(image, io)
+  const endings = [...imageFiles(image).keys()].join(', ')
+  io.out(`wrote     ${join(relative(io.cwd, folder), name)}.{${endings.replaceAll(' ', '')}}`)
+  return 0
+}
+
+const named = (option: string, value: string | undefined, known: readonly string[]): string => {
+  if (value !== undefined) return value
+  throw new OperatingError('usage', {
+    message: `${option} is missing; known: ${known.join(', ')}`,
+    remedy: 'See "tenfold help build".',
+  })
+}
+
+/** A machine may be named as in its file (cordless-drill) or as in its data (cordless_drill). */
+const theProfile = ({ profiles }: Machines, given: string | undefined): Profile => {
+  const names = [...profiles.keys()].map((machine) => machine.replaceAll('_', '-'))
+  const name = named('--profile', given, names).replaceAll('_', '-')
+  const profile = profiles.get(name.replaceAll('-', '_'))
+  if (profile !== undefined) return profile
+  throw new OperatingError('machine_unknown', {
+    message: `there is no machine "${name}"${nearest(name, names)}; known: ${names.join(', ')}`,
+    remedy: 'Name one of these, or add a file to hardware-profiles.',
+  })
+}
+
+const machinesOrExplain = (): Machines => {
+  try {
+    return loadProfiles()
+  } catch (error) {
+    if (!(error instanceof ProfileError)) throw error
+    const remedy = 'Correct the values named; what a machine file may say is in schema.json.'
+    throw new OperatingError('profile_wrong', { message: error.message, remedy, cause: error })
+  }
+}
+
+const buildOrExplain = async (request: ImageRequest): Promise<Image> => {
+  try {
+    return await buildImage(request)
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error
+    const message = error.findings.map(({ place, what }) => `${place}: ${what}`).join('\n  ')
+    const remedy = [...new Set(error.findings.map((finding) => finding.remedy))].join('\n  ')
+    throw new OperatingError('build_refused', { message, remedy, cause: error })
+  }
+}
+
+const print = ({ manifest }: Image, io: Io): void => {
+  const { sizes, stack, digests, worstStep, loop, unproven } = manifest
+  io.out(`machine   ${manifest.machine} on ${manifest.board}, ${manifest.purpose}`)
+  io.out(`loop      ${loop.kind} at ${loop.rateHz} Hz, module ${digests.module.slice(0, 16)}`)
+  const code = sizes.codeInRam > 0 ? `, and ${sizes.codeInRam} of code in RAM` : ''
+  io.out(`size      ${sizes.flash} bytes of flash, ${sizes.ram} of RAM${code}`)
+  io.out(`stack     ${stack.bound} bytes at most, ${stack.reserved} reserved`)
+  if (worstStep !== undefined) {
+    io.out(`longest   ${worstStep.cycles} cycles a step, ${worstStep.sampling} for sampling`)
+  }
+  io.out(`image     ${digests.image}`)
+  for (const text of unproven) io.out(`unproven  ${text}`)
+}
