@@ -1,0 +1,182 @@
+// What the way over AssemblyScript costs on microcontrollers: each loop beside the same loop in C
+// written by hand, bit-equal, same flags, same image. Cycles from rp2040js, instructions from QEMU.
+// Then the drill's whole image: sizes, and how much of an RP2040 it takes at 10 and 20 kHz.
+import { join } from 'node:path'
+import { BuildError } from '../../firmware/build.ts'
+import { buildImage, type Image } from '../../firmware/image.ts'
+import { generatedConstants } from '../../firmware/loop-kind.ts'
+import { profileDigest } from '../../gateway/core/machine.ts'
+import type { Profile } from '../../hardware-profiles/profile.ts'
+import { drill, fixture, loadBoard, type Subject } from '../boards/stand.ts'
+import { type Drive, rangesOf, readRun, runLine } from '../emu/exercise.ts'
+import { Pico } from '../emu/pico.ts'
+import { Qemu, type QemuBoard, qemuMachines } from '../emu/qemu.ts'
+
+const steps = 50_000
+const work = {
+  motor_current: [-5, 60],
+  pack_voltage: [13, 21],
+  motor_temperature: [0, 70],
+  pack_temperature: [0, 55],
+  clutch_setting: [0, 40],
+} as const
+
+const exercise = (subject: Subject, board: string, byHand?: string): Promise<Image> => {
+  const { profile, loop, spec, machines, loopsFolder } = subject
+  const text = generatedConstants(loop, spec).map(({ name, value }) => `#define ${name} (${value})`)
+  // RATE_HZ is in config.h already, without brackets.
+  const constants = `${text.filter((line) => !line.includes(' RATE_HZ ')).join('\n')}\n`
+  return buildImage({
+    ...{ profile, loopsFolder, loops: machines.loops, purpose: 'exercise' },
+    profileDigest: profileDigest(profile),
+    board: loadBoard(board),
+    ...(byHand !== undefined && {
+      byHand: { file: join(import.meta.dirname, 'c', byHand), constants },
+    }),
+  })
+}
+
+interface Cost {
+  mean: number
+  worst: number
+  hash: number
+}
+
+const onPico = (image: Image, drive: Drive): Cost => {
+  const pico = new Pico({ bin: image.bin })
+  pico.ask('', 10_000_000)
+  const { total, worst, hash } = readRun(pico.ask(runLine(drive), drive.steps * 20_000))
+  return { mean: total / drive.steps, worst, hash }
+}
+
+const onQemu = async (image: Image, board: QemuBoard, drive: Drive): Promise<Cost> => {
+  const machine = await Qemu.start(board, image.elf)
+  try {
+    const { total, worst, hash } = readRun(await machine.ask(runLine(drive)))
+    const { countsPerInstruction: counts } = qemuMachines[board]
+    return { mean: total / counts / drive.steps, worst: worst / counts, hash }
+  } finally {
+    await machine.stop()
+  }
+}
+
+const verdict = (value: number, gate: number | undefined, goal: number): string => {
+  const of = (name: string, bound: number): string =>
+    `${name} ${bound} ${value <= bound ? 'met' : 'MISSED'}`
+  return [...(gate === undefined ? [] : [of('gate', gate)]), of('goal', goal)].join(', ')
+}
+
+/** The goals of the project; a gate is what must hold already. */
+const compare = async (
+  title: string,
+  subject: Subject,
+  { byHand, bounds }: { byHand: string; bounds: Record<string, [gate: number, goal: number]> },
+): Promise<void> => {
+  const ranges = rangesOf(subject.loop, work)
+  const drive: Drive = { seed: 6, steps, ranges }
+  for (const board of ['rp2040-pico', 'stm32f405', 'microbit'] as const) {
+    const [ours, hand] = [await exercise(subject, board), await exercise(subject, board, byHand)]
+    const run = (image: Image): Promise<Cost> | Cost =>
+      board === 'rp2040-pico' ? onPico(image, drive) : onQemu(image, board, drive)
+    const [a, c] = [await run(ours), await run(hand)]
+    const ratio = a.mean / c.mean
+    const bound = bounds[board]
+    const unit = board === 'rp2040-pico' ? 'cycles' : 'instructions'
+    const equal = a.hash === c.hash ? '' : '  NOT BIT-EQUAL'
+    console.log(
+      `${title} ${board.padEnd(12)} ${a.mean.toFixed(1)} ${unit} a step, C ${c.mean.toFixed(1)}: ` +
+        `ratio ${ratio.toFixed(3)}` +
+        `${bound === undefined ? '' : ` (${verdict(ratio, ...bound)})`}; ` +
+        `worst ${a.worst.toFixed(0)}, C ${c.worst.toFixed(0)}; ` +
+        `flash ${ours.manifest.sizes.flash}, C ${hand.manifest.sizes.flash} bytes${equal}`,
+    )
+  }
+}
+
+const at = (profile: Profile, rateHz: number): Profile => ({
+  ...profile,
+  loops: Object.fromEntries(
+    Object.entries(profile.loops).map(([name, loop]) => [name, { ...loop, rateHz }]),
+  ),
+})
+
+const wholeImage = (subject: Subject, rateHz: number): Promise<Image> =>
+  buildImage({
+    profile: at(subject.profile, rateHz),
+    profileDigest: '',
+    loops: subject.machines.loops,
+    // The rate is what is asked here, so the check of it is left out.
+    board: { ...loadBoard('rp2040-pico'), worstStep: {} },
+    purpose: 'machine',
+  })
+
+/** Runs the drill for half a second under load; what share of its cycles the core is awake. */
+const load = (image: Image, rateHz: number): string => {
+  let trigger = 0.3
+  const slow = [1.9, 0.75, 0.75, 1.2]
+  const pico: Pico = new Pico({
+    bin: image.bin,
+    analogue: (channel, level) => {
+      const position = (level(10) ? 1 : 0) + (level(11) ? 2 : 0)
+      const volts = channel === 0 ? trigger : channel === 1 ? 1.8 : (slow[position] ?? 0)
+      return Math.round((volts / 3.3) * 4096)
+    },
+  })
+  pico.drive(6, true)
+  pico.run(2.1 * 125e6)
+  trigger = 2
+  pico.run(0.3 * 125e6)
+  const [cycles, asleep] = [pico.cycles, pico.asleep]
+  let [inside, began, worst, last] = [false, 0, 0, 0]
+  let [shortest, longest] = [Number.POSITIVE_INFINITY, 0]
+  pico.run(0.2 * 125e6, () => {
+    const now = pico.inInterrupt
+    if (now && !inside) {
+      began = pico.cycles
+      if (last > 0)
+        [shortest, longest] = [Math.min(shortest, began - last), Math.max(longest, began - last)]
+      last = began
+    }
+    if (!now && inside) worst = Math.max(worst, pico.cycles - began)
+    inside = now
+    return false
+  })
+  const share = 100 * (1 - (pico.asleep - asleep) / (pico.cycles - cycles))
+  const period = 125e6 / rateHz
+  const resets = pico.resets > 0 ? `; RESET ${pico.resets} times: a step took too long` : ''
+  return (
+    `${share.toFixed(1)} % of the core (goal at 20 kHz: 25 %), longest interrupt ${worst} of ` +
+    `${period} cycles, from start to start ${shortest} to ${longest}${resets}`
+  )
+}
+
+const main = async (): Promise<void> => {
+  const subject = drill()
+  await compare('drill, fixed point', subject, {
+    byHand: 'brushed-motor.h',
+    bounds: { 'rp2040-pico': [1.3, 1.05] },
+  })
+  const float = fixture('float')
+  await compare('small f32 loop    ', float, {
+    byHand: 'float.h',
+    bounds: { 'rp2040-pico': [1.15, 1.05], stm32f405: [1.35, 1.15] },
+  })
+  float.remove()
+  for (const rateHz of [10_000, 20_000]) {
+    try {
+      const image = await wholeImage(subject, rateHz)
+      console.log(`drill image on a Pico at ${rateHz} Hz: ${load(image, rateHz)}`)
+    } catch (error) {
+      if (!(error instanceof BuildError)) throw error
+      console.log(`drill image on a Pico at ${rateHz} Hz: refused: ${error.message}`)
+    }
+  }
+  const { sizes } = (await wholeImage(subject, 10_000)).manifest
+  const flash = verdict(sizes.flash, undefined, 16 * 1024)
+  const ram = verdict(sizes.ram, undefined, 4 * 1024)
+  console.log(`drill image: ${sizes.flash} bytes of flash (${flash}), ${sizes.ram} of RAM (${ram})`)
+  console.log(`  ${sizes.codeInRam} bytes of code run from RAM on the Pico, on top of that`)
+  console.log('rp2040js gives a lower bound of cycles: no bus contention, no exception entry.')
+}
+
+await main()
