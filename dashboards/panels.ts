@@ -246,7 +246,9 @@ export const extremePanels = (profile: Profile): Sized[] =>
   })
 
 export const maintenancePanels = (profile: Profile): Sized[] =>
-  profile.maintenance.flatMap(({ task, description, counter, every }) => {
+  profile.maintenance.flatMap((planned) => {
+    if (!('counter' in planned)) return []
+    const { task, description, counter, every } = planned
     const spec = profile.counters[counter]
     if (spec === undefined) return []
     const column = { name: task, field: fieldOf(counter, spec.unit) }

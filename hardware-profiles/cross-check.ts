@@ -1,7 +1,8 @@
-// What a schema cannot say of a machine file: that every name it uses exists, that ranges are in order,
-// that a loop and a plant get just the constants they ask for, within their limits.
+// What a schema cannot say of a machine file: that every name it uses exists, that ranges are in
+// order, that a loop and a plant get just the constants they ask for, within their limits.
 // It reads a file that already fits the schema, and reports every mistake, not the first.
 
+import { checkLife } from './life-check.ts'
 import { fieldOf } from './names.ts'
 import type { ConstantSpec, Kinds, ProfileData } from './profile.ts'
 import { type Mistake, nearest } from './validate.ts'
@@ -22,9 +23,7 @@ export const crossCheck = (profile: ProfileData, kinds: Kinds): Mistake[] => {
   profile.interlocks.forEach((interlock, i) => {
     known(profile.signals, { name: interlock.signal, path: `/interlocks/${i}/signal`, report })
   })
-  profile.maintenance.forEach((task, i) => {
-    known(profile.counters, { name: task.counter, path: `/maintenance/${i}/counter`, report })
-  })
+  checkLife(profile, report)
   return mistakes
 }
 

@@ -1,7 +1,8 @@
-// What a machine file may say: schema and static type in one. `parseProfile` turns data into a frozen
-// Profile or into the list of everything that is wrong with it. Nothing about one machine is spelled
-// here, and nothing of ours outside this folder is imported.
+// What a machine file may say: schema and static type in one. `parseProfile` turns data into a
+// frozen Profile or into the list of everything that is wrong with it. Nothing about one machine is
+// spelled here, and nothing of ours outside this folder is imported.
 import { crossCheck } from './cross-check.ts'
+import { Maintenance, Uptime, Wear } from './life.ts'
 import { namePattern } from './names.ts'
 import { units } from './units.ts'
 import { type Mistake, mistakesIn, type Static, Type } from './validate.ts'
@@ -78,11 +79,6 @@ const Part = Type.Object(
   closed,
 )
 
-const Maintenance = Type.Object(
-  { task: Name, description: Text, counter: Name, every: Type.Number({ exclusiveMinimum: 0 }) },
-  closed,
-)
-
 const When = Type.Union([
   Type.Object({ boot: Type.Enum(['first', 'every']) }, closed),
   Type.Object({ signal: Name, becomes: Name }, closed),
@@ -103,6 +99,12 @@ const EventRule = Type.Object(
       Type.Enum(['made', 'accepted', 'in_use', 'stored', 'in_repair', 'refurbished', 'retired']),
     ),
     severity: Type.Optional(Type.Enum(['info', 'warning', 'fault'])),
+    failure: Type.Optional(
+      Type.String({
+        pattern: namePattern,
+        description: 'The part that has failed: asks for a maintenance record of that part.',
+      }),
+    ),
   },
   closed,
 )
@@ -135,6 +137,8 @@ export const ProfileSchema = Type.Object(
     interlocks: Type.Array(Interlock, { maxItems: 64 }),
     parts: Type.Record(Name, Part, closed),
     maintenance: Type.Array(Maintenance, { maxItems: 64 }),
+    uptime: Type.Optional(Uptime),
+    wear: Type.Optional(Wear),
     events: Type.Array(EventRule, { maxItems: 64 }),
   },
   { ...closed, title: 'Tenfold hardware profile' },
@@ -154,6 +158,9 @@ export type CounterSpec = Profile['counters'][string]
 export type LoopSpec = Profile['loops'][string]
 export type WiringSpec = NonNullable<Profile['boards']>[string]
 export type WireSpec = WiringSpec['pins'][string]
+export type TaskSpec = Profile['maintenance'][number]
+export type WearSpec = NonNullable<Profile['wear']>
+export type UptimeSpec = NonNullable<Profile['uptime']>
 export type EventRuleSpec = Profile['events'][number]
 
 /** A number that a loop kind or a plant kind needs from a profile, in the UCUM unit given. */
@@ -178,7 +185,7 @@ export type ParsedProfile =
   | { ok: true; profile: Profile }
   | { ok: false; mistakes: readonly Mistake[] }
 
-/** Checks a machine file against the schema, its own names and the kinds that it uses. Never throws. */
+/** Checks a machine file against schema, its own names and the kinds it uses. Never throws. */
 export const parseProfile = (value: unknown, kinds: Kinds): ParsedProfile => {
   const mistakes = mistakesIn(ProfileSchema, value)
   if (mistakes.length > 0) return { ok: false, mistakes }

@@ -78,6 +78,8 @@ export interface LifecycleStep {
   /** Place in the unit's signed chain. */
   entrySeq: number | undefined
   reason: string | undefined
+  /** Parts that the author says were replaced. */
+  parts: string[]
   tasks: string[]
   out: { part: string; serial: string }[]
   in: { part: string; serial: string }[]
@@ -90,6 +92,74 @@ export interface UnitLife {
   unit: string
   /** Newest first. */
   steps: LifecycleStep[]
+  /** The most urgent first. */
+  maintenance: Due[]
+  /** Failures, newest first, and whether a maintenance record answers for each. */
+  failures: { type: string; part: string; timeUs: number; reconciled: boolean }[]
+  uptime: UnitUptime | undefined
+  wear: UnitWear | undefined
+}
+
+/** One task of the maintenance plan. */
+export interface Due {
+  task: string
+  description: string
+  part: string | undefined
+  by: 'counter' | 'calendar' | 'condition'
+  /** The counter or the signal; empty for the calendar. */
+  of: string
+  /** UCUM code of `every` and `left`. */
+  unit: string
+  /** The interval, or the threshold. */
+  every: number
+  /** What is left of the interval, below 0 when overdue; undefined where it cannot be known. */
+  left: number | undefined
+  /** due: less than a tenth of the interval is left, or the condition holds. */
+  state: 'ok' | 'due' | 'overdue' | 'unknown'
+  doneUs: number | undefined
+  /** Since when the condition has held. */
+  sinceUs: number | undefined
+}
+
+interface BothBounds {
+  /** Unknown time taken as down, and as up. */
+  lower: number
+  upper: number
+}
+
+export interface UnitUptime {
+  /** Seconds, by what the unit did; `unknown` while it was silent. */
+  spentS: Record<string, number>
+  now: string
+  availability: BothBounds | undefined
+  failures: number
+  mtbfH: BothBounds | undefined
+  mttrH: number | undefined
+  /** Why there is no mean time, in a sentence. */
+  hidden: string | undefined
+}
+
+export interface UnitWear {
+  usedHours: number
+  /** Time in use, milliseconds, in bands of equal width. */
+  bands: { signal: string; low: number; high: number; ms: number[] }[]
+  /** `used`: fraction of the rated life. */
+  parts: { name: string; description: string; part: string; used: number }[]
+  /** Hours of use left; null = no end in sight. Absent before there is anything to go by. */
+  left:
+    | { median: number | null; lower: number | null; upper: number | null; confidence: number }
+    | undefined
+  battery:
+    | {
+        part: string
+        /** Mean resistance of the first and the newest window of steps. */
+        firstOhm: number | null
+        newestOhm: number | null
+        windows: number
+        /** Full charges drawn, of all packs together. */
+        cycles: number | undefined
+      }
+    | undefined
 }
 
 export interface Queries {

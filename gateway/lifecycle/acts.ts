@@ -86,6 +86,7 @@ export const follow = (
 /** Names of the details of a claim about work on a unit. */
 export const workDetails = {
   reason: 'reason',
+  part: 'part',
   /** Task of the machine file's maintenance plan, once a task. */
   task: 'task',
   /** `<part>:<serial>`, once a part. */
@@ -103,6 +104,8 @@ export interface PartRef {
 /** Work as its author declares it. */
 export interface Work {
   readonly reason: string | undefined
+  /** Names of parts replaced, as the ledger reads them too. */
+  readonly parts: readonly string[]
   readonly tasks: readonly string[]
   readonly out: readonly PartRef[]
   readonly in: readonly PartRef[]
@@ -128,6 +131,7 @@ export const workOf = (
   })
   return {
     reason: texts(workDetails.reason)[0],
+    parts: texts(workDetails.part),
     tasks: texts(workDetails.task),
     out: parts(workDetails.partOut),
     in: parts(workDetails.partIn),

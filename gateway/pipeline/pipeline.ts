@@ -7,6 +7,8 @@ import type { QuarantineReason } from '../core/errors.ts'
 import type { Machine } from '../core/machine.ts'
 import { quality } from '../core/quality.ts'
 import type { LogRecord } from '../core/record.ts'
+import { createLifeFold, type LifeFold } from '../lifecycle/fold.ts'
+import type { ClosedSpan } from '../lifecycle/uptime.ts'
 import { type Check, createCheck } from './check.ts'
 import { createDecode, type Decode, type Fault, isFault, type Message } from './decode.ts'
 import { createDetect, type Detect } from './detect.ts'
@@ -20,6 +22,8 @@ export type Outcome =
       readonly state: UnitState
       readonly reading: Reading
       readonly events: readonly UnitEvent[]
+      /** Stretches of one state of uptime that it has closed. */
+      readonly spans: readonly ClosedSpan[]
       /** The state cannot tell whether it is a duplicate; the store looks its row up. */
       readonly unsure: boolean
     }
@@ -41,9 +45,19 @@ export interface PipelineParts {
   readonly machines: ReadonlyMap<string, Machine>
   /** `closed`: a unit that is not known yet is not taken in by its hello. */
   readonly enrol: 'hello' | 'closed'
+  /** Whether uptime and wear are folded too: one sink keeps them, the others need not. */
+  readonly lives?: boolean
   /** State of a unit as it was kept, or undefined; called once until `forget`. */
   load(unit: string): UnitState | undefined
 }
+
+interface Verbs {
+  readonly check: Check
+  readonly detect: Detect
+  readonly life: LifeFold | undefined
+}
+
+const noSpans: readonly ClosedSpan[] = []
 
 /** Most unit states held in memory; the others are read again when their unit speaks. */
 const unitsMax = 4096
@@ -51,7 +65,7 @@ const unitsMax = 4096
 export class Pipeline {
   readonly #parts: PipelineParts
   readonly #decode: Decode
-  readonly #checks = new Map<Machine, { check: Check; detect: Detect }>()
+  readonly #checks = new Map<Machine, Verbs>()
   readonly #units = new Map<string, UnitState | undefined>()
   readonly #touched = new Set<UnitState>()
 
@@ -59,7 +73,9 @@ export class Pipeline {
     this.#parts = parts
     this.#decode = createDecode(parts.machines)
     for (const machine of parts.machines.values()) {
-      this.#checks.set(machine, { check: createCheck(machine), detect: createDetect(machine) })
+      const life = parts.lives === true ? createLifeFold(machine.profile) : undefined
+      const verbs = { check: createCheck(machine), detect: createDetect(machine), life }
+      this.#checks.set(machine, verbs)
     }
   }
 
@@ -139,7 +155,7 @@ export class Pipeline {
     state: UnitState,
   ): Outcome {
     const { record, report, route } = message
-    const { check, detect } = this.#verbs(route.machine)
+    const { check, detect, life } = this.#verbs(route.machine)
     const checked = check(report)
     if (isFault(checked)) return this.#quarantine(message, checked)
     const place: Place = { offset, machine: route.machine, record }
@@ -156,11 +172,15 @@ export class Pipeline {
     const boot = report.boot ?? state.boots.at(-1)?.boot ?? 0
     const moment = { offset, timeUs: reading.timeUs, boot, values: usable(reading) }
     const events = seen === 'fresh' ? detect(state, moment) : []
-    return { kind: 'reading', state, reading, events, unsure: seen === 'unsure' }
+    const spans = seen === 'fresh' && life !== undefined ? life.reading(state, moment) : noSpans
+    for (const { rule, timeUs } of events) {
+      if (rule.failure !== undefined) life?.failed(state, rule.failure, timeUs)
+    }
+    return { kind: 'reading', state, reading, events, spans, unsure: seen === 'unsure' }
   }
 
-  #verbs(machine: Machine): { check: Check; detect: Detect } {
-    return this.#checks.get(machine) as { check: Check; detect: Detect }
+  #verbs(machine: Machine): Verbs {
+    return this.#checks.get(machine) as Verbs
   }
 
   #quarantine(message: Exclude<Message, { kind: 'foreign' }>, { reason, detail }: Fault): Outcome {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { systemClock } from '../../gateway/core/clock.ts'
 import { OperatingError, quarantineReasons } from '../../gateway/core/errors.ts'
 import type { LiveFeed, LiveReading } from '../../gateway/core/live.ts'
-import type { Queries, UnitSummary } from '../../gateway/core/queries.ts'
+import type { LifecycleStep, Queries, UnitLife, UnitSummary } from '../../gateway/core/queries.ts'
 import { startWeb, type Web, type WebOptions } from '../../gateway/web/server.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import { root } from '../tree.ts'
@@ -63,6 +63,67 @@ const summaryOf = (profile: Profile, unit: string, more: Partial<UnitSummary>): 
   }
 }
 
+/** A life with some of everything that a page can show. */
+const fakeLife = (
+  { maintenance }: Profile,
+  { unit, nowUs }: { unit: string; nowUs: number },
+): UnitLife => {
+  const day = 86_400e6
+  const plain = { refused: undefined, declared: false, author: undefined, reason: undefined }
+  const noWork = { parts: [], tasks: [], out: [], in: [], counters: {} }
+  const repaired: LifecycleStep = {
+    ...{ type: 'repaired', timeUs: nowUs - 3 * day, from: 'in_repair', to: 'in_use' },
+    ...{ ...plain, ...noWork, declared: true, author: did('W'), entrySeq: 3 },
+    ...{ reason: 'It howled under load', tasks: ['grease_gearbox'] },
+    out: [{ part: 'gearbox', serial: 'G-1001' }],
+    in: [{ part: 'gearbox', serial: 'G-1187' }],
+  }
+  const bands = (signal: string, low: number, high: number) => ({
+    ...{ signal, low, high },
+    ms: Array.from({ length: 32 }, (_, i) => Math.round(4e6 * Math.exp(-(((i - 13) / 6) ** 2)))),
+  })
+  return {
+    unit,
+    steps: [
+      {
+        ...{ ...repaired, type: 'refurbished', timeUs: nowUs - day, from: 'retired' },
+        ...{ to: 'refurbished', refused: 'refurbished cannot follow retired' },
+      },
+      repaired,
+      {
+        ...{ type: 'first_used', timeUs: nowUs - 40 * day, from: 'made', to: 'in_use' },
+        ...{ ...plain, ...noWork, entrySeq: 1 },
+      },
+    ],
+    maintenance: maintenance.map(({ task, description, part }, i) => ({
+      ...{ task, description, part, by: 'counter' as const, of: 'run_time', unit: 'ms' },
+      ...{ every: 1.8e8, left: 1.8e8 * (i / 4 - 0.2), sinceUs: undefined },
+      state: (['overdue', 'due', 'ok'] as const)[i] ?? 'ok',
+      doneUs: i === 1 ? nowUs - 9 * day : undefined,
+    })),
+    failures: [
+      { type: 'sensor_failed', part: 'controller', timeUs: nowUs - 5 * day, reconciled: false },
+    ],
+    uptime: {
+      spentS: { in_use: 40_000, idle: 500_000, in_repair: 90_000, unknown: 2_000_000 },
+      now: 'idle',
+      availability: { lower: 0.2053, upper: 0.9658 },
+      ...{ failures: 3, mtbfH: undefined, mttrH: 8.3 },
+      hidden: 'fails more and more often (U = 2.41, p = 0.016): a mean would mislead',
+    },
+    wear: {
+      usedHours: 11.1,
+      bands: [bands('motor_current', 0, 80), bands('torque', -64, 64)],
+      parts: [
+        { name: 'gear_teeth', description: 'Bending', part: 'gearbox', used: 0.0312 },
+        { name: 'spindle_bearing', description: 'Ball', part: 'gearbox', used: 0.00001 },
+      ],
+      left: { median: 345, lower: 180, upper: 610, confidence: 0.9 },
+      battery: { part: 'battery', firstOhm: 0.061, newestOhm: 0.074, windows: 9, cycles: 31.4 },
+    },
+  }
+}
+
 export const fakeQueries = (profiles: readonly Profile[]): Queries => {
   const [drill, other] = profiles as [Profile, Profile]
   const units = (): UnitSummary[] => [
@@ -113,6 +174,7 @@ export const fakeQueries = (profiles: readonly Profile[]): Queries => {
         timeUs: Date.now() * 1000 - (at + 1) * 777e6,
         cause: 'starts = 1',
       })),
+    life: async ({ unit, nowUs }) => fakeLife(drill, { unit: known(unit).unit, nowUs }),
     books: async () => [
       {
         sink: 'store',

@@ -112,15 +112,35 @@ describe.skipIf(!chromiumInstalled())('the page', () => {
 
   test('shows counters with units, events, and what is quarantined with its remedy', async () => {
     await open('#/unit/drill-1')
-    await page.waitForSelector('.events li')
+    await page.waitForSelector('#events li')
     const text = await page.textContent('main')
     for (const name of ['Starts', 'Run time', 'Energy', 'Maintenance plan']) {
       expect(text).toContain(name)
     }
-    expect(await page.locator('.events li').count()).toBe(drill.events.length)
+    expect(await page.locator('#events li').count()).toBe(drill.events.length)
     await page.waitForSelector('.quarantine li')
     expect(await page.textContent('.quarantine')).toContain('compare names and spelling')
     expect(await page.textContent('.quarantine pre')).toContain('<script>')
+  })
+
+  test('shows what is due, who declared what, uptime with both bounds, and wear', async () => {
+    await open('#/unit/drill-1')
+    await page.waitForSelector('#lifecycle li')
+    const text = async (id: string): Promise<string> =>
+      ((await page.textContent(id)) ?? '').replaceAll(/\s+/g, ' ')
+    const plan = await text('#maintenance')
+    for (const words of ['overdue', 'done', 'Failures without a maintenance record']) {
+      expect(plan).toContain(words)
+    }
+    const life = await text('#lifecycle')
+    for (const words of ['declared', 'measured', 'Out: gearbox G-1001', 'In: gearbox G-1187']) {
+      expect(life).toContain(words)
+    }
+    expect(life).toContain('refused: refurbished cannot follow retired')
+    expect(await text('#uptime')).toMatch(/20\.5 % to 96\.5 %.*a mean would mislead/)
+    const wear = await text('#wear')
+    expect(wear).toMatch(/3\.12 %.*below 0\.01 %.*180 h to 610 h \(90 %\)/)
+    expect(await page.locator('#wear svg rect').count()).toBe(64)
   })
 
   test('shows the passport, gives it as a file, and leaves the verdict to a verifier', async () => {
@@ -204,7 +224,7 @@ describe.skipIf(!chromiumInstalled())('the page', () => {
     'text has contrast enough in %s (WCAG AA)',
     async (scheme) => {
       await open('#/unit/drill-1', { colorScheme: scheme })
-      await page.waitForSelector('.events li')
+      await page.waitForSelector('#events li')
       await page.waitForSelector('.quarantine li')
       expect(await page.evaluate(lowContrast)).toEqual([])
     },

@@ -8,6 +8,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { type ClaimKind, composeClaim } from '../../gateway/attestation/claim.ts'
 import type { Detail } from '../../gateway/attestation/disclosure.ts'
 import { UnitKeyHolder } from '../../gateway/attestation/holder.ts'
+import { decodeRecord, encodeRecord } from '../../gateway/core/record.ts'
 import { Database } from '../../gateway/sinks/store/database.ts'
 import { migrate, migrations, versionOf } from '../../gateway/sinks/store/schema.ts'
 import { MemoryHolderStore, signerNamed } from '../attestation/world.ts'
@@ -226,4 +227,125 @@ test('a store of the first form is brought to the present one, with what its eve
     db.close()
     rmSync(folder, { recursive: true })
   }
+})
+
+/** The same record, received at another time. */
+const received = (record: Buffer, receivedUs: number): Buffer =>
+  encodeRecord({ ...decodeRecord(record), receivedUs })
+
+/** Uptime, wear and plan need values as a drill sends them. */
+const working = (seq: number, more: Record<string, unknown> = {}, t = seq * 50_000): Buffer =>
+  report(
+    {
+      ...{ boot: 1, seq, t },
+      v: {
+        state: 'run',
+        torque: (seq % 2) * 20,
+        motor_speed: 9000,
+        motor_temperature: 40,
+        ...more,
+      },
+      c: { starts: 1 + seq, run_time: seq * 50, charge: seq },
+    },
+    { receivedUs: startUs + t },
+  )
+
+describe('figures of a life', () => {
+  const readings = Array.from({ length: 400 }, (_, seq) => working(seq))
+  // Half an hour of silence, then a sensor that fails for a second.
+  const quietUs = 1_800_000_000
+  const failing = [
+    working(400, { fault: 'none' }, 20_000_000 + quietUs),
+    working(401, { fault: 'sensor', state: 'fault' }, 21_000_000 + quietUs),
+    working(402, { fault: 'none', state: 'idle' }, 22_000_000 + quietUs),
+  ]
+  const all = [hello({ boot: 1, t: 0 }), ...readings, ...failing]
+  const laterUs = startUs + 22_000_000 + quietUs
+
+  test('are the same in batches of any size and over a restart', async () => {
+    const [whole, single] = [open(), open()]
+    await whole.feed(all)
+    await single.feed(all.slice(0, 200), 7)
+    single.reopen()
+    await single.feed(all.slice(200), 1)
+    const query = { unit: unitName, nowUs: laterUs }
+    expect(single.store.queries.life(query)).toEqual(whole.store.queries.life(query))
+    expect(single.store.queries.state(unitName)).toEqual(whole.store.queries.state(unitName))
+  })
+
+  test('silence is neither up nor down, and both bounds say so', async () => {
+    const made = open()
+    await made.feed(all)
+    const { uptime } = made.store.queries.life({ unit: unitName, nowUs: laterUs })
+    const upS = 19.95 + 1
+    // From the last reading of the work to the first one after.
+    const unknownS = 1800.05
+    expect(uptime?.spentS['in_use']).toBeCloseTo(upS, 6)
+    expect(uptime?.spentS['failed']).toBeCloseTo(1, 6)
+    expect(uptime?.spentS['unknown']).toBeCloseTo(unknownS, 6)
+    const allS = upS + unknownS + 1
+    expect(uptime?.availability?.lower).toBeCloseTo(upS / allS, 9)
+    expect(uptime?.availability?.upper).toBeCloseTo((upS + unknownS) / allS, 9)
+    expect(uptime).toMatchObject({ failures: 1, now: 'idle' })
+    const later = made.store.queries.life({ unit: unitName, nowUs: laterUs + 3600 * secondUs })
+    expect(later.uptime).toMatchObject({ now: 'unknown' })
+    expect(later.uptime?.spentS['unknown']).toBeCloseTo(unknownS + 3600, 6)
+  })
+
+  test('a failure wants a record of its part, within its time', async () => {
+    const made = open()
+    await made.feed(all)
+    const query = { unit: unitName, nowUs: laterUs }
+    const failure = { type: 'sensor_failed', part: 'controller', timeUs: laterUs - secondUs }
+    expect(made.store.queries.life(query).failures).toEqual([{ ...failure, reconciled: false }])
+    expect(made.store.queries.state(unitName)?.life.failed).toMatchObject({ part: 'controller' })
+    const { key = '' } = made.attestation.passportSummary(unitName)
+    const other = claimOf('service', [{ name: 'part', value: 'gearbox' }], key)
+    const right = claimOf('service', [{ name: 'part_in', value: 'controller:C-2' }], key)
+    const at = (record: Buffer): Buffer => received(record, laterUs + secondUs)
+    await made.feed([at(other.record)])
+    expect(made.store.queries.life(query).failures[0]).toMatchObject({ reconciled: false })
+    await made.feed([at(right.record)])
+    expect(made.store.queries.life(query).failures).toEqual([{ ...failure, reconciled: true }])
+  })
+
+  test('work that is declared starts the interval of its task anew', async () => {
+    const made = open()
+    await made.feed([hello({ boot: 1, t: 0 }), report({ boot: 1, seq: 0, t: 5, c: { starts: 0 } })])
+    await made.feed([report({ boot: 1, seq: 1, t: 9, c: { starts: 52_000 } })])
+    const dueOf = () =>
+      made.store.queries
+        .life({ unit: unitName, nowUs: startUs + 340 * 86_400 * secondUs })
+        .maintenance.map(({ task, state, left }) => [task, state, left && Math.round(left)])
+    expect(dueOf()).toEqual(
+      expect.arrayContaining([
+        ['check_chuck', 'overdue', -2000],
+        ['inspect', 'due', 25],
+        ['replace_brushes', 'unknown', undefined],
+        ['clean_vents', 'ok', undefined],
+      ]),
+    )
+    expect(dueOf()[0]).toEqual(['check_chuck', 'overdue', -2000])
+    const { key = '' } = made.attestation.passportSummary(unitName)
+    await made.feed([claimOf('service', [{ name: 'task', value: 'check_chuck' }], key).record])
+    expect(dueOf()).toContainEqual(['check_chuck', 'ok', 50_000])
+  })
+
+  test('wear is shown as bands, life used and hours left', async () => {
+    const made = open()
+    const hour = Array.from({ length: 8000 }, (_, i) => working(i, {}, i * 50_000))
+    await made.feed([hello({ boot: 1, t: 0 }), ...hour])
+    const { wear } = made.store.queries.life({ unit: unitName, nowUs: startUs + 400 * secondUs })
+    expect(wear?.usedHours).toBeCloseTo(399.95 / 3600, 6)
+    expect(wear?.bands.map(({ signal, ms }) => [signal, ms.length])).toEqual([
+      ['torque', 32],
+      ['motor_speed', 32],
+    ])
+    const [teeth, bearing] = wear?.parts ?? []
+    // 3999.5 cycles of 20 N.m on the curve 60 N.m, 100,000 cycles, exponent 6.
+    expect((teeth?.used ?? 0) / (3999 / (100_000 * 3 ** 6))).toBeCloseTo(1, 2)
+    expect(bearing).toMatchObject({ name: 'spindle_bearing', part: 'gearbox' })
+    expect(wear?.left?.lower).toBeGreaterThan(0)
+    expect(wear?.left?.median ?? 0).toBeGreaterThan(wear?.left?.lower ?? 0)
+  })
 })

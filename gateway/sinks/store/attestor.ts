@@ -47,7 +47,7 @@ export class StoreAttestor implements Attestor {
 
   constructor(parts: AttestorParts) {
     this.#parts = parts
-    this.#lifecycle = new LifecycleWriter(parts.db)
+    this.#lifecycle = new LifecycleWriter(parts.db, parts.machines)
   }
 
   /** Claims that the unit's chain does not include yet are asked for again. */

@@ -1,10 +1,15 @@
 // What the store knows of a unit's life, put together for a page: changes of its lifecycle with
 // their reasons and parts, and what the pure folds make of its state. Reads only.
 
+import type { Profile } from '../../../hardware-profiles/profile.ts'
 import { limits } from '../../core/limits.ts'
 import type { Machine } from '../../core/machine.ts'
 import type { LifecycleStep, UnitLife } from '../../core/queries.ts'
+import { reconcile } from '../../durability/reconcile.ts'
 import type { Work } from '../../lifecycle/acts.ts'
+import { uptimeFigures, wearFigures } from '../../lifecycle/figures.ts'
+import { dueList } from '../../lifecycle/maintenance.ts'
+import type { ClosedSpan } from '../../lifecycle/uptime.ts'
 import type { UnitState } from '../../pipeline/unit.ts'
 import type { Database, Row } from './database.ts'
 
@@ -17,9 +22,69 @@ export interface LifeQuestion {
 }
 
 export const readLife = (db: Database, question: LifeQuestion): UnitLife => {
-  const { state } = question
+  const { state, machine, nowUs } = question
   const steps = readSteps(db, question)
-  return { unit: state.unit, steps }
+  if (machine === undefined) {
+    const nothing = { maintenance: [], failures: [], uptime: undefined, wear: undefined }
+    return { unit: state.unit, steps, ...nothing }
+  }
+  const { profile } = machine
+  const { life, totals } = state
+  return {
+    unit: state.unit,
+    steps,
+    maintenance: dueList({ profile, life, totals, nowUs }),
+    failures: readFailures(db, question, { profile, steps }),
+    uptime: uptimeFigures({ profile, unit: state, spans: readSpans(db, question), nowUs }),
+    wear: wearFigures(profile, state),
+  }
+}
+
+const readSpans = (db: Database, { unitId }: LifeQuestion): ClosedSpan[] =>
+  db
+    .all('SELECT * FROM uptime_span WHERE unit = ? ORDER BY from_us', unitId)
+    .map(({ from_us, to_us, state }) => ({
+      ...{ fromUs: Number(from_us), toUs: Number(to_us) },
+      state: String(state) as ClosedSpan['state'],
+    }))
+
+/** How long after a failure its record may come, microseconds: thirty days. */
+const recordWithinUs = 30 * 86_400_000_000
+
+/** Failures by the profile's rules, and work declared on the same part since. */
+const readFailures = (
+  db: Database,
+  { state, unitId }: LifeQuestion,
+  { profile, steps }: { profile: Profile; steps: readonly LifecycleStep[] },
+): UnitLife['failures'] => {
+  const partOf = new Map(profile.events.map(({ type, failure }) => [type, failure]))
+  const types = [...partOf].flatMap(([type, part]) => (part === undefined ? [] : [type]))
+  const rows = db.all(
+    `SELECT type, time_us FROM event WHERE unit = ?
+      AND type IN (${types.map(() => '?').join(', ')}) ORDER BY time_us DESC LIMIT ?`,
+    ...[unitId, ...types, limits.listRows],
+  )
+  const found = rows.map((row) => {
+    const type = String(row['type'])
+    return { type, part: partOf.get(type) ?? '', timeUs: Number(row['time_us']) }
+  })
+  const at = (part: string, timeUs: number) => ({ unit: state.unit, part, at: timeUs })
+  const { unreconciled } = reconcile(
+    found.map(({ part, timeUs }) => at(part, timeUs)),
+    steps.flatMap((step) => partsWorkedOn(step, profile).map((part) => at(part, step.timeUs))),
+    recordWithinUs,
+  )
+  return found.map((failure, i) => ({ ...failure, reconciled: !unreconciled.includes(i) }))
+}
+
+/** Parts replaced, and parts of the tasks done. */
+const partsWorkedOn = (step: LifecycleStep, { maintenance }: Profile): string[] => {
+  if (step.refused !== undefined) return []
+  const tasks = maintenance.flatMap(({ task, part }) =>
+    part !== undefined && step.tasks.includes(task) ? [part] : [],
+  )
+  const parts = [...step.out, ...step.in].map(({ part }) => part)
+  return [...new Set([...step.parts, ...parts, ...tasks])]
 }
 
 /** Newest first. A rule's change is signed where the unit's chain has an entry of its kind. */
@@ -48,6 +113,7 @@ const stepOf = (row: Row): LifecycleStep => {
     author: text('author'),
     entrySeq: row['seq'] === null ? undefined : Number(row['seq']),
     reason: work.reason,
+    parts: [...(work.parts ?? [])],
     tasks: [...(work.tasks ?? [])],
     out: [...(work.out ?? [])],
     in: [...(work.in ?? [])],

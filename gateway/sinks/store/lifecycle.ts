@@ -4,17 +4,31 @@
 import { type Claim, verifyClaim } from '../../attestation/claim.ts'
 import { type Detail, parseDisclosure } from '../../attestation/disclosure.ts'
 import type { UnitEvent } from '../../core/delivery.ts'
+import type { Machine } from '../../core/machine.ts'
 import { actOfEntry, follow, type Work, workOf } from '../../lifecycle/acts.ts'
+import { createLifeFold, type LifeFold } from '../../lifecycle/fold.ts'
 import type { Transition } from '../../lifecycle/states.ts'
+import type { ClosedSpan } from '../../lifecycle/uptime.ts'
 import type { UnitState } from '../../pipeline/unit.ts'
 import type { Incoming } from './chains.ts'
 import type { Database } from './database.ts'
 
 export class LifecycleWriter {
   readonly #db: Database
+  readonly #folds: ReadonlyMap<string, LifeFold>
 
-  constructor(db: Database) {
+  /** `machines` by name: those whose units' entries it is given. */
+  constructor(db: Database, machines: ReadonlyMap<string, Machine>) {
     this.#db = db
+    this.#folds = new Map(
+      Array.from(machines, ([name, { profile }]) => [name, createLifeFold(profile)]),
+    )
+  }
+
+  /** Closed stretches of uptime. */
+  spans(unitId: number, spans: readonly ClosedSpan[]): void {
+    const insert = this.#db.prepare('INSERT OR REPLACE INTO uptime_span VALUES (?, ?, ?, ?)')
+    for (const { fromUs, toUs, state } of spans) insert.run(unitId, fromUs, toUs, state)
   }
 
   /** An entry that is now part of its chain; undefined where its type leads through no state. */
@@ -24,6 +38,11 @@ export class LifecycleWriter {
     const from = state.lifecycle
     const step = follow(from, act.path)
     state.lifecycle = step.state
+    const spans = this.#folds.get(state.machine)?.changed(state, timeUs) ?? []
+    if (spans.length > 0) {
+      const unit = this.#db.get('SELECT id FROM unit WHERE unit = ?', state.unit)
+      this.spans(Number(unit?.['id']), spans)
+    }
     const { claim = null } = entry
     this.#db.run(
       `INSERT OR REPLACE INTO transition
@@ -86,6 +105,7 @@ export class LifecycleWriter {
         // Claims may come in any order: the newest work counts.
         if ((state.life.done[task]?.timeUs ?? -1) > timeUs) continue
         state.life.done[task] = { timeUs, counters }
+        delete state.life.reached[task]
       }
     }
   }

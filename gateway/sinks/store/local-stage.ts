@@ -61,7 +61,7 @@ export class LocalStage implements Stage {
 
   constructor(parts: LocalStageParts) {
     this.#parts = parts
-    this.#lifecycle = new LifecycleWriter(parts.db)
+    this.#lifecycle = new LifecycleWriter(parts.db, new Map())
     for (const [machine, table] of parts.tables) {
       this.#writers.set(machine, new ReportWriter(parts.db, table))
     }
@@ -122,7 +122,7 @@ export class LocalStage implements Stage {
   }
 
   #reading(outcome: Extract<Outcome, { kind: 'reading' }>, tally: Tally): void {
-    const { reading, state, unsure, events } = outcome
+    const { reading, state, unsure, events, spans } = outcome
     const writer = this.#writers.get(reading.machine) as ReportWriter
     const unitId = this.#parts.ids.idOf(reading.unit, reading.machine)
     if (!unsure) {
@@ -142,6 +142,7 @@ export class LocalStage implements Stage {
       this.#marked.set(unitId, minute)
       this.#parts.db.prepare('INSERT OR IGNORE INTO unsummed VALUES (?, ?)').run(unitId, minute)
     }
+    if (spans.length > 0) this.#lifecycle.spans(unitId, spans)
     if (events.length > 0) this.#events(events)
   }
 

@@ -91,7 +91,8 @@ export class Store {
   pipeline(sink: string): Pipeline {
     const books = this.books(sink)
     const { machines, enrol } = this.#options
-    return new Pipeline({ machines, enrol, load: (unit) => books.loadUnit(unit) })
+    const lives = sink === storeName
+    return new Pipeline({ machines, enrol, lives, load: (unit) => books.loadUnit(unit) })
   }
 
   /** The store as the stage of its own runner. */

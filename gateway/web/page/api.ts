@@ -8,6 +8,7 @@ import type {
   RegisterSummary,
   Series,
   StoredEvent,
+  UnitLife,
   UnitSummary,
 } from '../../core/queries.ts'
 
@@ -42,6 +43,7 @@ export const api = {
       })}`,
     ),
   events: (unit: string): Promise<StoredEvent[]> => ask(`${unitPath(unit)}/events?limit=100`),
+  life: (unit: string): Promise<UnitLife> => ask(`${unitPath(unit)}/life`),
   passport: (unit: string): Promise<PassportSummary> => ask(`${unitPath(unit)}/passport`),
   passportFile: (unit: string): string => `${unitPath(unit)}/passport/file`,
   books: (): Promise<Books[]> => ask('/api/books'),

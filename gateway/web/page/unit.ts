@@ -7,10 +7,12 @@ import type {
   PassportSummary,
   QuarantineRow,
   StoredEvent,
+  UnitLife,
   UnitSummary,
 } from '../../core/queries.ts'
 import { api } from './api.ts'
 import { quantity, words } from './format.ts'
+import { lifecycleCard, maintenanceCard, uptimeCard, wearCard } from './life.ts'
 import { openLive } from './live.ts'
 import { type MachineView, type ShownSignal, severityOf, valueText } from './machine-view.ts'
 import { passportCard } from './passport.ts'
@@ -59,10 +61,13 @@ const unitTemplate = (page: Page, summary: UnitSummary, open: OpenUnit): Templat
         ${open.charts()?.template() ?? (page.profilesKnown() ? noProfile(summary) : nothing)}
         <div class="history">
           ${eventsCard(open.events)} ${passportCard(open.passport, summary.simulated)}
+          ${lifecycleCard(open.life)} ${uptimeCard(open.life)}
+          ${machine === undefined ? nothing : wearCard(open.life, machine)}
         </div>
       </div>
       <div class="side">
         ${countersCard(summary, machine)}
+        ${machine === undefined ? nothing : maintenanceCard(open.life, machine)}
         ${machine === undefined ? nothing : signalsCard(summary, machine, newest)}
         ${deliveryCard(summary, open.quarantine)}
       </div>
@@ -73,6 +78,7 @@ const unitTemplate = (page: Page, summary: UnitSummary, open: OpenUnit): Templat
 interface OpenUnit {
   events: Asked<StoredEvent[]>
   passport: Asked<PassportSummary>
+  life: Asked<UnitLife>
   quarantine: Asked<QuarantineRow[]>
   newest(): LiveReading | undefined
   /** undefined while its machine's profile is unknown. */
@@ -84,6 +90,7 @@ interface OpenUnit {
 const openUnit = (page: Page, unit: string): OpenUnit => {
   const events = keepAsking(() => api.events(unit), 3000, page.redraw)
   const passport = keepAsking(() => api.passport(unit), 5000, page.redraw)
+  const life = keepAsking(() => api.life(unit), 5000, page.redraw)
   const quarantine = keepAsking(() => api.quarantine(unit), 5000, page.redraw)
   let charts: UnitCharts | undefined
   let newest: LiveReading | undefined
@@ -102,6 +109,7 @@ const openUnit = (page: Page, unit: string): OpenUnit => {
   return {
     events,
     passport,
+    life,
     quarantine,
     newest: () => newest,
     charts: () => charts,
@@ -113,7 +121,7 @@ const openUnit = (page: Page, unit: string): OpenUnit => {
     stop: () => {
       close()
       charts?.stop()
-      for (const asked of [events, passport, quarantine]) asked.stop()
+      for (const asked of [events, passport, life, quarantine]) asked.stop()
     },
   }
 }
@@ -194,29 +202,7 @@ const countersCard = (summary: UnitSummary, machine: MachineView | undefined) =>
         </div>`
       })}
     </dl>
-    ${machine === undefined ? nothing : maintenance(summary, machine)}
   </section>`
-
-/** What the maker asks for, beside what the unit has done since it was new. It is no verdict. */
-const maintenance = (summary: UnitSummary, { profile }: MachineView) =>
-  profile.maintenance.length === 0
-    ? nothing
-    : html`<h3>Maintenance plan</h3>
-        <ul class="plan">
-          ${profile.maintenance.map(({ description, counter, every }) => {
-            const ucum = profile.counters[counter]?.unit ?? '1'
-            const done = summary.counters[counter] ?? 0
-            const [period, used] = [quantity(every, ucum), quantity(done, ucum)]
-            return html`<li>
-              <span>${description}</span>
-              <span class="quiet">
-                every ${period.text} ${period.unit} of ${words(counter).toLowerCase()}; since new:
-                ${used.text} ${used.unit}
-              </span>
-              <progress max="1" value=${Math.min(1, (done % every) / every)}>${done}</progress>
-            </li>`
-          })}
-        </ul>`
 
 const signalsCard = (
   summary: UnitSummary,

@@ -1,0 +1,274 @@
+// The cards of a unit's life: what is due, what it has been through and who says so, how long it
+// was up, what has worn. Declared and measured are told apart; what is not known is said so.
+import { html, nothing, svg, type TemplateResult } from 'lit-html'
+import type { Due, LifecycleStep, UnitLife, UnitUptime, UnitWear } from '../../core/queries.ts'
+import { number, quantity, short, words } from './format.ts'
+import type { MachineView } from './machine-view.ts'
+import { type Asked, badge, moment, shown } from './view.ts'
+
+type Life = Asked<UnitLife>
+
+export const maintenanceCard = (life: Life, machine: MachineView) =>
+  html`<section class="card" id="maintenance" aria-labelledby="maintenance-title">
+    <h2 id="maintenance-title">Maintenance plan</h2>
+    ${shown(life, ({ maintenance, failures }) =>
+      maintenance.length === 0
+        ? html`<p class="quiet">Its machine file has no plan.</p>`
+        : html`<ul class="plan">
+              ${maintenance.map((due) => dueRow(due, machine))}
+            </ul>
+            ${failures.some(({ reconciled }) => !reconciled) ? open(failures) : nothing}`,
+    )}
+  </section>`
+
+const kinds: Readonly<Record<Due['state'], string>> = {
+  ok: 'good',
+  due: 'warning',
+  overdue: 'fault',
+  unknown: 'quiet',
+}
+
+const dueRow = (due: Due, { profile }: MachineView): TemplateResult => {
+  const { description, state, every, left, by, doneUs } = due
+  const used = left === undefined ? 0 : Math.max(0, Math.min(1, 1 - left / every))
+  return html`<li>
+    <span>${description} ${badge(state === 'ok' ? 'not due' : state, kinds[state])}</span>
+    <span class="quiet">
+      ${intervalOf(due, profile.signals)}; ${leftOf(due)}${
+        doneUs === undefined ? '; never recorded as done' : html`; done ${moment(doneUs)}`
+      }
+    </span>
+    ${
+      by === 'condition'
+        ? nothing
+        : html`<progress max="1" value=${used} aria-label="Part of the interval used">
+            ${Math.round(used * 100)} %
+          </progress>`
+    }
+  </li>`
+}
+
+const intervalOf = ({ by, of, every, unit }: Due, signals: object): string => {
+  if (by === 'calendar') return `every ${number(every, 0)} days`
+  const { text, unit: label } = quantity(every, unit)
+  const name = words(of).toLowerCase()
+  const named = Object.hasOwn(signals, of) ? `when ${name} passes` : 'every'
+  return by === 'condition' ? `${named} ${text} ${label}` : `every ${text} ${label} of ${name}`
+}
+
+const leftOf = ({ by, left, unit, state, sinceUs }: Due) => {
+  if (by === 'condition') {
+    return sinceUs === undefined ? 'has not happened' : html`so since ${moment(sinceUs)}`
+  }
+  if (left === undefined) return 'nothing to go by yet'
+  const days = by === 'calendar' ? { text: number(Math.abs(left), 0), unit: 'days' } : undefined
+  const { text, unit: label } = days ?? quantity(Math.abs(left), unit)
+  return state === 'overdue' ? `${text} ${label} over` : `${text} ${label} left`
+}
+
+const open = (failures: UnitLife['failures']) =>
+  html`<h3>Failures without a maintenance record</h3>
+    <ul class="plan">
+      ${failures
+        .filter(({ reconciled }) => !reconciled)
+        .map(
+          ({ type, part, timeUs }) => html`<li>
+            <span>${words(type)} ${badge('unreconciled', 'fault')}</span>
+            <span class="quiet">${words(part)} · ${moment(timeUs)}</span>
+          </li>`,
+        )}
+    </ul>`
+
+export const lifecycleCard = (life: Life) =>
+  html`<section class="card" id="lifecycle" aria-labelledby="lifecycle-title">
+    <h2 id="lifecycle-title">Lifecycle</h2>
+    ${shown(life, ({ steps }) =>
+      steps.length === 0
+        ? html`<p class="quiet">No change has been seen yet.</p>`
+        : html`<ul class="events">
+            ${steps.map(stepRow)}
+          </ul>`,
+    )}
+  </section>`
+
+const stepRow = (step: LifecycleStep): TemplateResult => {
+  const { type, timeUs, from, to, refused, declared, author, entrySeq } = step
+  return html`<li>
+    <span class="dot ${refused === undefined ? 'info' : 'fault'}"></span>
+    <div>
+      <strong>${words(type)}</strong>
+      ${declared ? declaredMark() : badge('measured', 'good')}
+      ${entrySeq === undefined ? nothing : badge(`entry ${entrySeq}`, 'signed')}
+      <p>
+        ${from === null ? 'First heard of' : words(from)} → ${words(to).toLowerCase()}${
+          refused === undefined ? nothing : html` — refused: ${refused}`
+        }
+      </p>
+      ${workOf(step)}
+      <p class="quiet">
+        ${moment(timeUs)}${
+          author === undefined
+            ? nothing
+            : html` · by <code title=${author}>${short(author, 14, 6)}</code>`
+        }
+      </p>
+    </div>
+  </li>`
+}
+
+const declaredMark = () => badge('declared', 'warning', 'The word of its author, not measured')
+
+const workOf = ({ reason, tasks, out, in: into, parts }: LifecycleStep) => {
+  const named = (list: LifecycleStep['out']): string =>
+    list.map(({ part, serial }) => `${words(part).toLowerCase()} ${serial}`).join(', ')
+  const without = parts.filter((part) => ![...out, ...into].some((known) => known.part === part))
+  const lines = [
+    reason,
+    tasks.length > 0 ? `Done: ${tasks.map((task) => words(task).toLowerCase()).join(', ')}` : '',
+    out.length > 0 ? `Out: ${named(out)}` : '',
+    into.length > 0 ? `In: ${named(into)}` : '',
+    without.length > 0 ? `Replaced: ${without.join(', ')}` : '',
+  ]
+  return lines.map((line) => (line ? html`<p>${line}</p>` : nothing))
+}
+
+const percent = (part: number): string => `${number(Math.floor(part * 1000) / 10, 1)} %`
+
+export const uptimeCard = (life: Life) =>
+  html`<section class="card" id="uptime" aria-labelledby="uptime-title">
+    <h2 id="uptime-title">Uptime</h2>
+    ${shown(life, ({ uptime }) =>
+      uptime === undefined
+        ? html`<p class="quiet">It has not reported yet.</p>`
+        : uptimeFacts(uptime),
+    )}
+  </section>`
+
+const uptimeFacts = (uptime: UnitUptime): TemplateResult => {
+  const { availability, spentS, now, mtbfH, mttrH, hidden, failures } = uptime
+  const spent = Object.entries(spentS).filter(([, seconds]) => seconds > 0)
+  const all = spent.reduce((sum, [, seconds]) => sum + seconds, 0)
+  return html`<p>
+      ${
+        availability === undefined
+          ? html`<span class="quiet">No time to judge by yet.</span>`
+          : html`<span class="big">
+                ${percent(availability.lower)} to ${percent(availability.upper)}
+              </span>
+              <span class="quiet">available: silent time taken as down, and as up</span>`
+      }
+    </p>
+    <ul class="plan">
+      ${spent.map(([name, seconds]) => {
+        const { text, unit } = quantity(seconds, 's')
+        const part = all > 0 ? seconds / all : 0
+        return html`<li>
+          <span>${words(name)} ${name === now ? badge('now') : nothing}</span>
+          <span class="quiet">${text} ${unit}</span>
+          <progress max="1" value=${part} aria-label=${`Part of time ${words(name)}`}>
+            ${percent(part)}
+          </progress>
+        </li>`
+      })}
+    </ul>
+    <dl class="facts">
+      <div><dt>Failures</dt><dd>${failures}</dd></div>
+      <div>
+        <dt>Mean time between</dt>
+        <dd>
+          ${
+            mtbfH === undefined
+              ? (hidden ?? 'not known')
+              : `${number(mtbfH.lower, 1)} to ${number(mtbfH.upper, 1)} h`
+          }
+        </dd>
+      </div>
+      ${
+        mttrH === undefined
+          ? nothing
+          : html`<div><dt>Mean time to repair</dt><dd>${number(mttrH, 2)} h</dd></div>`
+      }
+    </dl>`
+}
+
+export const wearCard = (life: Life, machine: MachineView) =>
+  html`<section class="card" id="wear" aria-labelledby="wear-title">
+    <h2 id="wear-title">Wear</h2>
+    ${shown(life, ({ wear }) =>
+      wear === undefined
+        ? html`<p class="quiet">Its machine file names no wear.</p>`
+        : wearFacts(wear, machine),
+    )}
+  </section>`
+
+const wearFacts = (wear: UnitWear, { profile }: MachineView): TemplateResult =>
+  html`<dl class="facts">
+      <div><dt>In use, as measured here</dt><dd>${number(wear.usedHours, 1)} h</dd></div>
+      ${wear.parts.map(
+        ({ name, description, used }) => html`<div title=${description}>
+          <dt>${words(name)}: rated life used</dt>
+          <dd>${used > 0 && used < 0.0001 ? 'below 0.01 %' : `${number(used * 100, 2)} %`}</dd>
+        </div>`,
+      )}
+      <div><dt>Use left</dt><dd>${leftText(wear.left)}</dd></div>
+      ${batteryFacts(wear.battery)}
+    </dl>
+    <div class="bands">
+      ${wear.bands.map((bands) => {
+        const spec = profile.signals[bands.signal]
+        return bandChart(bands, spec?.unit ?? '1')
+      })}
+    </div>`
+
+const leftText = (left: UnitWear['left']): string => {
+  if (left === undefined) return 'not known yet: it has hardly worked'
+  const hours = (value: number | null): string =>
+    value === null ? 'no end in sight' : `${number(value, 0)} h`
+  const { lower, median, upper, confidence } = left
+  if (lower === null) return hours(null)
+  const range = `${hours(lower)} to ${hours(upper)} (${number(confidence * 100, 0)} %)`
+  return `about ${hours(median)}; ${range}, by load alone`
+}
+
+const batteryFacts = (battery: UnitWear['battery']) => {
+  if (battery === undefined) return nothing
+  const { firstOhm, newestOhm, cycles } = battery
+  const milliohm = (ohm: number): string => `${number(ohm * 1000, 1)} mΩ`
+  return html`<div>
+      <dt>Battery resistance, first and now</dt>
+      <dd>
+        ${
+          firstOhm === null || newestOhm === null
+            ? 'not enough steps of load yet'
+            : `${milliohm(firstOhm)}, ${milliohm(newestOhm)}`
+        }
+      </dd>
+    </div>
+    ${
+      cycles === undefined
+        ? nothing
+        : html`<div><dt>Full charges drawn, all packs</dt><dd>${number(cycles, 1)}</dd></div>`
+    }`
+}
+
+/** Bars of time in use per band: square roots, so that a rare high load can be seen at all. */
+const bandChart = ({ signal, low, high, ms }: UnitWear['bands'][number], ucum: string) => {
+  const most = Math.max(1, ...ms)
+  const width = 8
+  const height = 64
+  const { unit } = quantity(0, ucum)
+  const total = quantity(
+    ms.reduce((sum, part) => sum + part, 0),
+    'ms',
+  )
+  const label = `${words(signal)}: time in use by band, ${total.text} ${total.unit} in all`
+  return html`<figure>
+    <figcaption class="quiet">${words(signal)}</figcaption>
+    ${svg`<svg viewBox="0 0 ${width * ms.length} ${height}" role="img" aria-label=${label}
+      preserveAspectRatio="none">${ms.map((part, i) => {
+        const tall = part === 0 ? 0 : Math.max(1, Math.sqrt(part / most) * (height - 2))
+        return svg`<rect x=${i * width} y=${height - tall} width=${width - 1} height=${tall} />`
+      })}</svg>`}
+    <span class="quiet ends"><span>${low}</span><span>${high} ${unit}</span></span>
+  </figure>`
+}
