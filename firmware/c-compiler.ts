@@ -12,7 +12,7 @@ const install = 'apt-get install --no-install-recommends gcc-arm-none-eabi'
  */
 export const commonFlags: readonly string[] = [
   ...['-std=gnu11', '-ffreestanding', '-ffp-contract=off', '-fno-strict-aliasing', '-fno-common'],
-  ...['-ffunction-sections', '-fdata-sections', '-fno-tree-loop-distribute-patterns'],
+  ...['-ffunction-sections', '-fno-tree-loop-distribute-patterns'],
   ...['-fno-unwind-tables', '-fno-asynchronous-unwind-tables', '-fstack-usage'],
   ...['-Wall', '-Wextra', '-Werror', '-Wno-unused', '-Wno-override-init', '-Wno-type-limits'],
 ]

@@ -1,13 +1,10 @@
 // What the way over AssemblyScript costs on microcontrollers: each loop beside the same loop in C
 // written by hand, bit-equal, same flags, same image. Cycles from rp2040js, instructions from QEMU.
 // Then the drill's whole image: sizes, and how much of an RP2040 it takes at 10 and 20 kHz.
-import { join } from 'node:path'
 import { BuildError } from '../../firmware/build.ts'
 import { buildImage, type Image } from '../../firmware/image.ts'
-import { generatedConstants } from '../../firmware/loop-kind.ts'
-import { profileDigest } from '../../gateway/core/machine.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
-import { drill, fixture, loadBoard, type Subject } from '../boards/stand.ts'
+import { drill, exerciseOf, fixture, loadBoard, type Subject } from '../boards/stand.ts'
 import { type Drive, rangesOf, readRun, runLine } from '../emu/exercise.ts'
 import { Pico } from '../emu/pico.ts'
 import { Qemu, type QemuBoard, qemuMachines } from '../emu/qemu.ts'
@@ -20,21 +17,6 @@ const work = {
   pack_temperature: [0, 55],
   clutch_setting: [0, 40],
 } as const
-
-const exercise = (subject: Subject, board: string, byHand?: string): Promise<Image> => {
-  const { profile, loop, spec, machines, loopsFolder } = subject
-  const text = generatedConstants(loop, spec).map(({ name, value }) => `#define ${name} (${value})`)
-  // RATE_HZ is in config.h already, without brackets.
-  const constants = `${text.filter((line) => !line.includes(' RATE_HZ ')).join('\n')}\n`
-  return buildImage({
-    ...{ profile, loopsFolder, loops: machines.loops, purpose: 'exercise' },
-    profileDigest: profileDigest(profile),
-    board: loadBoard(board),
-    ...(byHand !== undefined && {
-      byHand: { file: join(import.meta.dirname, 'c', byHand), constants },
-    }),
-  })
-}
 
 interface Cost {
   mean: number
@@ -75,7 +57,10 @@ const compare = async (
   const ranges = rangesOf(subject.loop, work)
   const drive: Drive = { seed: 6, steps, ranges }
   for (const board of ['rp2040-pico', 'stm32f405', 'microbit'] as const) {
-    const [ours, hand] = [await exercise(subject, board), await exercise(subject, board, byHand)]
+    const [ours, hand] = [
+      await exerciseOf(subject, board),
+      await exerciseOf(subject, board, byHand),
+    ]
     const run = (image: Image): Promise<Cost> | Cost =>
       board === 'rp2040-pico' ? onPico(image, drive) : onQemu(image, board, drive)
     const [a, c] = [await run(ours), await run(hand)]
@@ -143,11 +128,13 @@ const load = (image: Image, rateHz: number): string => {
   })
   const share = 100 * (1 - (pico.asleep - asleep) / (pico.cycles - cycles))
   const period = 125e6 / rateHz
-  const resets = pico.resets > 0 ? `; RESET ${pico.resets} times: a step took too long` : ''
-  return (
-    `${share.toFixed(1)} % of the core (goal at 20 kHz: 25 %), longest interrupt ${worst} of ` +
-    `${period} cycles, from start to start ${shortest} to ${longest}${resets}`
-  )
+  const goal = rateHz === 20_000 ? ` (${verdict(share, undefined, 25)})` : ''
+  const figures =
+    `longest interrupt ${worst} of ${period} cycles, from start to start ` +
+    `${shortest} to ${longest}`
+  return pico.resets > 0
+    ? `MISSED: a step took longer than its time, the runtime switched off and reset; ${figures}`
+    : `${share.toFixed(1)} % of the core${goal}, ${figures}`
 }
 
 const main = async (): Promise<void> => {

@@ -3,11 +3,11 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { boardNames, loadBoard } from '../../firmware/boards.ts'
+import { loadBoard } from '../../firmware/boards.ts'
 import { type Build, buildLoop } from '../../firmware/build.ts'
 import { compilerVersion } from '../../firmware/c-compiler.ts'
 import { buildImage, type Image, type Purpose } from '../../firmware/image.ts'
-import type { LoopKind } from '../../firmware/loop-kind.ts'
+import { generatedConstants, type LoopKind } from '../../firmware/loop-kind.ts'
 import { loadProfiles, type Machines, projectFolders } from '../../firmware/profiles.ts'
 import { profileDigest } from '../../gateway/core/machine.ts'
 import type { LoopSpec, Profile } from '../../hardware-profiles/profile.ts'
@@ -67,4 +67,22 @@ export const imageOf = (
     board: loadBoard(board),
   })
 
-export { boardNames, loadBoard }
+/** The test build; with `byHand` (a file of test/bench/c) that C takes the loop's place. */
+export const exerciseOf = (subject: Subject, board: string, byHand?: string): Promise<Image> => {
+  const { profile, loop, spec, machines, loopsFolder } = subject
+  if (byHand === undefined) return imageOf(subject, board, 'exercise')
+  const constants = generatedConstants(loop, spec)
+    // The image's own config has this one already.
+    .filter(({ name }) => name !== 'RATE_HZ')
+    .map(({ name, value }) => `#define ${name} (${value})\n`)
+    .join('')
+  const file = join(import.meta.dirname, '..', 'bench', 'c', byHand)
+  return buildImage({
+    ...{ profile, loopsFolder, loops: machines.loops, purpose: 'exercise' },
+    profileDigest: profileDigest(profile),
+    board: loadBoard(board),
+    byHand: { file, constants },
+  })
+}
+
+export { loadBoard }
