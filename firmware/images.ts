@@ -1,6 +1,7 @@
 // The stock images: for every machine and every board that it is wired to, the image and its
 // manifest, as files of firmware/images. They are derived: anybody with the compiler gets the same
 // bytes, so that a maker without one can flash them. Writes nothing itself.
+import type { Profile } from '../hardware-profiles/profile.ts'
 import { boardNames, loadBoard } from './boards.ts'
 import { compilerVersion } from './c-compiler.ts'
 import { buildImage, type Image, type Purpose } from './image.ts'
@@ -23,26 +24,34 @@ export const imageFiles = (image: Image): Map<string, string | Uint8Array> =>
     ['json', `${JSON.stringify(image.manifest, null, 2)}\n`],
   ])
 
+export interface ImagesRequest {
+  machines: Pick<Machines, 'profiles' | 'loops'>
+  /** As the gateway computes it. */
+  profileDigest: (profile: Profile) => string
+  /** Where the compiler is looked for, as the environment's PATH. */
+  path?: string | undefined
+}
+
 /**
  * Path from the project's root -> content: what a maker flashes (UF2 or HEX), and the manifest.
  * The test build of the same is there, too, for tests without a compiler. undefined where the
  * compiler is not installed.
- *
- * @param profileDigest as the gateway computes it
  */
-export const deriveImages = async (
-  { profiles, loops }: Pick<Machines, 'profiles' | 'loops'>,
-  profileDigest: (profile: Parameters<typeof buildImage>[0]['profile']) => string,
-): Promise<Map<string, string | Uint8Array> | undefined> => {
-  if (compilerVersion() === undefined) return undefined
+export const deriveImages = async ({
+  machines: { profiles, loops },
+  profileDigest,
+  path,
+}: ImagesRequest): Promise<Map<string, string | Uint8Array> | undefined> => {
+  if (compilerVersion(path) === undefined) return undefined
   const files = new Map<string, string | Uint8Array>()
   for (const profile of profiles.values()) {
     for (const name of boardNames()) {
       if (profile.boards?.[name] === undefined) continue
       const board = loadBoard(name)
       for (const purpose of ['machine', 'exercise'] as const) {
+        const request = { profile, loops, board, purpose, path }
         const digest = profileDigest(profile)
-        const image = await buildImage({ profile, profileDigest: digest, loops, board, purpose })
+        const image = await buildImage({ ...request, profileDigest: digest })
         const stem = `${imagesFolder}/${imageName(profile.machine, name, purpose)}`
         for (const [ending, content] of imageFiles(image)) {
           if (['uf2', 'hex', 'json'].includes(ending)) files.set(`${stem}.${ending}`, content)

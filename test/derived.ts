@@ -9,7 +9,7 @@ import { ProfileSchema } from '../hardware-profiles/profile.ts'
 
 /** The stock images; undefined where the compiler that makes them is not installed. */
 export const derivedImages = (): Promise<Map<string, string | Uint8Array> | undefined> =>
-  deriveImages(loadProfiles(), profileDigest)
+  deriveImages({ machines: loadProfiles(), profileDigest, path: process.env['PATH'] })
 
 /** Path from the root -> content. */
 export const derivedFiles = (): Map<string, string> => {

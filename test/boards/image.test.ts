@@ -103,6 +103,20 @@ describe.runIf(build)('an image', () => {
     expect(written.get(0x40010008)).toBe(0x1fffc)
   })
 
+  test('takes blocks out of reset only when their clocks run, as silicon needs it', async () => {
+    const { bin } = await imageOf(subject, 'rp2040-pico', 'machine')
+    const pico = new Pico({ bin })
+    const order: string[] = []
+    pico.onWrite((address, value) => {
+      if (address === 0x40008048 && (value & 0x800) !== 0) order.push('clk_peri')
+      if (address === 0x40008060 && (value & 0x800) !== 0) order.push('clk_adc')
+      if (address === 0x4000f000 && (value & 1) !== 0) order.push('ADC')
+      if (address === 0x4000f000 && (value & (1 << 22)) !== 0) order.push('UART0')
+    })
+    pico.run(125_000 * 5)
+    expect(order).toEqual(['clk_peri', 'clk_adc', 'ADC', 'UART0'])
+  })
+
   test('that calls too deeply is refused', async () => {
     const board = { ...loadBoard('rp2040-pico'), stackBytes: 128 }
     expect(await refused({ board })).toMatch(/stack can get \d+ bytes deep, 128 are reserved/)

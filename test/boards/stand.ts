@@ -12,9 +12,11 @@ import { loadProfiles, type Machines, projectFolders } from '../../firmware/prof
 import { profileDigest } from '../../gateway/core/machine.ts'
 import type { LoopSpec, Profile } from '../../hardware-profiles/profile.ts'
 
+const path = process.env['PATH']
+
 /** Whether the C compiler is there; prints one line, or throws, where it is not. */
 export const compilerInstalled = (): boolean => {
-  if (compilerVersion() !== undefined) return true
+  if (compilerVersion(path) !== undefined) return true
   const reason = 'arm-none-eabi-gcc is not installed (Debian: apt-get install gcc-arm-none-eabi)'
   if (process.env['TENFOLD_REQUIRE_REAL'] === '1') throw new Error(reason)
   console.log(`skipped: ${reason}`)
@@ -61,7 +63,7 @@ export const imageOf = (
   purpose: Purpose,
 ): Promise<Image> =>
   buildImage({
-    ...{ profile, loopsFolder, purpose },
+    ...{ profile, loopsFolder, purpose, path },
     profileDigest: profileDigest(profile),
     loops: machines.loops,
     board: loadBoard(board),
@@ -78,7 +80,7 @@ export const exerciseOf = (subject: Subject, board: string, byHand?: string): Pr
     .join('')
   const file = join(import.meta.dirname, '..', 'bench', 'c', byHand)
   return buildImage({
-    ...{ profile, loopsFolder, loops: machines.loops, purpose: 'exercise' },
+    ...{ profile, loopsFolder, loops: machines.loops, purpose: 'exercise', path },
     profileDigest: profileDigest(profile),
     board: loadBoard(board),
     byHand: { file, constants },

@@ -26,8 +26,10 @@
 #define FUNCTION_SIO 5
 #define FUNCTION_NONE 31
 
-/* ADC, IO_BANK0, PADS_BANK0, both PLLs, PWM, TIMER, UART0. */
-#define USED_BLOCKS (1u | 1u << 5 | 1u << 8 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 21 | 1u << 22)
+/* IO_BANK0, PADS_BANK0, both PLLs, PWM, TIMER. */
+#define EARLY_BLOCKS (1u << 5 | 1u << 8 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 21)
+/* ADC and UART0 leave reset only when their own clocks run: waiting earlier would never end. */
+#define CLOCKED_BLOCKS (1u | 1u << 22)
 #define PINS_BLOCKS (1u << 5 | 1u << 8)
 
 static inline void release(u32 blocks) {
@@ -63,7 +65,7 @@ static void board_clocks(void) {
   REG(CLOCKS + 0x30) = 2;
   while ((REG(CLOCKS + 0x38) & 4) == 0) {
   }
-  release(USED_BLOCKS);
+  release(EARLY_BLOCKS);
   pll(PLL_SYS, 125, 6u << 16 | 2u << 12);
   pll(PLL_USB, 100, 5u << 16 | 5u << 12);
   REG(CLOCKS + 0x3c) = 1;
@@ -71,6 +73,7 @@ static void board_clocks(void) {
   }
   REG(CLOCKS + 0x48) = 1u << 11;
   REG(CLOCKS + 0x60) = 1u << 11;
+  release(CLOCKED_BLOCKS);
   REG(WATCHDOG + 0x2c) = 12 | 1u << 9; /* the timer's microsecond comes from here */
 }
 
