@@ -17,6 +17,7 @@ import {
   type ReadLives,
 } from '../durability/rows.ts'
 import type { Io } from './io.ts'
+import { runAdd, runTable, tableUsage } from './life-table.ts'
 
 export const summary = 'life analysis of a CSV: survival, Weibull, repairs, claim, plot'
 export const usage = `usage: tenfold durability <file.csv> [options]
@@ -46,6 +47,9 @@ One row per failure of a machine that is repaired:
   --planned-cost C --failure-cost C   also the best age to replace
   --plot FILE.svg    writes the charts
   --skip-bad-rows    uses the good rows, and says with every result how many were left out
+
+Life tables of gateways:
+${tableUsage}
 
 Exit code: 0 done, 1 refused (what to do is printed).`
 
@@ -227,6 +231,9 @@ const analyseRepairs = async (io: Io, flags: Flags, file: string): Promise<Repor
 
 /** Runs the command. Throws OperatingError; a refusal of the analysis becomes one. */
 export const run = async (args: string[], io: Io): Promise<number> => {
+  const [first, ...rest] = args
+  if (first === 'table') return runTable(rest, io)
+  if (first === 'add') return runAdd(rest, io)
   const { flags, file } = readFlags(args)
   try {
     const analyse = flags.repairable ? analyseRepairs : analyseLives

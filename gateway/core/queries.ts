@@ -162,7 +162,37 @@ export interface UnitWear {
     | undefined
 }
 
+/** What the life table of some units says. */
+export interface DurabilityVerdict {
+  units: number
+  failures: number
+  silent: number
+  confidence: number
+  /** Hours of use by which a tenth has failed, two-sided bounds; absent with too few failures. */
+  b10: { value: number; lower: number; upper: number } | undefined
+  /** The claim against the other tool, in a sentence. */
+  words: string
+  /** Probability plot, or why there is none. */
+  svg: string
+}
+
+export interface CohortDurability extends DurabilityVerdict {
+  cohort: string
+  machine: string
+  simulatedLeftOut: number
+  unusedLeftOut: number
+}
+
+export interface DurabilityQuery {
+  nowUs: number
+  /** B10 of the tool to compare with, hours. */
+  referenceHours?: number
+  /** Shape to assume while failures are too few. */
+  beta?: number
+}
+
 export interface Queries {
+  durability(query: DurabilityQuery): Promise<CohortDurability[]>
   /** `nowUs`: what counts as silent or overdue depends on it. */
   life(query: { unit: string; nowUs: number }): Promise<UnitLife>
   units(): Promise<UnitSummary[]>

@@ -38,6 +38,7 @@ const methods = [
   'series',
   'events',
   'life',
+  'durability',
   'books',
   'quarantine',
   'passportSummary',

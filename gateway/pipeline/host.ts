@@ -122,6 +122,7 @@ const answersOf = ({ store, runners, passports }: Answering): Host['answers'] =>
     series: (query: Parameters<typeof queries.series>[0]) => queries.series(query),
     events: (query: Parameters<typeof queries.events>[0]) => queries.events(query),
     life: (query: Parameters<typeof queries.life>[0]) => queries.life(query),
+    durability: (query: Parameters<typeof queries.durability>[0]) => queries.durability(query),
     quarantine: (query: Parameters<typeof queries.quarantine>[0]) => queries.quarantine(query),
     books: (): Books[] => runners.map((runner) => runner.books()),
     health: (): SinkHealth[] => runners.map((runner) => runner.health()),

@@ -55,6 +55,14 @@ const routes: Readonly<Record<string, Handler>> = {
     json({ nowUs: clock.nowUs(), units: await queries.units() }),
   '/api/books': async ({ queries }) => json(await queries.books()),
   '/api/register': async ({ queries }) => json(await queries.register()),
+  '/api/durability': async (options, query) =>
+    json((await verdicts(options, query)).map(({ svg: _, ...verdict }) => verdict)),
+  '/api/durability/plot': async (options, query) => {
+    const asked = query.get('machine')
+    const found = (await verdicts(options, query)).find(({ machine }) => machine === asked)
+    if (found === undefined) throw wrong('machine', 'is none of this gateway')
+    return content('image/svg+xml', found.svg)
+  },
   '/api/quarantine': async ({ queries }, query) => {
     const unit = query.get('unit')
     const limit = whole(query, 'limit', { usual: 100, min: 1, max: limits.listRows })
@@ -99,6 +107,29 @@ const whole = (
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
   if (value >= range.min && value <= range.max) return value
   throw wrong(name, `must be a whole number, at least ${range.min} and at most ${range.max}`)
+}
+
+const verdicts = (
+  { queries, clock }: ApiOptions,
+  query: URLSearchParams,
+): ReturnType<Queries['durability']> =>
+  queries.durability({
+    nowUs: clock.nowUs(),
+    ...positive(query, 'reference', 'referenceHours'),
+    ...positive(query, 'beta', 'beta'),
+  })
+
+/** A positive number under another name, or nothing where it is not asked for. */
+const positive = <K extends string>(
+  query: URLSearchParams,
+  name: string,
+  as: K,
+): Partial<Record<K, number>> => {
+  const text = query.get(name)
+  if (text === null || text === '') return {}
+  const value = /^\d{1,9}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN
+  if (value > 0) return { [as]: value } as Record<K, number>
+  throw wrong(name, 'must be a number above 0')
 }
 
 const wrong = (name: string, message: string): Refused =>

@@ -6,6 +6,8 @@ import { systemClock } from '../../gateway/core/clock.ts'
 import { OperatingError, quarantineReasons } from '../../gateway/core/errors.ts'
 import type { LiveFeed, LiveReading } from '../../gateway/core/live.ts'
 import type { LifecycleStep, Queries, UnitLife, UnitSummary } from '../../gateway/core/queries.ts'
+import { livesFromIntervals } from '../../gateway/durability/lives.ts'
+import { judgeCases, usualQuestion } from '../../gateway/lifecycle/claim-meter.ts'
 import { startWeb, type Web, type WebOptions } from '../../gateway/web/server.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import { root } from '../tree.ts'
@@ -61,6 +63,13 @@ const summaryOf = (profile: Profile, unit: string, more: Partial<UnitSummary>): 
     quarantined: 2,
     ...more,
   }
+}
+
+/** Every fourth of them has failed, at ages around 300 h. */
+const livesOf = (count: number) => {
+  const lower = Array.from({ length: count }, (_, i) => 80 + 11 * i)
+  const upper = lower.map((age, i) => (i % 4 === 0 ? age : Number.POSITIVE_INFINITY))
+  return livesFromIntervals({ lower, upper })
 }
 
 /** A life with some of everything that a page can show. */
@@ -175,6 +184,19 @@ export const fakeQueries = (profiles: readonly Profile[]): Queries => {
         cause: 'starts = 1',
       })),
     life: async ({ unit, nowUs }) => fakeLife(drill, { unit: known(unit).unit, nowUs }),
+    durability: async ({ referenceHours, beta }) => {
+      const reference = referenceHours === undefined ? undefined : { b10: referenceHours }
+      const question = { ...usualQuestion, reference, assumedBeta: beta }
+      return profiles.map((profile, i) => {
+        const lives = livesOf(i === 0 ? 40 : 0)
+        const cases = { best: lives, worst: lives, silent: 0 }
+        const { machine, version } = profile
+        return {
+          ...{ cohort: `${machine} version ${version}`, machine },
+          ...{ ...judgeCases(cases, question), simulatedLeftOut: 2 * i, unusedLeftOut: i },
+        }
+      })
+    },
     books: async () => [
       {
         sink: 'store',

@@ -155,6 +155,22 @@ describe.skipIf(!chromiumInstalled())('the page', () => {
     expect((await waiting).suggestedFilename()).toBe('drill-1.passport.json')
   })
 
+  test('judges the claim against a tool that the reader names, and draws the lives', async () => {
+    await open('#/durability')
+    await page.waitForSelector('.verdict')
+    const verdict = async (): Promise<string> => (await page.textContent('.verdict')) ?? ''
+    expect(await verdict()).toBe('No tool to compare with was named.')
+    await page.fill('.ask input >> nth=0', '25')
+    await page.keyboard.press('Enter')
+    await expect.poll(verdict).toMatch(/^Ten times longer: not yet shown, at least [\d.]+ times/)
+    const plot = page.locator('.plot-image')
+    expect(await plot.count()).toBe(1)
+    await expect
+      .poll(() => plot.evaluate((image: HTMLImageElement) => image.naturalWidth))
+      .toBe(860)
+    expect(await page.textContent('main')).toContain('Left out: 2 simulated')
+  })
+
   test('shows the register', async () => {
     await open('#/register')
     await page.waitForSelector('.holders li')
@@ -211,7 +227,7 @@ describe.skipIf(!chromiumInstalled())('the page', () => {
     [2560, 1440],
   ])('fits %i by %i without scrolling sideways', async (width, height) => {
     await open('#/', { viewport: { width, height } })
-    for (const hash of ['#/', '#/unit/drill-1', '#/register', '#/delivery']) {
+    for (const hash of ['#/', '#/unit/drill-1', '#/durability', '#/register', '#/delivery']) {
       await page.goto(`${web.url}${hash}`)
       await page.waitForSelector('main .card')
       await page.waitForTimeout(200)

@@ -6,12 +6,16 @@ import { limits } from '../../core/limits.ts'
 import type { Machine } from '../../core/machine.ts'
 import { qualityNames } from '../../core/quality.ts'
 import type {
+  CohortDurability,
+  DurabilityQuery,
   QuarantineRow,
   Series,
   StoredEvent,
   UnitLife,
   UnitSummary,
 } from '../../core/queries.ts'
+import { judgeCases, usualQuestion } from '../../lifecycle/claim-meter.ts'
+import { type Cohort, casesOf, cohortOf } from '../../lifecycle/cohorts.ts'
 import { missingIn } from '../../pipeline/sequence.ts'
 import { fitToMachine, type UnitState } from '../../pipeline/unit.ts'
 import type { Database, Row } from './database.ts'
@@ -92,6 +96,32 @@ export class StoreQueries {
     const machine = this.#tables.get(state.machine)?.machine
     const fitted = machine === undefined ? state : fitToMachine(state, machine)
     return readLife(this.#db, { state: fitted, machine, nowUs, unitId: this.#idOf(unit) ?? -1 })
+  }
+
+  /** One a machine; simulated units are counted and left out. */
+  cohorts(nowUs: number): Cohort[] {
+    const rows = this.#db.all('SELECT state FROM unit_state WHERE sink = ?', storeName)
+    const states = rows.map(stateOf)
+    return Array.from(this.#tables.values(), ({ machine }) => {
+      const { machine: name } = machine.profile
+      const own = states.filter((state) => state.machine === name)
+      return cohortOf(
+        machine.profile,
+        own.map((state) => fitToMachine(state, machine)),
+        nowUs,
+      )
+    })
+  }
+
+  durability({ nowUs, referenceHours, beta }: DurabilityQuery): CohortDurability[] {
+    const reference = referenceHours === undefined ? undefined : { b10: referenceHours }
+    return this.cohorts(nowUs).map((cohort) => ({
+      ...judgeCases(casesOf(cohort), { ...usualQuestion, reference, assumedBeta: beta }),
+      cohort: cohort.cohort,
+      machine: cohort.cohort.split(' ')[0] ?? '',
+      simulatedLeftOut: cohort.leftOut.simulated,
+      unusedLeftOut: cohort.leftOut.unused,
+    }))
   }
 
   /**

@@ -3,6 +3,7 @@
 import type { Profile } from '../../../hardware-profiles/profile.ts'
 import type { Books } from '../../core/delivery.ts'
 import type {
+  CohortDurability,
   PassportSummary,
   QuarantineRow,
   RegisterSummary,
@@ -51,6 +52,10 @@ export const api = {
     ask(
       `/api/quarantine?limit=100${unit === undefined ? '' : `&unit=${encodeURIComponent(unit)}`}`,
     ),
+  durability: (query: string): Promise<Omit<CohortDurability, 'svg'>[]> =>
+    ask(`/api/durability?${query}`),
+  durabilityPlot: (machine: string, query: string): string =>
+    `/api/durability/plot?${query}&${new URLSearchParams({ machine })}`,
   register: (): Promise<RegisterSummary> => ask('/api/register'),
 }
 

@@ -1,0 +1,69 @@
+// The claim meter of a cohort: what its life table says of B10, and of the claim against another
+// tool, in words. Pure; the plot is SVG text. What the data cannot carry is said so.
+import type { DurabilityVerdict } from '../core/queries.ts'
+import { lifeBounds } from '../durability/bounds.ts'
+import { b10Ratio, judgeClaim, type Reference } from '../durability/claim.ts'
+import { fitLives, lifeAt } from '../durability/fit.ts'
+import { countLives } from '../durability/lives.ts'
+import { emptyPlot, probabilityPlot } from '../durability/plot.ts'
+import { Refusal } from '../durability/refusal.ts'
+import type { Cases } from './cohorts.ts'
+
+export interface ClaimQuestion {
+  /** B10 of the other tool, hours, or its life data. */
+  readonly reference: Reference | undefined
+  /** Shape to assume while there are fewer than two failures. */
+  readonly assumedBeta: number | undefined
+  readonly target: number
+  readonly confidence: number
+}
+
+export const usualQuestion: ClaimQuestion = {
+  ...{ reference: undefined, assumedBeta: undefined, target: 10, confidence: 0.9 },
+}
+
+export const judgeCases = (cases: Cases, question: ClaimQuestion): DurabilityVerdict => {
+  const { best, silent } = cases
+  const { confidence } = question
+  const counts = countLives(best)
+  const fitted = attempt(() => {
+    const fit = fitLives(best, 'weibull')
+    // As the plot draws them.
+    const { lower, upper } = lifeBounds(fit, 0.1, confidence)
+    const svg = probabilityPlot(best, fit, { unit: 'h', confidence })
+    return { b10: { value: lifeAt(fit, 0.1), lower, upper }, svg }
+  })
+  const isFitted = 'value' in fitted
+  return {
+    units: counts.units,
+    failures: counts.failures,
+    silent,
+    confidence,
+    b10: isFitted ? fitted.value.b10 : undefined,
+    words: wordsOf(cases, question),
+    svg: isFitted ? fitted.value.svg : emptyPlot('Life of the units', fitted.refused),
+  }
+}
+
+const wordsOf = ({ best, worst, silent }: Cases, question: ClaimQuestion): string => {
+  const { reference, assumedBeta, target, confidence } = question
+  if (reference === undefined) return 'No tool to compare with was named'
+  const options = { confidence, ...(assumedBeta !== undefined && { assumedBeta }) }
+  const judged = attempt(() =>
+    judgeClaim({
+      ...{ target, silent },
+      best: b10Ratio(best, reference, options),
+      worst: b10Ratio(silent > 0 ? worst : best, reference, options),
+    }),
+  )
+  return 'value' in judged ? judged.value.words : `Cannot be judged: ${judged.refused}`
+}
+
+const attempt = <T>(work: () => T): { value: T } | { refused: string } => {
+  try {
+    return { value: work() }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    return { refused: error.message.replace(/\.$/, '') }
+  }
+}
