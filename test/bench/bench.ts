@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
-const parts = ['broker', 'path', 'backlog', 'loop', 'log', 'page', 'durability']
+const parts = ['broker', 'path', 'backlog', 'loop', 'log', 'page', 'durability', 'firmware']
 
 const asked = process.argv.slice(2)
 const unknown = asked.filter((name) => !parts.includes(name))
