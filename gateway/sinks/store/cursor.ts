@@ -1,5 +1,6 @@
-// How far a store had read the log when it was last closed or killed. The log is opened with it, so that
-// an offset which the store has consumed is never given to another record, whatever the disk lost.
+// How far a store had read the log when it was last closed or killed. The log is opened with it, so
+// that an offset which the store has consumed is never given to another record, whatever the disk
+// lost.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Database } from './database.ts'
