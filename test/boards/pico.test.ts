@@ -193,8 +193,11 @@ describe.runIf(build)('what goes wrong in a loop ends with the motor off', () =>
   let image: Image
   beforeAll(async () => {
     const subject = fixture('faulty')
-    image = await imageOf(subject, 'rp2040-pico', 'machine')
-    subject.remove()
+    try {
+      image = await imageOf(subject, 'rp2040-pico', 'machine')
+    } finally {
+      subject.remove()
+    }
   })
   const wish = (percent: number): number => 0.3 + 0.027 * percent
   const running = (): Bench => {

@@ -51,6 +51,8 @@ export const fixture = (name: 'float' | 'faulty'): Subject & { remove: () => voi
   const profiles = join(import.meta.dirname, 'fixtures', 'machines')
   const machines = loadProfiles({ profiles, loops: loopsFolder, plants: projectFolders.plants })
   const remove = (): void => rmSync(loopsFolder, { recursive: true, force: true })
+  // Where every test of a file is skipped, no hook of it runs.
+  process.once('exit', remove)
   return { ...subject(machines, name, loopsFolder), remove }
 }
 
