@@ -9,8 +9,8 @@ import { type Host, startHost } from './host.ts'
 import { type DeliveryOptions, type FromWorker, plainError, type ToWorker } from './protocol.ts'
 
 assert(parentPort !== null, 'worker.ts runs in a worker thread')
-// Acknowledging comes before delivering: what is acknowledged waits in the log. On Linux the priority
-// is the calling thread's; elsewhere it would be the whole process's.
+// Acknowledging comes before delivering: what is acknowledged waits in the log. On Linux the
+// priority is the calling thread's; elsewhere it would be the whole process's.
 if (process.platform === 'linux') setPriority(0, 10)
 const port = parentPort
 const say = (message: FromWorker): void => port.postMessage(message)
