@@ -41,19 +41,29 @@ const subject = (machines: Machines, name: string, loopsFolder: string): Subject
 
 export const drill = (): Subject => subject(loadProfiles(), 'cordless_drill', projectFolders.loops)
 
-/** A loop of `fixtures/loops`, in a folder of loops as the project's own. */
+/** A loop of `fixtures/loops`; its folder of loops, as the project's own, is made when asked for. */
 export const fixture = (name: 'float' | 'faulty'): Subject & { remove: () => void } => {
-  const loopsFolder = mkdtempSync(join(tmpdir(), 'tenfold-loops-'))
-  for (const part of ['lib', 'board.ts']) {
-    cpSync(join(projectFolders.loops, part), join(loopsFolder, part), { recursive: true })
-  }
-  cpSync(join(import.meta.dirname, 'fixtures', 'loops'), loopsFolder, { recursive: true })
+  const sources = join(import.meta.dirname, 'fixtures', 'loops')
   const profiles = join(import.meta.dirname, 'fixtures', 'machines')
-  const machines = loadProfiles({ profiles, loops: loopsFolder, plants: projectFolders.plants })
-  const remove = (): void => rmSync(loopsFolder, { recursive: true, force: true })
-  // Where every test of a file is skipped, no hook of it runs.
-  process.once('exit', remove)
-  return { ...subject(machines, name, loopsFolder), remove }
+  const machines = loadProfiles({ profiles, loops: sources, plants: projectFolders.plants })
+  const { profile, loop, spec } = subject(machines, name, sources)
+  let folder: string | undefined
+  return {
+    ...{ machines, profile, loop, spec },
+    get loopsFolder() {
+      if (folder === undefined) {
+        folder = mkdtempSync(join(tmpdir(), 'tenfold-loops-'))
+        for (const part of ['lib', 'board.ts']) {
+          cpSync(join(projectFolders.loops, part), join(folder, part), { recursive: true })
+        }
+        cpSync(sources, folder, { recursive: true })
+      }
+      return folder
+    },
+    remove: () => {
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+    },
+  }
 }
 
 export const wasmOf = ({ loop, spec, loopsFolder }: Subject): Promise<Build> =>
