@@ -27,7 +27,7 @@ export const bootOf = (
     ...{ first: none(), last: none() },
   }
   boots.splice(place, 0, fresh)
-  if (boots.length > limits.bootsPerUnit) forgetOldest(state)
+  while (boots.length > limits.bootsPerUnit) forgetOldest(state)
   return fresh
 }
 
