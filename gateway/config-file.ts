@@ -1,6 +1,6 @@
 // Finds and reads the config file for a command: `tenfold.json` in the working directory, or
 // --config. The only place where settings meet the file system; what they mean is config.ts.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { ParseArgsOptionsConfig } from 'node:util'
 import { configFileName, type LoadedConfig, loadConfig } from './config.ts'
@@ -34,6 +34,8 @@ export const readConfig = (
     config?: string | undefined
     data?: string | undefined
     set?: string[] | undefined
+    /** For the command that makes the credentials file: one that is not there has no entries. */
+    mayBeAbsent?: boolean
   },
 ): ConfigFile => {
   const file = resolve(io.cwd, values.config ?? configFileName)
@@ -42,14 +44,18 @@ export const readConfig = (
     file,
     text,
     env: io.env,
-    readFile: (path) => readFileSync(path, 'utf8'),
+    readFile: values.mayBeAbsent === true ? readOrEmpty : (path) => readFileSync(path, 'utf8'),
     overrides: {
-      ...(values.data === undefined ? {} : { data: resolve(io.cwd, values.data) }),
+      ...(values.data === undefined
+        ? {}
+        : { data: values.data === '' ? '' : resolve(io.cwd, values.data) }),
       ...Object.fromEntries((values.set ?? []).map(setting)),
     },
   })
   return { file, found: text !== undefined, loaded }
 }
+
+const readOrEmpty = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '{}')
 
 const readText = (file: string, required: boolean): string | undefined => {
   try {

@@ -153,6 +153,8 @@ const fill = (node: Node, given: unknown, file: string): unknown => {
 }
 
 const leaf = (node: Node, value: unknown, file: string): unknown => {
+  // An empty path is left to the schema, which refuses it; resolved, it would be the file's folder.
+  if (value === '') return value
   if (node.path === true && typeof value === 'string') return absolute(file, value)
   if (node.secret !== true || !isData(value) || typeof value['file'] !== 'string') return value
   return { ...value, file: absolute(file, value['file']) }

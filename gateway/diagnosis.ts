@@ -4,6 +4,7 @@
 import { topicOf } from '../hardware-profiles/names.ts'
 import { nearest } from '../hardware-profiles/validate.ts'
 import type { Books } from './core/delivery.ts'
+import { type DropReason, dropReasons } from './core/errors.ts'
 import type { QuarantineRow, UnitSummary } from './core/queries.ts'
 
 export interface Finding {
@@ -291,8 +292,9 @@ const order = ({ remembered }: UnitFacts, { missing, duplicates }: UnitSummary):
     found.push(
       note(
         'readings',
-        `${missing} numbers of its sequence never arrived`,
-        'The unit let go of reports before they were acknowledged: look at its buffer and network.',
+        `${missing} numbers of its sequence are not stored`,
+        'They never arrived, were kept aside, or were lost with a damaged log: see the lines above ' +
+          "and below; if neither says so, look at the unit's buffer and network.",
       ),
     )
   }
@@ -319,6 +321,18 @@ const sinks = (facts: Facts): Finding[] => {
   ]
 }
 
+/** What was let go, by reason: damage is bad news, a bound that was set is worth a line. */
+const lossOf = (text: string, { dropped }: SinkFacts): Finding | undefined => {
+  const reasons = (Object.keys(dropReasons) as DropReason[]).filter(
+    (name) => (dropped[name] ?? 0) > 0,
+  )
+  const [first] = reasons
+  if (first === undefined) return undefined
+  const counts = reasons.map((name) => `${dropped[name]} ${name}`).join(', ')
+  const remedy = reasons.map((name) => dropReasons[name]).join(' ')
+  return (reasons.includes('corrupt') ? bad : note)('sinks', `${text} (${counts})`, remedy)
+}
+
 const oneSink = ({ sinksLive, gateway }: Facts, sink: SinkFacts): Finding => {
   const { stored, duplicate, quarantined, pending, received, error } = sink
   const dropped = Object.values(sink.dropped).reduce((sum, count) => sum + (count ?? 0), 0)
@@ -335,6 +349,8 @@ const oneSink = ({ sinksLive, gateway }: Facts, sink: SinkFacts): Finding => {
     )
   }
   if (error !== undefined) return bad('sinks', `${text}: ${error.message}`, error.remedy)
+  const loss = lossOf(text, sink)
+  if (loss !== undefined) return loss
   const lagUs = sink.lagUs ?? 0
   if (lagUs > lagWorthSayingUs) {
     const remedy = 'It catches up by itself if it is fast enough; watch whether waiting falls.'

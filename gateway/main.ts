@@ -1,16 +1,17 @@
 // The composition root of a gateway: joins config, log, delivery, broker and pages. The only file
 // that knows them all. What is started is stopped in reverse, so that every acknowledgement that
 // was given is in the log and every record in hand is finished.
+
 import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isReport, topicOf } from '../hardware-profiles/names.ts'
+import { topicOf } from '../hardware-profiles/names.ts'
 import type { Profile } from '../hardware-profiles/profile.ts'
+import { Admission } from './admission.ts'
 import { type Config, resolveSecret } from './config.ts'
 import type { Clock } from './core/clock.ts'
 import { OperatingError } from './core/errors.ts'
 import { limits } from './core/limits.ts'
-import { encodeRecord } from './core/record.ts'
-import type { Emit } from './core/source.ts'
 import { checkPassword, parseCredentials } from './credentials.ts'
 import { Live } from './live.ts'
 import { realFiles } from './log/files.ts'
@@ -50,7 +51,10 @@ export const startGateway = async (parts: GatewayParts): Promise<Gateway> => {
   let stopping: Promise<void> | undefined
   const stop = (): Promise<void> => {
     stopping ??= (async () => {
-      for (const end of stops.reverse()) await end()
+      for (const end of stops.reverse()) {
+        // One part that cannot be stopped must not keep the log from being closed.
+        await end().catch((error: Error) => parts.note(`while stopping: ${error.message}`))
+      }
     })()
     return stopping
   }
@@ -72,6 +76,8 @@ const start = async (
   const consumed = { offset: storedCursor(join(config.data, 'store')) }
   const log = await open(parts, () => consumed.offset)
   stops.push(() => log.close())
+  const { reserveBytes } = config.log
+  const admission = new Admission({ log, reserveBytes, note })
 
   const live = new Live()
   const delivery = await startDelivery(deliveryOptions(parts, log), {
@@ -82,7 +88,7 @@ const start = async (
   })
   stops.push(() => delivery.stop())
   live.onListeners((on) => delivery.listen(on))
-  stops.push(watch({ parts, log, delivery, consumed }))
+  stops.push(watch({ parts, log, delivery, consumed, admission }))
 
   const broker = new MqttBroker({
     host: config.mqtt.host,
@@ -94,7 +100,7 @@ const start = async (
     note,
     ...authentication(config.mqtt.credentials),
   })
-  await broker.start(toLog(log, note))
+  await broker.start(admission.emit)
   stops.push(() => broker.stop())
 
   const web = await startWeb({
@@ -107,7 +113,7 @@ const start = async (
     profiles,
     clock,
     live,
-    notReady: () => notReady(log),
+    notReady: () => admission.notReady(),
     onDefect: (error) => note(`pages: ${String(error)}`),
   })
   stops.push(() => web.stop())
@@ -200,28 +206,27 @@ const authentication = (path: string | undefined) => {
   }
 }
 
-/** Telemetry may be given up by age or room; everything else is kept until it is stored. */
-const toLog =
-  (log: Log, note: (line: string) => void): Emit =>
-  (record, done) => {
-    log.append(encodeRecord(record), !isReport(record.topic), (error) => {
-      if (error === undefined) return done()
-      note(`log: ${error.message} ${error.remedy}`)
-      done(error)
-    })
-  }
-
 interface Watched {
   parts: GatewayParts
   log: Log
   delivery: Delivery
   consumed: { offset: number }
+  admission: Admission
 }
 
 /** Once a second: how far the embedded store is, for the log's retention. Hourly: the retention. */
-const watch = ({ parts, log, delivery, consumed }: Watched): (() => Promise<void>) => {
+const watch = ({ parts, log, delivery, consumed, admission }: Watched): (() => Promise<void>) => {
   let seconds = 0
+  const look = (): void => {
+    statfs(parts.config.data).then(
+      ({ bavail, bsize }) => admission.room(bavail * bsize),
+      // What cannot be looked at is not known to be full: a write will tell.
+      () => {},
+    )
+  }
+  look()
   const timer = setInterval(() => {
+    look()
     seconds += 1
     delivery.health().then(
       ([store]) => {
@@ -233,9 +238,4 @@ const watch = ({ parts, log, delivery, consumed }: Watched): (() => Promise<void
     log.retain().catch((error: Error) => parts.note(`log: retention: ${error.message}`))
   }, 1000)
   return async () => clearInterval(timer)
-}
-
-const notReady = (log: Log): string[] => {
-  const { failed } = log.status()
-  return failed === undefined ? [] : [`log: ${failed.message}`]
 }

@@ -2,7 +2,7 @@
 // the file; and the line of a name and password for a credentials file. It prints no secret that
 // it read.
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { chmod, rename, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { unitIdPattern } from '../../hardware-profiles/names.ts'
@@ -44,8 +44,9 @@ export const run = async (args: string[], io: Io): Promise<number> => {
       'password-file': { type: 'string' },
     },
   })
-  const { file, found, loaded } = readConfig(io, values)
   const [what, name] = positionals
+  const mayBeAbsent = what === 'user'
+  const { file, found, loaded } = readConfig(io, { ...values, mayBeAbsent })
   if (what === 'user') return addUser(name ?? '', { io, values, loaded })
   if (what !== undefined) {
     throw new OperatingError('usage', {
@@ -122,7 +123,8 @@ const givenPassword = (io: Io, values: UserContext['values']): string | undefine
 
 /** The whole file under a new name, then renamed: it is never half written. */
 const writeEntry = async (path: string, name: string, hash: string): Promise<void> => {
-  const entries = { ...parseCredentials(path, readFileSync(path, 'utf8')), [name]: hash }
+  const before = existsSync(path) ? readFileSync(path, 'utf8') : '{}'
+  const entries = { ...parseCredentials(path, before), [name]: hash }
   const next = `${path}.new`
   await writeFile(next, `${JSON.stringify(entries, null, 2)}\n`, { mode: 0o600, flush: true })
   await chmod(next, 0o600)

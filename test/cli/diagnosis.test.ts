@@ -45,11 +45,11 @@ const well = (): Facts & { unit: UnitFacts } => ({
     {
       sink: 'store',
       received: 10,
-      stored: 6,
+      stored: 8,
       pending: 0,
       quarantined: 1,
       duplicate: 1,
-      dropped: { corrupt: 2 },
+      dropped: {},
       cursor: 10,
     },
   ],
@@ -133,6 +133,18 @@ describe('each place where data can stay behind', () => {
     expect(bad[0]).toMatchObject({ station, text: expect.stringMatching(text) })
     expect(bad[0]?.remedy).toBeTruthy()
   })
+})
+
+test('what was lost with a damaged log is bad news, what a retention let go is a note', () => {
+  const withDropped = (dropped: Partial<Record<'corrupt' | 'retention', number>>) =>
+    after((f) => {
+      const [sink] = f.sinks
+      if (sink !== undefined) Object.assign(sink, { dropped, stored: 6 })
+    })
+  expect(withDropped({ corrupt: 2 })).toMatchObject([
+    { station: 'sinks', verdict: 'bad', remedy: expect.stringContaining('check the disk') },
+  ])
+  expect(withDropped({ retention: 2 })).toMatchObject([{ station: 'sinks', verdict: 'note' }])
 })
 
 test('what was kept aside before the last good reading is a note', () => {

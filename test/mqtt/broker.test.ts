@@ -187,7 +187,7 @@ test('a port that is taken is named, with the setting', async () => {
   })
   stops.push(() => second.stop())
   await expect(second.start(() => {})).rejects.toMatchObject({
-    code: 'port_in_use',
+    code: 'port_busy',
     remedy: expect.stringContaining('mqtt.port'),
   })
 })

@@ -43,7 +43,10 @@ describe('a disk that is full', () => {
     if (disk === undefined) return
     stops.push(() => disk.unmount())
     const mqttPort = await freePort()
-    const gateway = await startGatewayProcess({ data: disk.path, mqttPort })
+    const gateway = await startGatewayProcess({
+      ...{ data: disk.path, mqttPort },
+      set: { 'log.reserveBytes': 0 },
+    })
     stops.push(() => gateway.kill())
     const machine = 'cordless_drill'
     const report = (seq: number): string =>

@@ -15,7 +15,7 @@ export interface Incoming {
   readonly unit: string
   readonly offset: number
   readonly receivedUs: number
-  /** Device time of the entry on the wall clock. */
+  /** Unit time of the entry on the wall clock. */
   readonly timeUs: number
 }
 

@@ -228,11 +228,17 @@ const listen = (server: Server, { host, port }: BrokerOptions): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       reject(
-        new OperatingError(cause.code === 'EADDRINUSE' ? 'port_in_use' : 'listen_failed', {
-          message: `cannot listen for MQTT on ${host}:${port}: ${cause.code ?? cause.message}`,
-          remedy: `Stop what uses port ${port}, or set another one in "mqtt.port".`,
-          cause,
-        }),
+        cause.code === 'EADDRINUSE'
+          ? new OperatingError('port_busy', {
+              message: `port ${port} on ${host}, for MQTT, is taken by another program`,
+              remedy: 'Stop that program, or give the setting mqtt.port another number.',
+              cause,
+            })
+          : new OperatingError('address_wrong', {
+              message: `MQTT cannot be served at ${host}, port ${port}: ${cause.message}`,
+              remedy: 'Check the settings mqtt.host and mqtt.port, and who may open that port.',
+              cause,
+            }),
       )
     })
     server.listen(port, host, () => resolve())
