@@ -16,6 +16,11 @@ const write = (name: string, value: unknown) =>
   writeFile(join(io.cwd, name), typeof value === 'string' ? value : JSON.stringify(value))
 
 describe('settings', () => {
+  test('with an empty data folder are refused, not put where the config is', async () => {
+    expect(await io.tenfold('config', '--check', '--set', 'data=')).toBe(1)
+    expect(await io.tenfold('config', '--check', '--data', '')).toBe(1)
+  })
+
   test('without a file are the defaults, and bind loopback only', async () => {
     expect(await io.tenfold('config')).toBe(0)
     const text = io.lines.join('\n')
@@ -57,6 +62,16 @@ describe('settings', () => {
 })
 
 describe('users', () => {
+  test('begin the file that the config names where it is not there yet', async () => {
+    await write('tenfold.json', { mqtt: { credentials: 'users.json', host: '0.0.0.0' } })
+    expect(await io.tenfold('config', '--check')).toBe(1)
+    expect(await io.tenfold('config', 'user', 'drill-7', '--password-env', 'PASSWORD')).toBe(0)
+    expect(await io.tenfold('config', '--check')).toBe(0)
+    const path = join(io.cwd, 'users.json')
+    const entries = parseCredentials(path, readFileSync(path, 'utf8'))
+    expect(await checkPassword(entries, 'drill-7', 'open sesame')).toBe(true)
+  })
+
   test('get a random password, shown once, when none is given', async () => {
     expect(await io.tenfold('config', 'user', 'drill-7')).toBe(0)
     const credentials = parseCredentials('line', io.lines[0] ?? '')
