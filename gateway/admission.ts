@@ -1,6 +1,7 @@
-// What the log takes in right now. Telemetry is refused while the disk has less room than is reserved
-// for events and signed entries; a refusal is said once when it begins and once when it ends, however
-// many messages it meets. A message that is refused is not acknowledged: its unit keeps it.
+// What the log takes in right now. Telemetry is refused while the disk has less room than is
+// reserved for events and signed entries; a refusal is said once when it begins and once when it
+// ends, however many messages it meets. A message that is refused is not acknowledged: its unit
+// keeps it.
 import { isReport } from '../hardware-profiles/names.ts'
 import { OperatingError } from './core/errors.ts'
 import { encodeRecord } from './core/record.ts'

@@ -293,8 +293,8 @@ const order = ({ remembered }: UnitFacts, { missing, duplicates }: UnitSummary):
       note(
         'readings',
         `${missing} numbers of its sequence are not stored`,
-        'They never arrived, were kept aside, or were lost with a damaged log: see the lines above ' +
-          "and below; if neither says so, look at the unit's buffer and network.",
+        'They never arrived, were kept aside, or were lost with a damaged log: see the lines ' +
+          "around this one; if none says so, look at the unit's buffer and network.",
       ),
     )
   }

@@ -113,7 +113,9 @@ export const maximise = (
   const limit = 1e9 * (start[1] as number)
   for (let iterations = 0; iterations < 200; iterations++) {
     const { step, decrement } = newtonStep(evaluation, directions)
-    const done = decrement <= 1e-13 * (1 + Math.abs(evaluation.value) * 1e-3)
+    // Below the rounding of the sum itself no step can show a gain: then this is the maximum.
+    const rounding = 16 * Number.EPSILON * Math.abs(evaluation.value)
+    const done = decrement <= Math.max(1e-13, rounding)
     let t = 1
     let next = evaluation
     let moved = theta

@@ -1,5 +1,5 @@
-// What is taken in while the disk has little room: events and entries before telemetry, and one line
-// for a person where thousands of messages are refused.
+// What is taken in while the disk has little room: events and entries before telemetry, and one
+// line for a person where thousands of messages are refused.
 import { expect, test } from 'vitest'
 import { Admission } from '../../gateway/admission.ts'
 import type { LogRecord } from '../../gateway/core/record.ts'

@@ -114,6 +114,16 @@ describe('the fit from a table', () => {
     expect(Math.abs(b10Error(column(rows, 1), column(rows, 2), options))).toBeLessThan(5e-4)
   })
 
+  it('ends where a step gains less than the sum of the likelihood can show', () => {
+    // Found at random: the search went on for ever at a gain of 1e-12 and called it infinite.
+    const { age, failed } = simulate(2000, {
+      ...{ beta: 1.5156707950595936, eta: 1007.8118679798156, seed: 881681 },
+      until: 1007.8118679798156,
+    })
+    const raised = age.map((t) => Math.max(t, 1.01))
+    expect(Math.abs(b10Error(raised, failed))).toBeLessThan(5e-4)
+  })
+
   it('agrees on B10 within 0.05 % for any simulated fleet', () => {
     fc.assert(
       fc.property(
