@@ -331,6 +331,20 @@ describe('figures of a life', () => {
     expect(dueOf()).toContainEqual(['check_chuck', 'ok', 50_000])
   })
 
+  test('a condition holds until its work is declared, whatever the signal says since', async () => {
+    const made = open()
+    const hot = working(0, { motor_temperature: 95 })
+    await made.feed([hello({ boot: 1, t: 0 }), hot, working(1)])
+    const vents = () =>
+      made.store.queries
+        .life({ unit: unitName, nowUs })
+        .maintenance.find(({ task }) => task === 'clean_vents')
+    expect(vents()).toMatchObject({ state: 'due', sinceUs: startUs })
+    const { key = '' } = made.attestation.passportSummary(unitName)
+    await made.feed([claimOf('service', [{ name: 'task', value: 'clean_vents' }], key).record])
+    expect(vents()).toMatchObject({ state: 'ok', sinceUs: undefined, doneUs: nowUs })
+  })
+
   test('wear is shown as bands, life used and hours left', async () => {
     const made = open()
     const hour = Array.from({ length: 8000 }, (_, i) => working(i, {}, i * 50_000))
