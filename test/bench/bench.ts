@@ -3,7 +3,17 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
-const parts = ['broker', 'path', 'backlog', 'loop', 'log', 'page', 'durability', 'firmware']
+const parts = [
+  'broker',
+  'path',
+  'backlog',
+  'loop',
+  'log',
+  'page',
+  'durability',
+  'lifecycle',
+  'firmware',
+]
 
 const asked = process.argv.slice(2)
 const unknown = asked.filter((name) => !parts.includes(name))
