@@ -188,6 +188,7 @@ export const ConfigSchema = Type.Object(
     }),
     http: Http,
     mqtt: Mqtt,
+    sources: Type.Object({}, { ...closed, description: 'Where else readings come from.' }),
     log: Log,
     store: Store,
     sinks: Type.Object(

@@ -5,13 +5,13 @@
 import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { topicOf } from '../hardware-profiles/names.ts'
 import type { Profile } from '../hardware-profiles/profile.ts'
 import { Admission } from './admission.ts'
-import { type Config, resolveSecret } from './config.ts'
+import { type Config, resolveSecret, type Secret } from './config.ts'
 import type { Clock } from './core/clock.ts'
 import { OperatingError } from './core/errors.ts'
 import { limits } from './core/limits.ts'
+import type { SourceContext } from './core/source.ts'
 import { checkPassword, parseCredentials } from './credentials.ts'
 import { Live } from './live.ts'
 import { realFiles } from './log/files.ts'
@@ -21,6 +21,7 @@ import { openLog } from './log/open.ts'
 import { type Delivery, type SinkConfig, startDelivery } from './pipeline/client.ts'
 import { storedCursor } from './sinks/store/cursor.ts'
 import { MqttBroker } from './sources/mqtt/broker.ts'
+import { startSources } from './sources.ts'
 import { startWeb } from './web/server.ts'
 
 export interface GatewayParts {
@@ -82,8 +83,9 @@ const start = async (
   const live = new Live()
   const delivery = await startDelivery(deliveryOptions(parts, log), {
     live: (readings) => live.push(readings),
-    command: ({ machine, unit, payload }) =>
-      broker.command(topicOf({ machine, unit, kind: 'command' }), Buffer.from(payload)),
+    command: (command) => {
+      if (!sources.command(command)) broker.command(command)
+    },
     fault: failed.resolve,
   })
   stops.push(() => delivery.stop())
@@ -102,6 +104,12 @@ const start = async (
   })
   await broker.start(admission.emit)
   stops.push(() => broker.stop())
+  const sources = await startSources({
+    settings: config.sources,
+    context: (name) => sourceContext(parts, name),
+    emit: admission.emit,
+  })
+  stops.push(() => sources.stop())
 
   const web = await startWeb({
     host: config.http.host,
@@ -170,29 +178,40 @@ const open = ({ config, clock, random, note }: GatewayParts, floor: () => number
 
 const dayMs = 86_400_000
 
-const deliveryOptions = ({ config, profiles, env }: GatewayParts, log: Log) => ({
-  dataDir: config.data,
-  keysDir: join(config.data, 'keys'),
-  profiles,
+const deliveryOptions = (parts: GatewayParts, log: Log) => ({
+  dataDir: parts.config.data,
+  keysDir: join(parts.config.data, 'keys'),
+  profiles: parts.profiles,
   head: log.head,
-  sinks: sinksOf(config, env),
-  enrol: config.units.enrol,
-  ledger: config.ledger,
+  sinks: sinksOf(parts),
+  enrol: parts.config.units.enrol,
+  ledger: parts.config.ledger,
   bounds: {
-    readingAgeUs: config.store.retentionDays * dayMs * 1000,
-    storeBytes: config.store.bytesMax,
+    readingAgeUs: parts.config.store.retentionDays * dayMs * 1000,
+    storeBytes: parts.config.store.bytesMax,
     quarantineBytes: limits.quarantineBytes,
   },
 })
 
+const sourceContext = (parts: GatewayParts, name: string): SourceContext => ({
+  profiles: parts.profiles,
+  clock: parts.clock,
+  random: (bytes) => parts.random(bytes),
+  folder: join(parts.config.data, 'sources', name),
+  secret: (where) => secretOf(parts, where),
+  note: (line) => parts.note(`${name}: ${line}`),
+})
+
+const secretOf = ({ env }: GatewayParts, where: Secret): string =>
+  resolveSecret(where, { env, readFile: (path) => readFileSync(path, 'utf8') })
+
 /** Settings of the databases outside, their secrets read now and handed to the worker only. */
-const sinksOf = ({ sinks }: Config, env: GatewayParts['env']): SinkConfig[] =>
-  Object.entries(sinks).flatMap(([name, config]) => {
+const sinksOf = (parts: GatewayParts): SinkConfig[] =>
+  Object.entries(parts.config.sinks).flatMap(([name, config]) => {
     if (config === undefined) return []
     const { password, ...rest } = config
     if (password === undefined) return [{ name, config: rest }]
-    const readFile = (path: string): string => readFileSync(path, 'utf8')
-    return [{ name, config: { ...rest, password: resolveSecret(password, { env, readFile }) } }]
+    return [{ name, config: { ...rest, password: secretOf(parts, password) } }]
   })
 
 const credentialsIn = (path: string | undefined) =>

@@ -1,5 +1,7 @@
 // What a source is: the edge of the gateway towards machines. It receives, hands each message to
 // the log, and acknowledges only what the log has made durable. It never knows a sink.
+import type { Profile } from '../../hardware-profiles/profile.ts'
+import type { Clock } from './clock.ts'
 import type { LogRecord } from './record.ts'
 
 /**
@@ -12,6 +14,33 @@ export interface Source {
   readonly name: string
   /** Begins to receive. Throws an OperatingError where it cannot (a port that is taken). */
   start(emit: Emit): Promise<void>
+  /**
+   * Hands a command to a unit that this source hears now. False where it does not hear the unit:
+   * a command is never queued for later. Absent on a source that cannot send.
+   */
+  command?(command: UnitCommand): boolean
   /** Stops receiving; what was handed to `emit` before is still acknowledged. */
   stop(): Promise<void>
+}
+
+/** A message that the gateway sends to a unit: topic kind `command`, QoS 1, never retained. */
+export interface UnitCommand {
+  machine: string
+  unit: string
+  /** JSON text. */
+  payload: string
+}
+
+/** What every source of `gateway/sources/<name>/` is made with: `create(settings, context)`. */
+export interface SourceContext {
+  readonly profiles: readonly Profile[]
+  readonly clock: Clock
+  /** Secure random bytes. */
+  random(bytes: number): Uint8Array
+  /** Folder of its own in the data folder, for what it must remember; it makes it when needed. */
+  readonly folder: string
+  /** Value of a secret that the settings name; throws an OperatingError where it is not found. */
+  secret(where: { env: string } | { file: string }): string
+  /** One line for the person who runs the gateway; never a secret. */
+  note(line: string): void
 }

@@ -3,16 +3,16 @@
 import { Worker } from 'node:worker_threads'
 import type { LiveReading } from '../core/live.ts'
 import type { Queries } from '../core/queries.ts'
+import type { UnitCommand } from '../core/source.ts'
 import {
   type DeliveryOptions,
   errorOf,
   type FromWorker,
   type SinkHealth,
   type ToWorker,
-  type UnitCommand,
 } from './protocol.ts'
 
-export type { DeliveryOptions, SinkConfig, SinkHealth, UnitCommand } from './protocol.ts'
+export type { DeliveryOptions, SinkConfig, SinkHealth } from './protocol.ts'
 
 export interface DeliveryListeners {
   /** Newest values, at most ten times a second a unit; only while `listen(true)`. */

@@ -4,6 +4,7 @@ import type { Profile } from '../../hardware-profiles/profile.ts'
 import type { Books } from '../core/delivery.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { LiveReading } from '../core/live.ts'
+import type { UnitCommand } from '../core/source.ts'
 
 /** A database outside: the folder in gateway/sinks that delivers to it, and its settings. */
 export interface SinkConfig {
@@ -44,14 +45,6 @@ export interface StoreBounds {
   storeBytes: number
   /** Most bytes of quarantined payloads; the oldest telemetry goes first, counted. */
   quarantineBytes: number
-}
-
-/** A message that the gateway sends to a unit: topic kind `command`, QoS 1, never retained. */
-export interface UnitCommand {
-  machine: string
-  unit: string
-  /** JSON text. */
-  payload: string
 }
 
 /** How one sink fares. */

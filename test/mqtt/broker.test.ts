@@ -1,5 +1,6 @@
 // The embedded broker as a source: the PUBACK waits for the log, a unit publishes only as itself,
 // and what is too long never fills the memory.
+
 import { connect as connectTcp } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../gateway/core/clock.ts'
@@ -7,6 +8,7 @@ import type { LogRecord } from '../../gateway/core/record.ts'
 import { MqttBroker } from '../../gateway/sources/mqtt/broker.ts'
 import { connectUnit, type UnitConnection } from '../../gateway/sources/mqtt/client.ts'
 import { FrameGuard } from '../../gateway/sources/mqtt/frame-guard.ts'
+import { parseTopic } from '../../hardware-profiles/names.ts'
 
 const stops: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -136,10 +138,11 @@ test('a command reaches its unit', async () => {
   const { broker, url } = await start()
   const drill = await unit(url)
   const command = topic.replace('/report', '/command')
+  const { machine = '', unit: name = '' } = parseTopic(command) ?? {}
   const got = new Promise<string>((resolve) => {
     drill
       .subscribe(command, (payload) => resolve(Buffer.from(payload).toString()))
-      .then(() => broker.command(command, Buffer.from('{"kind":"x"}')), resolve)
+      .then(() => broker.command({ machine, unit: name, payload: '{"kind":"x"}' }), resolve)
   })
   expect(await got).toBe('{"kind":"x"}')
 })

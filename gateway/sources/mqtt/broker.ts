@@ -10,11 +10,11 @@ import {
   type Client,
   type PublishPacket,
 } from 'aedes'
-import { parseTopic } from '../../../hardware-profiles/names.ts'
+import { parseTopic, topicOf } from '../../../hardware-profiles/names.ts'
 import type { Clock } from '../../core/clock.ts'
 import { OperatingError } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
-import type { Emit, Source } from '../../core/source.ts'
+import type { Emit, Source, UnitCommand } from '../../core/source.ts'
 import { FrameGuard } from './frame-guard.ts'
 
 export interface BrokerOptions {
@@ -39,7 +39,7 @@ export interface MqttSource extends Source {
   readonly port: number
   readonly connections: number
   /** Sends a command to a unit, QoS 1, never retained. Lost where the unit is not connected. */
-  command(topic: string, payload: Uint8Array): void
+  command(command: UnitCommand): boolean
 }
 
 /**
@@ -117,15 +117,16 @@ export class MqttBroker implements MqttSource {
     await listen(this.#server, this.#options)
   }
 
-  command(topic: string, payload: Uint8Array): void {
+  command({ machine, unit, payload }: UnitCommand): boolean {
     const message = {
-      topic,
+      topic: topicOf({ machine, unit, kind: 'command' }),
       payload: Buffer.from(payload),
       qos: 1,
       retain: false,
       dup: false,
     } as const
     this.#broker?.publish({ cmd: 'publish', ...message }, () => {})
+    return this.#broker !== undefined
   }
 
   async stop(): Promise<void> {
