@@ -9,6 +9,27 @@ import { ToolError } from './tool-error.ts'
 const closed = { additionalProperties: false } as const
 const Text = Type.String({ minLength: 1, maxLength: 300 })
 const Memory = Type.Object({ bytes: Type.Integer({ minimum: 1024 }) }, closed)
+const Bytes = Type.Integer({ minimum: 1 })
+const Part = Type.Object({ at: Type.Integer({ minimum: 0 }), bytes: Bytes }, closed)
+
+/** With `parts` the board has a driver that writes its flash, and keeps what it must not forget. */
+const Flash = Type.Object(
+  {
+    bytes: Type.Integer({ minimum: 1024 }),
+    chip: Type.Optional(Text),
+    sectorBytes: Type.Optional(Type.Integer({ description: 'What one erase clears.' })),
+    pageBytes: Type.Optional(Type.Integer({ description: 'What one program can write.' })),
+    eraseCycles: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'Erases of a sector that its maker promises.' }),
+    ),
+    parts: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[a-z][a-z_]*$' }), Part, {
+        description: 'What lies where, as offsets from the start of the flash.',
+      }),
+    ),
+  },
+  closed,
+)
 
 const Pin = Type.Object(
   {
@@ -37,7 +58,7 @@ export const BoardSchema = Type.Object(
     core: Text,
     clockHz: Type.Integer({ minimum: 1_000_000 }),
     flags: Type.Array(Type.String({ pattern: '^-' })),
-    flash: Memory,
+    flash: Flash,
     ram: Memory,
     stackBytes: Type.Integer({ minimum: 64 }),
     exceptionBytes: Type.Integer({ description: 'What one exception puts on the stack.' }),

@@ -34,6 +34,8 @@ export const configHeader = (parts: {
     `INPUTS ${loop.inputs.length}`,
     `OUTPUTS ${loop.outputs.length}`,
     `REPORTS ${reportedOf(loop).length}`,
+    `STATES ${loop.states.length}`,
+    ...flashMap(board),
     `OUTPUT_LOW {${ends(loop.outputs, 'min').join(', ')}}`,
     `OUTPUT_HIGH {${ends(loop.outputs, 'max').join(', ')}}`,
   ]
@@ -57,6 +59,13 @@ export const configHeader = (parts: {
   }
   return { text, findings }
 }
+
+/** `FLASH_<PART>_AT` and `FLASH_<PART>_BYTES`, offsets from the start of the flash. */
+const flashMap = ({ flash: { parts = {} } }: Board): string[] =>
+  Object.entries(parts).flatMap(([name, { at, bytes }]) => [
+    `FLASH_${name.toUpperCase()}_AT ${at}u`,
+    `FLASH_${name.toUpperCase()}_BYTES ${bytes}u`,
+  ])
 
 const tooFast = (parts: {
   profile: Profile

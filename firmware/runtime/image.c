@@ -7,6 +7,7 @@
 #include "cortex-m.h"
 #include "board.h"
 #include "host.h"
+#include "store.h"
 
 #ifdef LOOP_BY_HAND
 #include LOOP_BY_HAND
