@@ -45,6 +45,37 @@ const Pin = Type.Object(
   closed,
 )
 
+const Steps = Type.Array(Text, { description: 'What a person does, in order.' })
+const Ids = Type.Array(Text, { minItems: 1, description: 'What the board calls itself there.' })
+
+/** A way to put an image onto the board; the first is the usual one. */
+const Flashing = Type.Union([
+  Type.Object(
+    { method: Type.Enum(['uf2', 'daplink']), ids: Ids, steps: Steps },
+    { ...closed, description: 'A drive that appears, with a file that says which board it is.' },
+  ),
+  Type.Object(
+    {
+      method: Type.Literal('dfu'),
+      ids: Ids,
+      layout: Type.String({ description: 'Sectors of its flash, as its loader names them.' }),
+      steps: Steps,
+    },
+    { ...closed, description: "The chip's own loader on USB, by dfu-util." },
+  ),
+  Type.Object(
+    {
+      method: Type.Literal('openocd'),
+      ids: Ids,
+      config: Type.Array(Type.String({ pattern: '^[a-z0-9/_.-]+$' })),
+      idRegister: Type.String({ pattern: '^0x[0-9a-f]+$' }),
+      idMask: Type.String({ pattern: '^0x[0-9a-f]+$' }),
+      steps: Steps,
+    },
+    { ...closed, description: 'A debug probe, by OpenOCD.' },
+  ),
+])
+
 /** The longest step of a loop as measured on the board's emulator, in cycles of the core. */
 const WorstStep = Type.Object(
   { cycles: Type.Integer({ minimum: 1 }), sampling: Type.Integer({ minimum: 0 }), how: Text },
@@ -66,6 +97,7 @@ export const BoardSchema = Type.Object(
     formats: Type.Array(Type.Enum(['uf2', 'hex', 'bin'])),
     uf2Family: Type.Optional(Type.Integer()),
     flashAddress: Type.Integer({ minimum: 0 }),
+    flashing: Type.Array(Flashing, { minItems: 1 }),
     analogueVolts: Type.Optional(Type.Number({ description: 'Full scale of the converter.' })),
     analogueCounts: Type.Optional(Type.Integer()),
     drivesPins: Type.Boolean({ description: 'False: only the test build exists.' }),
@@ -79,6 +111,7 @@ export const BoardSchema = Type.Object(
 
 export type Board = Static<typeof BoardSchema> & { folder: string }
 export type BoardPin = Static<typeof Pin>
+export type FlashMethod = Static<typeof Flashing>
 
 /** Where the project keeps its boards. */
 export const boardsFolder = join(import.meta.dirname, 'boards')

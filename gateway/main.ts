@@ -22,6 +22,7 @@ import { type Delivery, type SinkConfig, startDelivery } from './pipeline/client
 import { storedCursor } from './sinks/store/cursor.ts'
 import { MqttBroker } from './sources/mqtt/broker.ts'
 import { startSources } from './sources.ts'
+import { openImages } from './web/images.ts'
 import { startWeb } from './web/server.ts'
 
 export interface GatewayParts {
@@ -121,6 +122,7 @@ const start = async (
     profiles,
     clock,
     live,
+    images: openImages(),
     notReady: () => admission.notReady(),
     onDefect: (error) => note(`pages: ${String(error)}`),
   })

@@ -212,3 +212,22 @@ export interface RegisterSummary {
   holders: { holder: string; name: string; shares: string }[]
   units: { unit: string; minted: string; budget: string; note: string }[]
 }
+
+/** An image that is ready to be flashed, as the page shows it. */
+export interface ImageFace {
+  /** Without an ending, such as `cordless-drill-rp2040-pico`. */
+  name: string
+  machine: string
+  board: string
+  /** The board in words. */
+  title: string
+  bytes: number
+  /** SHA-256 of the raw bytes, hex. */
+  digest: string
+  /** Endings that can be downloaded, the first is the usual one: uf2, hex, bin. */
+  forms: readonly string[]
+  /** How a person flashes it, in order. */
+  steps: readonly string[]
+  /** What no emulator has shown. */
+  unproven: readonly string[]
+}

@@ -6,12 +6,14 @@ import { passportFile } from '../attestation/passport-file.ts'
 import type { Clock } from '../core/clock.ts'
 import { limits } from '../core/limits.ts'
 import type { Queries } from '../core/queries.ts'
+import type { Images } from './images.ts'
 import { content, json, Refused, type Reply } from './reply.ts'
 
 export interface ApiOptions {
   queries: Queries
   profiles: readonly Profile[]
   clock: Clock
+  images: Images
   /** Why the gateway is not ready, one line each; empty when it is. */
   notReady(): readonly string[]
 }
@@ -26,6 +28,8 @@ export const answer = async (
 ): Promise<Reply | undefined> => {
   const route = routes[path]
   if (route !== undefined && Object.hasOwn(routes, path)) return route(options, query, '')
+  const [, image] = /^\/api\/images\/([a-z0-9.-]+)$/.exec(path) ?? []
+  if (image !== undefined) return options.images.file(image)
   const [, unit = '', rest = ''] = /^\/api\/units\/([^/]*)\/([a-z/]+)$/.exec(path) ?? []
   const part = Object.hasOwn(unitRoutes, rest) ? unitRoutes[rest] : undefined
   return part?.(options, query, unitOf(unit))
@@ -53,6 +57,7 @@ const routes: Readonly<Record<string, Handler>> = {
     content('application/json; charset=utf-8', JSON.stringify(profiles)),
   '/api/units': async ({ queries, clock }) =>
     json({ nowUs: clock.nowUs(), units: await queries.units() }),
+  '/api/images': async ({ images }) => json(images.list()),
   '/api/books': async ({ queries }) => json(await queries.books()),
   '/api/register': async ({ queries }) => json(await queries.register()),
   '/api/durability': async (options, query) =>

@@ -41,7 +41,9 @@ const subject = (machines: Machines, name: string, loopsFolder: string): Subject
 
 export const drill = (): Subject => subject(loadProfiles(), 'cordless_drill', projectFolders.loops)
 
-/** A loop of `fixtures/loops`; its folder of loops, as the project's own, is made when asked for. */
+/**
+ * A loop of `fixtures/loops`; its folder of loops, as the project's own, is made when asked for.
+ */
 export const fixture = (name: 'float' | 'faulty'): Subject & { remove: () => void } => {
   const sources = join(import.meta.dirname, 'fixtures', 'loops')
   const profiles = join(import.meta.dirname, 'fixtures', 'machines')

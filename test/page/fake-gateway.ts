@@ -8,6 +8,7 @@ import type { LiveFeed, LiveReading } from '../../gateway/core/live.ts'
 import type { LifecycleStep, Queries, UnitLife, UnitSummary } from '../../gateway/core/queries.ts'
 import { livesFromIntervals } from '../../gateway/durability/lives.ts'
 import { judgeCases, usualQuestion } from '../../gateway/lifecycle/claim-meter.ts'
+import { openImages } from '../../gateway/web/images.ts'
 import { startWeb, type Web, type WebOptions } from '../../gateway/web/server.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import { root } from '../tree.ts'
@@ -286,6 +287,7 @@ export const startFakeGateway = async (more: Partial<WebOptions> = {}): Promise<
     profiles,
     live: fakeFeed(profiles[0] as Profile, 'drill-1'),
     clock: systemClock(),
+    images: openImages(),
     notReady: () => [],
     onDefect: (error) => {
       throw error

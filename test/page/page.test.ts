@@ -1,8 +1,13 @@
 // The page in a real browser, with a made-up gateway behind it: what a person sees, on a phone
 // and on a big screen, in light and dark, and that nothing is blocked, logged or fetched from
 // elsewhere.
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { readImage, stockFolder } from '../../firmware/flash/images.ts'
+import { fromUf2 } from '../../firmware/uf2.ts'
 import type { Web } from '../../gateway/web/server.ts'
 import { chromiumInstalled, startChromium } from '../servers/chromium.ts'
 import { profileOf, startFakeGateway } from './fake-gateway.ts'
@@ -171,6 +176,22 @@ describe.skipIf(!chromiumInstalled())('the page', () => {
     expect(await page.textContent('main')).toContain('Left out: 2 simulated')
   })
 
+  test('offers the image of a board, and what is downloaded is the image of its manifest', async () => {
+    await open('#/boards')
+    await page.waitForSelector('.steps li')
+    const text = (await page.textContent('main')) ?? ''
+    expect(text).toMatch(/Raspberry Pi Pico[\s\S]*BOOTSEL[\s\S]*Not proven on a real board/)
+    const coming = page.waitForEvent('download')
+    await page.click('text=Download .uf2')
+    const download = await coming
+    expect(download.suggestedFilename()).toBe('cordless-drill-rp2040-pico.uf2')
+    const { image } = fromUf2(readFileSync(await download.path()))
+    const name = 'cordless-drill-rp2040-pico.json'
+    const { manifest } = readImage(join(stockFolder, name))
+    const digest = createHash('sha256').update(image.subarray(0, manifest.sizes.flash))
+    expect(digest.digest('hex')).toBe(manifest.digests.image)
+  })
+
   test('shows the register', async () => {
     await open('#/register')
     await page.waitForSelector('.holders li')
@@ -227,7 +248,14 @@ describe.skipIf(!chromiumInstalled())('the page', () => {
     [2560, 1440],
   ])('fits %i by %i without scrolling sideways', async (width, height) => {
     await open('#/', { viewport: { width, height } })
-    for (const hash of ['#/', '#/unit/drill-1', '#/durability', '#/register', '#/delivery']) {
+    for (const hash of [
+      '#/',
+      '#/unit/drill-1',
+      '#/boards',
+      '#/durability',
+      '#/register',
+      '#/delivery',
+    ]) {
       await page.goto(`${web.url}${hash}`)
       await page.waitForSelector('main .card')
       await page.waitForTimeout(200)

@@ -228,6 +228,17 @@ describe('the web server', () => {
   })
 })
 
+test('an image that is not there is not found, whatever its name', async () => {
+  const web = await startFakeGateway()
+  try {
+    for (const name of ['none.uf2', '..', 'cordless-drill-rp2040-pico.elf', 'readme', '.']) {
+      expect((await ask(web, `/api/images/${name}`)).status).toBe(404)
+    }
+  } finally {
+    await web.stop()
+  }
+})
+
 describe('what is not well', () => {
   test('is said by /ready, and a defect is told without its inside', async () => {
     const defects: unknown[] = []

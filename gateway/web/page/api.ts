@@ -4,6 +4,7 @@ import type { Profile } from '../../../hardware-profiles/profile.ts'
 import type { Books } from '../../core/delivery.ts'
 import type {
   CohortDurability,
+  ImageFace,
   PassportSummary,
   QuarantineRow,
   RegisterSummary,
@@ -56,6 +57,8 @@ export const api = {
     ask(`/api/durability?${query}`),
   durabilityPlot: (machine: string, query: string): string =>
     `/api/durability/plot?${query}&${new URLSearchParams({ machine })}`,
+  images: (): Promise<ImageFace[]> => ask('/api/images'),
+  imageFile: (name: string, form: string): string => `/api/images/${name}.${form}`,
   register: (): Promise<RegisterSummary> => ask('/api/register'),
 }
 

@@ -6,6 +6,7 @@ import type { UnitSummary } from '../../core/queries.ts'
 import { api } from './api.ts'
 import { deliveryView } from './delivery.ts'
 import { durabilityView } from './durability.ts'
+import { imagesView } from './images.ts'
 import { type MachineView, viewOf } from './machine-view.ts'
 import { overview } from './overview.ts'
 import { registerView } from './register.ts'
@@ -14,6 +15,7 @@ import { keepAsking, type Page, problem, type View } from './view.ts'
 
 const places = [
   { path: '#/', label: 'Units' },
+  { path: '#/boards', label: 'Boards' },
   { path: '#/durability', label: 'Durability' },
   { path: '#/register', label: 'Ownership' },
   { path: '#/delivery', label: 'Delivery' },
@@ -95,6 +97,7 @@ const start = (root: HTMLElement): void => {
 const viewAt = (page: Page, hash: string): View => {
   const unit = /^#\/unit\/([a-z0-9-]+)$/.exec(hash)?.[1]
   if (unit !== undefined) return unitView(page, unit)
+  if (hash === '#/boards') return imagesView(page)
   if (hash === '#/durability') return durabilityView(page)
   if (hash === '#/register') return registerView(page)
   if (hash === '#/delivery') return deliveryView(page)

@@ -1,0 +1,218 @@
+// `tenfold flash`: the right image reaches the right board, a wrong board is refused by what it
+// calls itself, and whatever goes wrong on the way is said with what to do.
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { readImage, stockFolder } from '../../firmware/flash/images.ts'
+import type { Outside } from '../../firmware/flash/outside.ts'
+import { runOn } from '../../gateway/cli/flash.ts'
+import { operatingError } from '../../gateway/core/errors.ts'
+import { type TestIo, testIo } from '../cli/io.ts'
+import { Pico } from '../emu/pico.ts'
+import { Daplink, Dfu, outsideOf, privateFolder, UfLoader } from './stand.ts'
+
+let io: TestIo
+let there: string
+beforeEach(async () => {
+  io = await testIo()
+  there = privateFolder()
+})
+afterEach(async () => {
+  await io.remove()
+  rmSync(there, { recursive: true, force: true })
+})
+
+const tenfold = (line: string, outside: Outside): Promise<number> =>
+  runOn(['--wait', '0', ...line.split(' ').filter((word) => word !== '')], io, outside)
+const failure = async (line: string, outside: Outside) =>
+  operatingError(await tenfold(line, outside).catch((error: unknown) => error))
+
+/** A small image with its manifest, as `tenfold build` leaves it. */
+const imageFor = (board: string, ending: 'hex' | 'bin'): { path: string; bin: Buffer } => {
+  const bin = Buffer.from(Array.from({ length: 5000 }, (_, i) => (i * 7) % 256))
+  const stock = readImage(join(stockFolder, 'cordless-drill-rp2040-pico.json')).manifest
+  const image = createHash('sha256').update(bin).digest('hex')
+  const manifest = { ...stock, board, digests: { ...stock.digests, image } }
+  const stem = join(io.cwd, `small-${board}`)
+  writeFileSync(`${stem}.json`, JSON.stringify(manifest))
+  if (ending === 'bin') writeFileSync(`${stem}.bin`, bin)
+  else writeFileSync(`${stem}.hex`, toHex(bin))
+  return { path: `${stem}.${ending}`, bin }
+}
+
+const toHex = (bin: Buffer): string => {
+  const record = (bytes: number[]): string => {
+    const sum = bytes.reduce((total, byte) => total + byte, 0)
+    return `:${Buffer.from([...bytes, -sum & 255])
+      .toString('hex')
+      .toUpperCase()}\n`
+  }
+  const lines = [record([2, 0, 0, 4, 0, 0])]
+  for (let at = 0; at < bin.length; at += 16) {
+    const data = [...bin.subarray(at, at + 16)]
+    lines.push(record([data.length, at >> 8, at & 255, 0, ...data]))
+  }
+  return lines.join('') + record([0, 0, 0, 1])
+}
+
+describe('a Pico', () => {
+  test('takes the stock image, and what it took boots', async () => {
+    const loader = new UfLoader(there)
+    expect(await tenfold('--profile cordless-drill', outsideOf([loader]))).toBe(0)
+    const text = io.lines.join('\n')
+    expect(text).toMatch(/Raspberry Pi Pico.*calls itself RPI-RP2/)
+    expect(text).toMatch(/100 %/)
+    expect(text).toMatch(/flashed and checked: .*its drive is gone/)
+    const { manifest } = readImage(join(stockFolder, 'cordless-drill-rp2040-pico.json'))
+    expect(text).toContain(manifest.digests.image)
+    for (const line of manifest.unproven) expect(text).toContain(line)
+    const taken = loader.taken?.subarray(0, manifest.sizes.flash) ?? new Uint8Array()
+    expect(createHash('sha256').update(taken).digest('hex')).toBe(manifest.digests.image)
+    const pico = new Pico({ bin: taken, analogue: () => 2048 })
+    pico.run(125_000 * 20)
+    expect(pico.resets).toBe(0)
+    expect(pico.asleep).toBeGreaterThan(0)
+  })
+
+  test('a dry run says what would happen and writes nothing', async () => {
+    const loader = new UfLoader(there)
+    const before = readdirSync(loader.folder)
+    expect(await tenfold('--profile cordless-drill --dry-run', outsideOf([loader]))).toBe(0)
+    expect(io.lines.join('\n')).toMatch(/by uf2[\s\S]*nothing was written/)
+    expect(readdirSync(loader.folder)).toEqual(before)
+  })
+
+  test('a board that calls itself otherwise is refused, and nothing is written', async () => {
+    const loader = new UfLoader(there, 'RP2350', 0xe48bff59)
+    const before = readdirSync(loader.folder)
+    const error = await failure('--profile cordless-drill', outsideOf([loader]))
+    expect(error?.code).toBe('board_wrong')
+    expect(error?.message).toContain('RP2350')
+    expect(error?.remedy).toContain('RPI-RP2')
+    expect(readdirSync(loader.folder)).toEqual(before)
+  })
+
+  test('a loader that does not take the image is not called flashed', async () => {
+    const loader = new UfLoader(there, 'RPI-RP2', 0x12345678)
+    const error = await failure('--profile cordless-drill', outsideOf([loader]))
+    expect(error?.code).toBe('flash_refused')
+    expect(error?.message).toMatch(/still there/)
+  })
+
+  test('a drive that cannot be written says how far it came', async () => {
+    const loader = new UfLoader(there)
+    symlinkSync('/dev/full', join(loader.folder, 'cordless-drill-rp2040-pico.uf2'))
+    const error = await failure('--profile cordless-drill', outsideOf([loader]))
+    expect(error?.code).toBe('flash_interrupted')
+    expect(error?.message).toMatch(/after 0 bytes/)
+  })
+
+  test('of two boards none is guessed, and --drive names one', async () => {
+    mkdirSync(join(there, 'a'))
+    mkdirSync(join(there, 'b'))
+    const [one, two] = [new UfLoader(join(there, 'a')), new UfLoader(join(there, 'b'))]
+    const outside = outsideOf([one, two])
+    expect((await failure('--profile cordless-drill', outside))?.code).toBe('board_ambiguous')
+    expect(await tenfold(`--profile cordless-drill --drive ${two.folder}`, outside)).toBe(0)
+    expect(existsSync(one.folder)).toBe(true)
+    expect(two.taken).toBeDefined()
+  })
+
+  test('while no board is there it says how to make it ready, and takes it when it comes', async () => {
+    const boards: UfLoader[] = []
+    const outside = outsideOf(boards)
+    const waiting: Outside = {
+      ...outside,
+      mounts: () => boards.map(({ folder }) => folder),
+      sleep: async (ms) => {
+        if (boards.length === 0) boards.push(new UfLoader(there))
+        else await outside.sleep(ms)
+      },
+    }
+    expect(await tenfold('--profile cordless-drill --wait 5', waiting)).toBe(0)
+    expect(io.lines.join('\n')).toMatch(/waiting for one:[\s\S]*BOOTSEL[\s\S]*flashed and checked/)
+    const error = await failure('--profile cordless-drill', outsideOf([]))
+    expect(error?.code).toBe('board_absent')
+    expect(error?.remedy).toMatch(/BOOTSEL/)
+  })
+})
+
+describe('a micro:bit', () => {
+  test('takes a .hex, and the drive that comes back proves it', async () => {
+    const board = new Daplink(there)
+    const { path, bin } = imageFor('microbit', 'hex')
+    expect(await tenfold(`--image ${path}`, outsideOf([board]))).toBe(0)
+    expect(board.taken).toBe(toHex(bin))
+    expect(io.lines.join('\n')).toMatch(/reports no failure/)
+  })
+
+  test('says why its interface chip refused', async () => {
+    const board = new Daplink(there, '9900', 'The hex file cannot be decoded.')
+    const { path } = imageFor('microbit', 'hex')
+    const error = await failure(`--image ${path}`, outsideOf([board]))
+    expect(error?.code).toBe('flash_refused')
+    expect(error?.message).toContain('cannot be decoded')
+  })
+
+  test('a V2, with another chip, is refused by its id', async () => {
+    const board = new Daplink(there, '9904')
+    const { path } = imageFor('microbit', 'hex')
+    const error = await failure(`--image ${path}`, outsideOf([board]))
+    expect(error?.code).toBe('board_wrong')
+    expect(error?.message).toContain('9904')
+  })
+})
+
+describe('an STM32F405', () => {
+  test('is written by its own loader, read back, and left', async () => {
+    const dfu = new Dfu()
+    const { path, bin } = imageFor('stm32f405', 'bin')
+    expect(await tenfold(`--image ${path}`, outsideOf([], dfu))).toBe(0)
+    expect(dfu.flash.equals(bin)).toBe(true)
+    expect(dfu.calls.map((args) => args.find((each) => /^0x/.test(each)))).toEqual([
+      undefined,
+      '0x08000000',
+      `0x08000000:${bin.length}`,
+      '0x08000000:leave',
+    ])
+    expect(io.lines.join('\n')).toMatch(/read back, every byte is the same/)
+  })
+
+  test('flash that gives back other bytes is not called flashed', async () => {
+    const dfu = new Dfu()
+    dfu.worn = true
+    const { path } = imageFor('stm32f405', 'bin')
+    expect((await failure(`--image ${path}`, outsideOf([], dfu)))?.code).toBe('flash_differs')
+  })
+
+  test('another chip with the same loader is not taken for it', async () => {
+    const dfu = new Dfu('04*016Kg,01*064Kg,03*128Kg')
+    const { path } = imageFor('stm32f405', 'bin')
+    expect((await failure(`--image ${path}`, outsideOf([], dfu)))?.code).toBe('board_absent')
+  })
+})
+
+describe('what is asked for', () => {
+  test('an image whose bytes are not its manifest’s is refused before a board is looked for', async () => {
+    const { path } = imageFor('stm32f405', 'bin')
+    writeFileSync(path, 'something else')
+    const error = await failure(`--image ${path}`, outsideOf([]))
+    expect(error?.code).toBe('image_damaged')
+    rmSync(path.replace('.bin', '.json'))
+    expect((await failure(`--image ${path}`, outsideOf([])))?.message).toMatch(/manifest.*missing/)
+  })
+
+  test.each([
+    ['', 'image_unknown'],
+    ['--profile cordless-dril', 'image_unknown'],
+    ['--profile cordless-drill --board microbit', 'image_other_board'],
+    ['--profile cordless-drill --board rp2040-pic', 'board_unknown'],
+    ['--profile cordless-drill --method usb', 'usage'],
+    ['--profile cordless-drill --wait soon', 'usage'],
+  ])('"%s" is refused: %s', async (line, code) => {
+    const error = await failure(line, outsideOf([new UfLoader(there)]))
+    expect(error?.code).toBe(code)
+    expect(error?.remedy).toMatch(/\S/)
+  })
+})
