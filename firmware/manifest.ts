@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
-import type { Built } from './image.ts'
+import type { Built } from './compile.ts'
 import { stepMargin } from './image-config.ts'
 import type { LoopKind } from './loop-kind.ts'
 import { wasm2cVersion } from './wasm2c.ts'

@@ -1,0 +1,147 @@
+// C in one folder -> a linked and checked image in the formats of its board: what every kind of
+// image has in common (machine, test build, bootloader). Knows neither loops nor profiles.
+import { copyFileSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Board } from './boards.ts'
+import { BuildError } from './build.ts'
+import { commonFlags, runTool, type Workplace } from './c-compiler.ts'
+import { checkImage } from './image-check.ts'
+import { toUf2 } from './uf2.ts'
+import type { Finding } from './wasm-check.ts'
+
+export interface Built {
+  files: { elf: Uint8Array; bin: Uint8Array; uf2?: Uint8Array; hex?: Uint8Array }
+  symbols: ReadonlyMap<string, number>
+  /** Bytes by section of the image. */
+  sections: ReadonlyMap<string, number>
+  stackBytes: number
+}
+
+export interface CompileRequest {
+  /** Folder that holds all sources side by side, and gets what is made. */
+  folder: string
+  board: Board
+  /** The one translation unit, in that folder. */
+  source: string
+  /** `-D` and the like, beside the flags of every image. */
+  flags?: readonly string[]
+  /** Where the compiler is looked for, as the environment's PATH. */
+  path?: string | undefined
+}
+
+/** The runtime and a board's own sources, into one folder, so that every name is relative. */
+export const gatherSources = (folder: string, board: Board): void => {
+  cpSync(join(import.meta.dirname, 'runtime'), folder, { recursive: true })
+  for (const file of readdirSync(board.folder)) {
+    if (/\.(h|S|ld)$/.test(file)) copyFileSync(join(board.folder, file), join(folder, file))
+  }
+}
+
+/** Compiles, links and checks. Throws BuildError with every finding, ToolError without compiler. */
+export const compileImage = (request: CompileRequest): Built => {
+  const { folder, board, source, path } = request
+  const at: Workplace = { folder, path }
+  const flags = [...board.flags, '-O2', ...commonFlags, '-Ilibc', `-DCLOCK_HZ=${board.clockHz}`]
+  runTool('gcc', [...flags, ...(request.flags ?? []), '-c', source, '-o', 'image.o'], at)
+  const objects = ['image.o']
+  if (board.boot !== undefined) {
+    assembleBoot(at, board.boot, board.flags)
+    objects.push('boot.o')
+  }
+  const link = ['-nostdlib', '-Wl,--gc-sections', '-Wl,--build-id=none', '-Wl,--fatal-warnings']
+  const stack = `-Wl,--defsym=STACK_BYTES=${board.stackBytes}`
+  linkOrExplain(() =>
+    runTool(
+      'gcc',
+      [...board.flags, ...link, stack, '-T', 'link.ld', ...objects, '-lgcc', '-o', 'image.elf'],
+      at,
+    ),
+  )
+  const listing = runTool('objdump', ['-d', '--no-show-raw-insn', 'image.elf'], at)
+  const usage = readFileSync(join(folder, 'image.su'), 'utf8')
+  const { stackBytes, findings } = checkImage(listing, usage, board.exceptionBytes)
+  const symbols = readSymbols(runTool('nm', ['image.elf'], at))
+  const sections = readSections(runTool('size', ['-A', '-d', 'image.elf'], at))
+  const found = [...findings, ...stackFits(board, stackBytes)]
+  if (found.length > 0) throw new BuildError(found)
+  return { files: filesOf(at, board), symbols, sections, stackBytes }
+}
+
+/** The chip's ROM runs the second stage only if its CRC-32 is right (datasheet 2.8.1.3.1). */
+const assembleBoot = (at: Workplace, source: string, flags: readonly string[]): void => {
+  const { folder } = at
+  runTool('gcc', [...flags, '-c', source, '-o', 'boot-bare.o'], at)
+  runTool('objcopy', ['-O', 'binary', '-j', '.boot2', 'boot-bare.o', 'boot-bare.bin'], at)
+  const code = readFileSync(join(folder, 'boot-bare.bin'))
+  const block = new Uint8Array(256)
+  if (code.length > 252) throw new Error(`${source}: ${code.length} bytes, room for 252`)
+  block.set(code)
+  new DataView(block.buffer).setUint32(252, crc32(block.subarray(0, 252)), true)
+  const bytes = `.section .boot2, "a"\n.byte ${block.join(', ')}\n`
+  writeFileSync(join(folder, 'boot.S'), bytes)
+  runTool('gcc', [...flags, '-c', 'boot.S', '-o', 'boot.o'], at)
+}
+
+/** Polynomial 04C11DB7, not reflected, starting with all ones, no final inversion. */
+export const crc32 = (data: Uint8Array): number => {
+  let crc = 0xffffffff
+  for (const byte of data) {
+    crc ^= byte << 24
+    for (let i = 0; i < 8; i += 1) crc = crc < 0 ? (crc << 1) ^ 0x04c11db7 : crc << 1
+  }
+  return crc >>> 0
+}
+
+const linkOrExplain = (link: () => unknown): void => {
+  try {
+    link()
+  } catch (error) {
+    const text = (error as Error).message
+    const names = new Set([...text.matchAll(/undefined reference to `([^']+)'/g)].map((m) => m[1]))
+    if (names.size === 0) throw error
+    throw new BuildError(
+      [...names].map((name) => ({
+        place: 'image',
+        what: `the loop needs ${name}, and this core has no instruction for it`,
+        remedy: 'Rounding, roots and copies of memory are not on the boards; compute it otherwise.',
+      })),
+    )
+  }
+}
+
+const readSymbols = (text: string): Map<string, number> =>
+  new Map(
+    text.split('\n').flatMap((line) => {
+      const [address = '', , name] = line.split(' ')
+      return name === undefined ? [] : [[name, Number.parseInt(address, 16)] as const]
+    }),
+  )
+
+const readSections = (text: string): Map<string, number> =>
+  new Map(
+    [...text.matchAll(/^(\.\S+)\s+(\d+)\s+\d+$/gm)].map((m) => [m[1] ?? '', Number(m[2])] as const),
+  )
+
+const stackFits = (board: Board, stackBytes: number): Finding[] => {
+  if (stackBytes <= board.stackBytes) return []
+  const what = `the stack can get ${stackBytes} bytes deep, ${board.stackBytes} are reserved`
+  const remedy = `Call less deeply in the loop, or raise stackBytes of ${board.board}.`
+  return [{ place: 'image', what, remedy }]
+}
+
+const filesOf = (at: Workplace, board: Board): Built['files'] => {
+  const { folder } = at
+  runTool('objcopy', ['-O', 'binary', 'image.elf', 'image.bin'], at)
+  runTool('strip', ['-s', 'image.elf', '-o', 'stripped.elf'], at)
+  const read = (name: string): Uint8Array => new Uint8Array(readFileSync(join(folder, name)))
+  const bin = read('image.bin')
+  const files: Built['files'] = { elf: read('stripped.elf'), bin }
+  if (board.formats.includes('uf2') && board.uf2Family !== undefined) {
+    files.uf2 = toUf2(bin, board.flashAddress, board.uf2Family)
+  }
+  if (board.formats.includes('hex')) {
+    runTool('objcopy', ['-O', 'ihex', 'image.elf', 'image.hex'], at)
+    files.hex = read('image.hex')
+  }
+  return files
+}
