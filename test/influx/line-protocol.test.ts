@@ -7,8 +7,8 @@ import {
   integerField,
   stringField,
   timestampOf,
-} from '../../gateway/sinks/influx1/line-protocol.ts'
-import { layoutOf, reportPoint } from '../../gateway/sinks/influx1/points.ts'
+} from '../../gateway/influx/line-protocol.ts'
+import { layoutOf, reportPoint } from '../../gateway/influx/points.ts'
 import { drill, reading } from './readings.ts'
 
 const timeUs = 1_700_000_000_123_456

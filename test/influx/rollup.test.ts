@@ -3,9 +3,9 @@
 import fc from 'fast-check'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Reading } from '../../gateway/core/delivery.ts'
-import { type Daily, dailyOf, join } from '../../gateway/sinks/influx1/daily.ts'
-import { layoutOf } from '../../gateway/sinks/influx1/points.ts'
-import { createRollup } from '../../gateway/sinks/influx1/rollup.ts'
+import { type Daily, dailyOf, join } from '../../gateway/influx/daily.ts'
+import { layoutOf } from '../../gateway/influx/points.ts'
+import { createRollup } from '../../gateway/influx/rollup.ts'
 import { type Row, startInfluxd } from '../servers/influxd.ts'
 import { deliver, drill, reading, sinkFor } from './readings.ts'
 

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Sink } from '../../gateway/core/delivery.ts'
 import { OperatingError } from '../../gateway/core/errors.ts'
-import { stringField } from '../../gateway/sinks/influx1/line-protocol.ts'
+import { stringField } from '../../gateway/influx/line-protocol.ts'
 import { type Influxd, type Row, startInfluxd } from '../servers/influxd.ts'
 import { deliver, drill, event, nowUs, reading, sinkFor } from './readings.ts'
 

@@ -8,21 +8,9 @@ import {
   unitColumn,
 } from '../../../hardware-profiles/names.ts'
 import { OperatingError } from '../../core/errors.ts'
+import type { Database, Retention } from '../../influx/sink.ts'
 import { defaultTimeoutMs, type Influx1Config } from './config.ts'
 import { operatingError, unreachable } from './transport.ts'
-
-/** How long each retention policy keeps its points, microseconds; Infinity = for ever. */
-export type Retention = Record<keyof typeof retentionPolicies, number>
-
-export interface Database {
-  /**
-   * Makes what is missing, alters what differs, and says what is now in force.
-   * Needs an administrator only where something has to be made or altered.
-   */
-  prepare(): Promise<Retention>
-  /** Rows of the daily rollup on one day, of these units; fields by name, `unit` as a column. */
-  days(dayUs: number, units: readonly string[]): Promise<Record<string, unknown>[]>
-}
 
 const hourUs = 3_600_000_000
 const unitsAtOnce = 200
@@ -86,7 +74,7 @@ const prepare = async (client: InfluxDB, config: Influx1Config): Promise<Retenti
     daily: dailyRetentionDays,
     events: eventRetentionDays,
   } as const
-  const inForce = {} as Retention
+  const inForce = {} as Record<keyof Retention, number>
   for (const [kind, days] of Object.entries(wanted) as [keyof Retention, number][]) {
     const name = retentionPolicies[kind]
     const wantedUs = days === 0 ? Number.POSITIVE_INFINITY : days * 24 * hourUs

@@ -3,32 +3,11 @@
 // same bytes. Name and password travel in one header and show in no URL, error or log.
 import { promisify } from 'node:util'
 import { constants, gzip } from 'node:zlib'
+import { retentionPolicies } from '../../../hardware-profiles/names.ts'
 import type { Clock } from '../../core/clock.ts'
 import { OperatingError } from '../../core/errors.ts'
+import { databaseMissing, type Transport } from '../../influx/sink.ts'
 import { defaultTimeoutMs, type Influx1Config } from './config.ts'
-
-/**
- * undefined = all of it is durable. Otherwise some or all lines were refused, the rest is unknown.
- */
-export type Refused = {
-  /** The server's words, cut to a line. */
-  readonly reason: string
-  /** How many lines it says it has dropped; 0 where it does not know. */
-  readonly dropped: number
-}
-
-export interface Transport {
-  /** Checks that an InfluxDB 1.x answers. Throws an OperatingError. */
-  ping(): Promise<void>
-  /**
-   * Writes lines into a retention policy. Throws an OperatingError where the same may work later.
-   */
-  write(policy: string, lines: readonly string[]): Promise<Refused | undefined>
-  /** The server's wall clock, microseconds since 1970, as of its last answer; off by up to 1 s. */
-  serverNowUs(): number
-  /** Breaks off what is on its way. */
-  stop(): void
-}
 
 /** Headers that log in, if there is a name. */
 export const credentialsOf = ({
@@ -75,7 +54,11 @@ export const createTransport = (config: Influx1Config, clock: Clock): Transport 
       throw foreign(base, version === null ? `HTTP ${answer.status}` : `version ${version}`)
     },
     async write(policy, lines) {
-      const target = new URLSearchParams({ db: config.database, rp: policy, precision: 'ns' })
+      const target = new URLSearchParams({
+        db: config.database,
+        rp: retentionPolicies[policy],
+        precision: 'ns',
+      })
       const body = await compress(lines.join('\n'), { level: constants.Z_BEST_SPEED })
       const answer = await ask(`/write?${target}`, {
         method: 'POST',
@@ -141,7 +124,7 @@ export const operatingError = (
     })
   }
   if (status === 404 || /^(database|retention policy) not found/.test(reason)) {
-    return new OperatingError('influx_database_missing', {
+    return new OperatingError(databaseMissing, {
       message,
       remedy: 'It is made again at the next attempt; check who has dropped it.',
     })

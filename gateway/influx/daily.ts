@@ -10,9 +10,9 @@ import {
   machineColumn,
   simulatedField,
   unitColumn,
-} from '../../../hardware-profiles/names.ts'
-import type { Reading } from '../../core/delivery.ts'
-import type { Machine } from '../../core/machine.ts'
+} from '../../hardware-profiles/names.ts'
+import type { Reading } from '../core/delivery.ts'
+import type { Machine } from '../core/machine.ts'
 import { booleanField, escapeKey, escapeMeasurement, integerField } from './line-protocol.ts'
 import { type Layout, usable } from './points.ts'
 

@@ -1,12 +1,12 @@
-// Lines to InfluxDB until each is durable or refused by name. InfluxDB 1.6 says of a partial write
+// Lines to an InfluxDB until each is durable or refused by name. InfluxDB 1.6 says of a partial write
 // only how many lines it dropped and one reason, and with several shards it answers at the first
 // that failed (coordinator/points_writer.go): so a line counts as refused only when it was refused
 // alone or with all of its request, and as durable only after a 204. Everything may be sent twice:
 // that changes nothing.
-import type { DeliveryResult, Refusal } from '../../core/delivery.ts'
+import type { DeliveryResult, Refusal } from '../core/delivery.ts'
 import { escapeKey } from './line-protocol.ts'
 import type { Point } from './points.ts'
-import type { Transport } from './transport.ts'
+import type { Policy, Refused, Transport } from './sink.ts'
 
 /** Lines that InfluxDB will never take, and its words. */
 export interface Failed {
@@ -14,7 +14,7 @@ export interface Failed {
   readonly reason: string
 }
 
-export type Deliver = (policy: string, points: readonly Point[]) => Promise<Failed[]>
+export type Deliver = (policy: Policy, points: readonly Point[]) => Promise<Failed[]>
 
 export const createDelivery = (transport: Pick<Transport, 'write'>): Deliver => {
   const deliver: Deliver = async (policy, points) => {
@@ -28,16 +28,22 @@ export const createDelivery = (transport: Pick<Transport, 'write'>): Deliver => 
     if (points.length === 1 || dropped === points.length) {
       return points.map(({ offsets }) => ({ offsets, reason }))
     }
-    const [one, other] = split(points, reason)
+    const [one, other] = split(points, refused)
     return [...(await deliver(policy, one)), ...(await deliver(policy, other))]
   }
   return deliver
 }
 
 /**
- * Those that carry the field which the server names, and the rest; in halves where that is no help.
+ * Those that the server names, by line or by field, and the rest; in halves where that is no help.
  */
-const split = (points: readonly Point[], reason: string): [Point[], Point[]] => {
+const split = (points: readonly Point[], { reason, lines }: Refused): [Point[], Point[]] => {
+  const named = new Set(lines)
+  const [accused, others] = [
+    points.filter((_, i) => named.has(i)),
+    points.filter((_, i) => !named.has(i)),
+  ]
+  if (accused.length > 0 && others.length > 0) return [accused, others]
   const field = /input field "([^"\\]+)" on measurement/.exec(reason)?.[1]
   if (field !== undefined) {
     const carries = new RegExp(`[ ,]${RegExp.escape(escapeKey(field))}=`)

@@ -12,10 +12,10 @@ import {
   simulatedField,
   typeColumn,
   unitColumn,
-} from '../../../hardware-profiles/names.ts'
-import type { Reading, UnitEvent } from '../../core/delivery.ts'
-import type { Machine } from '../../core/machine.ts'
-import { quality } from '../../core/quality.ts'
+} from '../../hardware-profiles/names.ts'
+import type { Reading, UnitEvent } from '../core/delivery.ts'
+import type { Machine } from '../core/machine.ts'
+import { quality } from '../core/quality.ts'
 import {
   booleanField,
   escapeKey,

@@ -1,14 +1,14 @@
 // Keeps the daily points up to date: joins what a batch tells of a day with what the database
 // already has of it, and writes the days that changed. What it remembers is only a copy of the
 // database, so that losing it costs a query and nothing else.
-import { unitColumn } from '../../../hardware-profiles/names.ts'
-import type { Reading } from '../../core/delivery.ts'
-import { limits } from '../../core/limits.ts'
-import type { Machine } from '../../core/machine.ts'
+import { unitColumn } from '../../hardware-profiles/names.ts'
+import type { Reading } from '../core/delivery.ts'
+import { limits } from '../core/limits.ts'
+import type { Machine } from '../core/machine.ts'
 import { type Daily, dailyLine, dailyOf, dailyOfRow, join, keyOf } from './daily.ts'
-import type { Database } from './database.ts'
 import type { Deliver, Failed } from './delivery.ts'
 import type { Layout } from './points.ts'
+import type { Database } from './sink.ts'
 
 export interface Rollup {
   /** Takes readings into their days. The list names the readings whose day was refused. */
