@@ -308,7 +308,7 @@ interface Delivery {
 
 // Loaded when needed: `tenfold help` loads every command, and needs no MQTT.
 const send = async ({ url, topic, message, login }: Delivery): Promise<void> => {
-  const { connectUnit } = await import('../sources/mqtt/client.ts')
+  const { connectUnit } = await import('../mqtt/client.ts')
   const clientId = `claim-${randomBytes(6).toString('hex')}`
   const credentials = login === undefined ? {} : { username: login.user, password: login.password }
   const connection = await connectUnit({ url, clientId, ...credentials })

@@ -13,7 +13,7 @@ import { nearest } from '../../hardware-profiles/validate.ts'
 import { systemClock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
 import { profileDigest } from '../core/machine.ts'
-import { connectUnit, type UnitConnection } from '../sources/mqtt/client.ts'
+import { connectUnit, type UnitConnection } from '../mqtt/client.ts'
 import type { Io } from './io.ts'
 import { openUnitKey } from './unit-key.ts'
 

@@ -1,7 +1,7 @@
 // A unit's side of MQTT: what the twin, the replay and the commands use to speak to a broker as any
 // board would. Publishes at QoS 1 only and resolves on the PUBACK; nothing is queued without bound.
 import { connectAsync, type MqttClient, UniqueMessageIdProvider } from 'mqtt'
-import { OperatingError } from '../../core/errors.ts'
+import { OperatingError } from '../core/errors.ts'
 
 export interface UnitConnection {
   /**
