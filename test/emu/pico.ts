@@ -100,19 +100,23 @@ export class Pico {
     return false
   }
 
+  /** Gives the board's UART one byte; false where its receive buffer has no room. */
+  feed(byte: number): boolean {
+    const uart = this.#mcu.uart[0]
+    if (uart === undefined || (uart.readUint32(0x18) & 0x40) !== 0) return false
+    uart.feedByte(byte)
+    return true
+  }
+
   /** Feeds bytes as the receive buffer has room, and runs until a whole line came back. */
   ask(line: string, cyclesMax: number): string {
     let answer = ''
     let at = 0
-    const uart = this.#mcu.uart[0]
     this.options.onUart = (byte) => {
       answer += String.fromCharCode(byte)
     }
     this.run(cyclesMax, () => {
-      if (at < line.length && uart !== undefined && (uart.readUint32(0x18) & 0x40) === 0) {
-        uart.feedByte(line.charCodeAt(at))
-        at += 1
-      }
+      if (at < line.length && this.feed(line.charCodeAt(at))) at += 1
       return answer.endsWith('\n')
     })
     if (!answer.endsWith('\n')) throw new Error(`no whole answer to ${line}: ${answer}`)
