@@ -1,5 +1,5 @@
-/* Arithmetic modulo p = 2^255 - 19 (RFC 7748) in eight words of 32 bits. A value is any number below
- * 2^256; only `field_bytes` gives the one below p. Constant time: no branch and no address depends
+/* Arithmetic modulo p = 2^255 - 19 (RFC 7748) in eight words of 32 bits. A value is any number
+ * below 2^256; only `field_bytes` gives the one below p. Constant time: no branch and no address depends
  * on a value, and a core's multiplication of 32 bits takes the same time for all values. */
 
 typedef struct {
@@ -65,8 +65,8 @@ __attribute__((noinline)) static u32 add_row(u32 *r, const u32 *b, u32 a) {
 }
 #endif
 
-/* 2^256 is 38 modulo p: what was carried out of the top comes in again below. Twice is enough: after
- * the first time, only a number below the carry is left when there is a second. */
+/* 2^256 is 38 modulo p: what was carried out of the top comes in again below. Twice is enough:
+ * after the first time, only a number below the carry is left when there is a second. */
 static inline void fold(u32 *word, u32 carry) {
   for (u32 twice = 0; twice < 2; twice++) {
     u64 sum = (u64)(carry * 38);
