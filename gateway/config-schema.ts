@@ -2,6 +2,8 @@
 // prints this; nothing else knows a default. No secret has a place here, only where to find it.
 import { type Static, Type } from '../hardware-profiles/validate.ts'
 import { limits } from './core/limits.ts'
+import { influx2Settings } from './sinks/influx2/settings.ts'
+import { influx3Settings } from './sinks/influx3/settings.ts'
 
 const closed = { additionalProperties: false } as const
 const didPattern = '^did:key:z[1-9A-HJ-NP-Za-km-z]{16,128}$'
@@ -14,6 +16,8 @@ const Secret = (description: string) =>
     ],
     { secret: true, description },
   )
+
+const token = 'Where its token is: {"env": "NAME"} or {"file": "path"}, never the token.'
 
 const Host = (description: string) =>
   Type.String({ minLength: 1, maxLength: 253, default: '127.0.0.1', description })
@@ -192,7 +196,11 @@ export const ConfigSchema = Type.Object(
     log: Log,
     store: Store,
     sinks: Type.Object(
-      { influx1: Type.Optional(Influx1) },
+      {
+        influx1: Type.Optional(Influx1),
+        influx2: Type.Optional(influx2Settings(Secret(token))),
+        influx3: Type.Optional(influx3Settings(Secret(token))),
+      },
       { ...closed, description: 'Databases outside.' },
     ),
     units: Units,

@@ -225,15 +225,18 @@ const contradictions = (config: Config, sources: ConfigSources): Mistake[] => {
       'names founder and management itself: set one or the other',
     )
   }
-  const { influx1 } = sinks
-  if (influx1?.password !== undefined) {
-    const secret = findSecret(influx1.password, sources)
-    if (typeof secret !== 'string') {
-      report('/sinks/influx1/password', influx1.password, secret.problem)
-    }
-    if (influx1.username === undefined) {
-      report('/sinks/influx1/username', undefined, 'is missing: there is a password')
-    }
+  const { influx1, influx2, influx3 } = sinks
+  const secrets = {
+    '/sinks/influx1/password': influx1?.password,
+    '/sinks/influx2/token': influx2?.token,
+    '/sinks/influx3/token': influx3?.token,
+  }
+  for (const [path, where] of Object.entries(secrets)) {
+    const secret = where && findSecret(where, sources)
+    if (typeof secret === 'object') report(path, where, secret.problem)
+  }
+  if (influx1?.password !== undefined && influx1.username === undefined) {
+    report('/sinks/influx1/username', undefined, 'is missing: there is a password')
   }
   return found
 }

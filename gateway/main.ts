@@ -211,9 +211,11 @@ const secretOf = ({ env }: GatewayParts, where: Secret): string =>
 const sinksOf = (parts: GatewayParts): SinkConfig[] =>
   Object.entries(parts.config.sinks).flatMap(([name, config]) => {
     if (config === undefined) return []
-    const { password, ...rest } = config
-    if (password === undefined) return [{ name, config: rest }]
-    return [{ name, config: { ...rest, password: secretOf(parts, password) } }]
+    const read = Object.entries(config).map(([key, value]) => {
+      const isSecret = key === 'password' || key === 'token'
+      return [key, isSecret ? secretOf(parts, value as Secret) : value]
+    })
+    return [{ name, config: Object.fromEntries(read) }]
   })
 
 const credentialsIn = (path: string | undefined) =>

@@ -1,8 +1,8 @@
-// Lines to an InfluxDB until each is durable or refused by name. InfluxDB 1.6 says of a partial write
-// only how many lines it dropped and one reason, and with several shards it answers at the first
-// that failed (coordinator/points_writer.go): so a line counts as refused only when it was refused
-// alone or with all of its request, and as durable only after a 204. Everything may be sent twice:
-// that changes nothing.
+// Lines to an InfluxDB until each is durable or refused by name. InfluxDB 1.6 says of a partial
+// write only how many lines it dropped and one reason, and with several shards it answers at the
+// first that failed (coordinator/points_writer.go): so a line counts as refused only when it was
+// refused alone or with all of its request, and as durable only after a 204. Everything may be sent
+// twice: that changes nothing.
 import type { DeliveryResult, Refusal } from '../core/delivery.ts'
 import { escapeKey } from './line-protocol.ts'
 import type { Point } from './points.ts'

@@ -1,6 +1,7 @@
 // What every InfluxDB sink does with a batch: reports, events and daily points, each kind into its
-// own place, until each line is durable or refused by name. How a line gets there and what an answer
-// means is the version's own: a Transport and a Database. Holds nothing that the database does not.
+// own place, until each line is durable or refused by name. How a line gets there and what an
+// answer means is the version's own: a Transport and a Database. Holds nothing that the database
+// does not.
 import type { DeliveryResult, OutgoingBatch, Reading, Sink, UnitEvent } from '../core/delivery.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { Machine } from '../core/machine.ts'
