@@ -1,6 +1,6 @@
 // The sinks for InfluxDB 2.x and 3: what they ask of the server and what its answers mean, against
-// a stand-in that answers as the documents say; and for 2.x the way of the lines over a real server's
-// outage. What no real server here has shown is said in their READMEs.
+// a stand-in that answers as the documents say; and for 2.x the way of the lines over a stop of a
+// real server. What no real server here has shown is said in their READMEs.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../gateway/core/clock.ts'
 import type { Sink } from '../../gateway/core/delivery.ts'

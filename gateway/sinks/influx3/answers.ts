@@ -14,8 +14,8 @@ interface Named {
 
 /**
  * A refusal of these lines; anything else is thrown as an OperatingError. The server names the
- * lines that it could not take; whether it wrote the others depends on the endpoint, so nothing is known
- * of them, and they are sent again.
+ * lines that it could not take. Whether it wrote the others depends on the endpoint: they are sent
+ * again.
  */
 export const refusalOrThrow = (error: unknown, base: string): Refused => {
   if (error instanceof HttpError && [400, 413, 422].includes(error.statusCode)) {
