@@ -53,6 +53,9 @@ const checkMaintenance = (place: Place): void => {
     const path = `/maintenance/${i}`
     if ('counter' in task) known(place, 'counters', [task.counter, `${path}/counter`])
     if ('signal' in task) quantity(place, task.signal, `${path}/signal`)
+    if ('figure' in task && place.profile.wear?.battery === undefined) {
+      place.report(`${path}/figure`, task.figure, 'needs "wear" to say which battery')
+    }
     if (task.part !== undefined) known(place, 'parts', [task.part, `${path}/part`])
   })
   const tasks = maintenance.map(({ task }) => task)
@@ -115,6 +118,20 @@ const checkWear = (place: Place): void => {
   twice(place, names, () => '/wear')
   if (wear.battery === undefined) return
   known(place, 'parts', [wear.battery.part, '/wear/battery/part'])
-  quantity(place, wear.battery.voltage, '/wear/battery/voltage')
-  quantity(place, wear.battery.current, '/wear/battery/current')
+  checkBattery(place, wear.battery)
+}
+
+type Battery = NonNullable<NonNullable<ProfileData['wear']>['battery']>
+
+const checkBattery = (place: Place, battery: Battery): void => {
+  for (const role of ['voltage', 'current', 'duty', 'temperature'] as const) {
+    const name = battery[role]
+    if (name !== undefined) quantity(place, name, `/wear/battery/${role}`)
+  }
+  const { cells, capacityC } = battery
+  if (cells === undefined) return
+  const path = '/wear/battery/cells'
+  if (capacityC === undefined) place.report(path, cells, 'needs "capacityC", the rated capacity')
+  if (cells.cutoffV < cells.fullV) return
+  place.report(`${path}/cutoffV`, cells.cutoffV, `is not below fullV, ${cells.fullV}`)
 }

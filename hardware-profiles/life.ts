@@ -11,12 +11,17 @@ const closed = { additionalProperties: false } as const
 
 const task = { task: Name, description: Text, part: Type.Optional(Name) }
 
-/** One task of the plan: due by a counter, by the calendar, or by a signal past a threshold. */
+/** What a gateway works out of a unit: rated capacity left, and growth of resistance, both parts. */
+const Figure = Type.Enum(['battery_health', 'battery_resistance'])
+
+/** One task: due by a counter, by the calendar, or by a signal or figure past a threshold. */
 export const Maintenance = Type.Union([
   Type.Object({ ...task, counter: Name, every: Positive }, closed),
   Type.Object({ ...task, days: Positive }, closed),
   Type.Object({ ...task, signal: Name, above: Type.Number() }, closed),
   Type.Object({ ...task, signal: Name, below: Type.Number() }, closed),
+  Type.Object({ ...task, figure: Figure, above: Type.Number() }, closed),
+  Type.Object({ ...task, figure: Figure, below: Type.Number() }, closed),
 ])
 
 export const Uptime = Type.Object(
@@ -86,9 +91,38 @@ const Battery = Type.Object(
   {
     part: Name,
     voltage: Name,
-    current: Name,
+    current: Type.String({ pattern: namePattern, description: 'Positive out of the pack.' }),
+    duty: Type.Optional(
+      Type.String({
+        pattern: namePattern,
+        description: 'Share of time, %, in which `current` comes out of the pack.',
+      }),
+    ),
+    temperature: Type.Optional(Name),
     leastStepA: Type.Number({ exclusiveMinimum: 0, description: 'Steps of current to look at.' }),
-    capacityC: Type.Optional(Positive),
+    capacityC: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, description: 'Rated capacity, coulombs.' }),
+    ),
+    cells: Type.Optional(
+      Type.Object(
+        {
+          fullV: Type.Number({ exclusiveMinimum: 0, description: 'A full pack rests above it.' }),
+          cutoffV: Type.Number({
+            exclusiveMinimum: 0,
+            description: 'Under load it is empty here.',
+          }),
+          endOfLife: Type.Number({
+            exclusiveMinimum: 0,
+            maximum: 1,
+            description: 'Capacity at its end, as a part of the rated one.',
+          }),
+        },
+        { ...closed, description: 'To measure capacity from full to empty; needs `capacityC`.' },
+      ),
+    ),
+    resistanceLimit: Type.Optional(
+      Type.Number({ exclusiveMinimum: 1, description: 'Its end, in times of its first one.' }),
+    ),
   },
   closed,
 )

@@ -19,7 +19,7 @@ export const limits = {
   /** Missing sequence numbers remembered per unit and boot, as ranges. */
   gapRanges: 64,
   /** Boots of a unit whose clock and sequence are remembered. */
-  bootsPerUnit: 12,
+  bootsPerUnit: 8,
   /** How far the source's wall clock may be from the gateway's before gateway time is used. */
   clockSkewUs: 24 * 3_600_000_000,
   /** Integers on the wire: exact in JSON and in a double. */

@@ -12,6 +12,8 @@ export interface Machine {
   /** Position of a signal in `Reading.values`, by name; the order is the profile's. */
   readonly signalIndex: ReadonlyMap<string, number>
   readonly counterIndex: ReadonlyMap<string, number>
+  readonly signalNames: readonly string[]
+  readonly counterNames: readonly string[]
   /** Field and column of each signal, with its unit: `motor_current_a`. */
   readonly signalFields: readonly string[]
   readonly counterFields: readonly string[]
@@ -27,6 +29,8 @@ export const prepareMachine = (profile: Profile): Machine => {
     digest: profileDigest(profile),
     signalIndex: new Map(signals.map(([name], i) => [name, i])),
     counterIndex: new Map(counters.map(([name], i) => [name, i])),
+    signalNames: signals.map(([name]) => name),
+    counterNames: counters.map(([name]) => name),
     signalFields: signals.map(([name, { unit }]) => fieldOf(name, unit)),
     counterFields: counters.map(([name, { unit }]) => fieldOf(name, unit)),
     defaultQuality: Uint8Array.from(signals, ([, { estimated }]) =>

@@ -106,7 +106,7 @@ export interface Due {
   description: string
   part: string | undefined
   by: 'counter' | 'calendar' | 'condition'
-  /** The counter or the signal; empty for the calendar. */
+  /** The counter, signal or figure; empty for the calendar. */
   of: string
   /** UCUM code of `every` and `left`. */
   unit: string
@@ -117,6 +117,8 @@ export interface Due {
   /** due: less than a tenth of the interval is left, or the condition holds. */
   state: 'ok' | 'due' | 'overdue' | 'unknown'
   doneUs: number | undefined
+  /** When the part came in, where it is newer than the work. */
+  partUs: number | undefined
   /** Since when the condition has held. */
   sinceUs: number | undefined
 }
@@ -145,21 +147,51 @@ export interface UnitWear {
   bands: { signal: string; low: number; high: number; ms: number[] }[]
   /** `used`: fraction of the rated life. */
   parts: { name: string; description: string; part: string; used: number }[]
-  /** Hours of use left; null = no end in sight. Absent before there is anything to go by. */
-  left:
-    | { median: number | null; lower: number | null; upper: number | null; confidence: number }
-    | undefined
-  battery:
-    | {
-        part: string
-        /** Mean resistance of the first and the newest window of steps. */
-        firstOhm: number | null
-        newestOhm: number | null
-        windows: number
-        /** Full charges drawn, of all packs together. */
-        cycles: number | undefined
-      }
-    | undefined
+  /** Hours of use left, the first end of all; absent before there is anything to go by. */
+  left: (HoursLeft & { confidence: number; sources: LeftSource[] }) | undefined
+  battery: UnitBattery | undefined
+}
+
+/** null = no end in sight. */
+interface HoursLeft {
+  median: number | null
+  lower: number | null
+  upper: number | null
+}
+
+/** What ends a life: the load that a part has borne, or how its condition drifts. */
+export interface LeftSource extends HoursLeft {
+  name: string
+  part: string
+  by: 'load' | 'condition'
+}
+
+export interface UnitBattery {
+  part: string
+  /** Mean resistance of the first and the newest window of steps. */
+  firstOhm: number | null
+  newestOhm: number | null
+  windows: number
+  /** Full charges drawn, of all packs together. */
+  cycles: number | undefined
+  capacity: BatteryCapacity | undefined
+}
+
+/** Measured in discharges from full to empty; absent where the profile does not say what is full. */
+export interface BatteryCapacity {
+  ratedAh: number
+  /** Median of the last five over the rated one; null before the first. */
+  health: number | null
+  newestAh: number | null
+  /** The newest one gave more than the one before: the pack has rested. */
+  recovered: boolean
+  /** Discharges that count, of all; the others ended early, or were not seen whole. */
+  accepted: number
+  ended: number
+  partial: number
+  unseen: number
+  /** Which discharge was the first below the end of life. */
+  endCycle: number | null
 }
 
 /** What the life table of some units says. */

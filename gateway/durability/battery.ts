@@ -151,7 +151,8 @@ const median = (values: number[]): number => {
     : ((sorted[half - 1] as number) + (sorted[half] as number)) / 2
 }
 
-const AHEAD = 15
+/** Like discharges after one by which it is judged. */
+export const AHEAD = 15
 const LEAST_OF_LATER = 0.85
 const RECOVERY = 1.01
 
@@ -195,18 +196,20 @@ const endOfLifeOf = (points: readonly HealthPoint[], limit: number): number | un
   return undefined
 }
 
+const checkLimits = (limits: CellLimits): void => {
+  if (limits.ratedAh > 0 && limits.fullV > limits.cutoffV && limits.endOfLife > 0) return
+  refuse('bad_argument', 'the cell limits do not fit together', 'Check the pack in the profile')
+}
+
 /**
- * Health over a pack's life. Rejected discharges stay in the list with their reason. The last few
- * are provisional, because what follows may show that they were cut short.
- * Refuses: bad_argument (limits, no discharge), and as measureDischarge does.
+ * Health over a pack's life from what its discharges have shown, oldest first. Rejected ones stay
+ * in the list with their reason. The last few are provisional, because what follows may show that
+ * they were cut short. Refuses: bad_argument (limits, no discharge).
  */
-export const batteryHealth = (discharges: readonly Discharge[], limits: CellLimits): Health => {
-  if (!(limits.ratedAh > 0 && limits.fullV > limits.cutoffV && limits.endOfLife > 0)) {
-    refuse('bad_argument', 'the cell limits do not fit together', 'Check the pack in the profile')
-  }
-  if (discharges.length === 0)
+export const healthOf = (measures: readonly DischargeMeasure[], limits: CellLimits): Health => {
+  checkLimits(limits)
+  if (measures.length === 0)
     refuse('bad_argument', 'no discharge was recorded', 'Discharge it once')
-  const measures = discharges.map((d) => measureDischarge(d, limits.cutoffV))
   let last: DischargeMeasure | undefined
   const points = measures.map((measure, i): HealthPoint => {
     const rejected = rejectionOf(measures, i, limits)
@@ -224,4 +227,13 @@ export const batteryHealth = (discharges: readonly Discharge[], limits: CellLimi
     ...(end !== undefined && { endOfLifeCycle: end }),
     ...(good.length > 0 && { now: median(good.slice(-5).map((p) => p.health)) }),
   }
+}
+
+/** The same from the records themselves. Refuses as healthOf and measureDischarge do. */
+export const batteryHealth = (discharges: readonly Discharge[], limits: CellLimits): Health => {
+  checkLimits(limits)
+  return healthOf(
+    discharges.map((d) => measureDischarge(d, limits.cutoffV)),
+    limits,
+  )
 }

@@ -1,11 +1,18 @@
 // What the folds of a unit's life mean, in figures for a page: availability with both bounds, mean
 // times or why there are none, life used and left. Pure; every method is durability's.
-import type { Profile } from '../../hardware-profiles/profile.ts'
-import type { UnitUptime, UnitWear } from '../core/queries.ts'
+import type { Profile, WearSpec } from '../../hardware-profiles/profile.ts'
+import type { BatteryCapacity, LeftSource, UnitUptime, UnitWear } from '../core/queries.ts'
 import { Refusal } from '../durability/refusal.ts'
-import { hoursLeft, type SurvivorFn, survivesDamage } from '../durability/remaining.ts'
+import {
+  type ConditionHistory,
+  hoursLeft,
+  type SurvivorFn,
+  survivesCondition,
+  survivesDamage,
+} from '../durability/remaining.ts'
 import { availability, meanTimes, type StateSpan } from '../durability/uptime.ts'
-import { createLifeFold, type LivingUnit } from './fold.ts'
+import { healthTrend, newPack, packHealth } from './battery.ts'
+import { createLifeFold, type LivingUnit, packSpecOf } from './fold.ts'
 import { type ClosedSpan, foldContact } from './uptime.ts'
 
 const seconds = ({ fromUs, toUs, state }: ClosedSpan): StateSpan => ({
@@ -59,7 +66,6 @@ export const wearFigures = (profile: Profile, unit: LivingUnit): UnitWear | unde
   const { life } = unit
   const fold = createLifeFold(profile)
   const damage = fold.damage(life)
-  const bearings = new Set(wear.bearings.map(({ name }) => name))
   const parts = [...wear.fatigue, ...wear.bearings].map(({ name, description, part }) => ({
     ...{ name, description, part, used: damage[name] ?? 0 },
   }))
@@ -70,36 +76,82 @@ export const wearFigures = (profile: Profile, unit: LivingUnit): UnitWear | unde
       return bands === undefined ? [] : [{ signal, ...bands }]
     }),
     parts,
-    left: leftOf(
-      parts.flatMap(({ name }) => {
-        const history = historyOf(unit, name)
-        if (history === undefined) return []
-        const of = bearings.has(name) ? { median: bearingMedian, scatter: bearingScatter } : {}
-        return [survivesDamage({ ...history, ...of })]
-      }),
-    ),
+    left: leftOf([...loadSources(wear, unit), ...conditionSources(wear, life)]),
     battery: batteryOf(profile, unit),
   }
 }
 
+interface Source extends Pick<LeftSource, 'name' | 'part' | 'by'> {
+  readonly survives: SurvivorFn
+}
+
+const loadSources = ({ fatigue, bearings }: WearSpec, unit: LivingUnit): Source[] => {
+  const turning = new Set<unknown>(bearings)
+  return [...fatigue, ...bearings].flatMap((spec) => {
+    const history = historyOf(unit, spec.name)
+    if (history === undefined) return []
+    const of = turning.has(spec) ? { median: bearingMedian, scatter: bearingScatter } : {}
+    const survives = survivesDamage({ ...history, ...of })
+    return [{ name: spec.name, part: spec.part, by: 'load' as const, survives }]
+  })
+}
+
 /** Damage added in each block of use; undefined before the first block is full. */
 const historyOf = ({ life }: LivingUnit, name: string) => {
-  const totals = life.blocks.totals[name] ?? []
+  const { totals = [], fromMs = 0, startMs = 0 } = life.blocks[name] ?? {}
   if (totals.length === 0) return undefined
-  const hours = life.blocks.fromMs / 3.6e6 / totals.length
+  const hours = (fromMs - startMs) / 3.6e6 / totals.length
   return {
     hours: totals.map(() => hours),
     damage: totals.map((total, i) => Math.max(0, total - (totals[i - 1] ?? 0))),
   }
 }
 
+/** A line through fewer points would be told by chance: it is normal in place of Student. */
+const leastPoints = 6
+
+const conditionSources = ({ battery }: WearSpec, life: LivingUnit['life']): Source[] => {
+  if (battery === undefined) return []
+  const { part, cells, resistanceLimit } = battery
+  const sources: Source[] = []
+  const add = (name: string, history: ConditionHistory): void => {
+    const { hours } = history
+    const first = hours[0]
+    const isEnough = hours.length >= leastPoints && hours[hours.length - 1] !== first
+    if (!isEnough) return
+    sources.push({ name, part, by: 'condition', survives: survivesCondition(history) })
+  }
+  const spec = packSpecOf(battery)
+  if (spec !== undefined && cells !== undefined && life.pack !== null) {
+    add('battery_health', { ...healthTrend(life.pack, spec), limit: cells.endOfLife })
+  }
+  const { trend = [], firstOhm = null } = life.resistance ?? {}
+  if (resistanceLimit !== undefined && firstOhm !== null) {
+    const [hours, value] = [0, 1].map((at) => trend.filter((_, i) => i % 2 === at))
+    const limit = resistanceLimit * (value?.[0] ?? firstOhm)
+    add('battery_resistance', { hours: hours ?? [], value: value ?? [], limit })
+  }
+  return sources
+}
+
 const confidence = 0.9
 
-const leftOf = (sources: readonly SurvivorFn[]): UnitWear['left'] => {
+const leftOf = (sources: readonly Source[]): UnitWear['left'] => {
   if (sources.length === 0) return undefined
   try {
-    const { median, lower, upper } = hoursLeft(sources, { confidence })
-    return { confidence, median: finite(median), lower: finite(lower), upper: finite(upper) }
+    const hours = (list: readonly Source[]) => {
+      const left = hoursLeft(
+        list.map(({ survives }) => survives),
+        { confidence },
+      )
+      const { median, lower, upper } = left
+      return { median: finite(median), lower: finite(lower), upper: finite(upper) }
+    }
+    const each = sources.map((source) => {
+      const { name, part, by } = source
+      return { name, part, by, ...hours([source]) }
+    })
+    return { confidence, ...hours(sources), sources: each }
   } catch (error) {
     if (error instanceof Refusal) return undefined
     throw error
@@ -116,5 +168,41 @@ const batteryOf = (profile: Profile, { life, totals }: LivingUnit): UnitWear['ba
   const { firstOhm = null, newestOhm = null, windows = 0 } = life.resistance ?? {}
   const cycles =
     charge === null || spec.capacityC === undefined ? undefined : charge / spec.capacityC
-  return { part: spec.part, firstOhm, newestOhm, windows, cycles }
+  const capacity = capacityOf(spec, life)
+  return { part: spec.part, firstOhm, newestOhm, windows, cycles, capacity }
+}
+
+const capacityOf = (
+  battery: NonNullable<WearSpec['battery']>,
+  life: LivingUnit['life'],
+): BatteryCapacity | undefined => {
+  const spec = packSpecOf(battery)
+  if (spec === undefined) return undefined
+  const pack = life.pack ?? newPack()
+  const health = packHealth(pack, spec)
+  const good = health?.points.filter(({ rejected }) => !rejected) ?? []
+  const newest = good.at(-1)
+  const truncated = (health?.points.length ?? 0) - good.length
+  return {
+    ratedAh: spec.ratedAh,
+    health: health?.now ?? null,
+    newestAh: newest?.measure.capacityAh ?? null,
+    recovered: newest?.recovered ?? false,
+    // Those that were thinned out had counted too.
+    accepted: pack.count - pack.partial - pack.unseen - pack.truncated - truncated,
+    ...{ ended: pack.count, partial: pack.partial, unseen: pack.unseen, endCycle: pack.endCycle },
+  }
+}
+
+/** What a task may wait for: parts of the rated capacity, and of the first resistance. */
+export const figureOf = (
+  profile: Profile,
+  life: LivingUnit['life'],
+  figure: 'battery_health' | 'battery_resistance',
+): number | undefined => {
+  const battery = profile.wear?.battery
+  if (battery === undefined) return undefined
+  if (figure === 'battery_health') return capacityOf(battery, life)?.health ?? undefined
+  const { firstOhm = null, newestOhm = null } = life.resistance ?? {}
+  return firstOhm === null || newestOhm === null ? undefined : newestOhm / firstOhm
 }

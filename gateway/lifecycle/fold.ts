@@ -3,7 +3,8 @@
 
 import type { Profile, WearSpec } from '../../hardware-profiles/profile.ts'
 import { bearingLifeUsed, minerDamage, type SnCurve } from '../durability/damage.ts'
-import { type LifeState, mostBlocks } from './life.ts'
+import { foldPack, newPack, type PackSpec } from './battery.ts'
+import { type LifeState, mostBlocks, newBlocks } from './life.ts'
 import type { LifecycleState } from './states.ts'
 import { type ClosedSpan, type Doing, doingOf, foldContact } from './uptime.ts'
 import * as wear from './wear.ts'
@@ -52,7 +53,10 @@ export const createLifeFold = (profile: Profile): LifeFold => {
   const conditions = conditionsOf(profile)
   const foldWear = profile.wear && wearFold(profile.wear, names)
   const hours = hoursOf(profile)
+  const foldBattery = profile.wear?.battery && batteryFold(profile.wear.battery, names)
   const damage = damageOf(profile.wear)
+  const { fatigue = [], bearings = [] } = profile.wear ?? {}
+  const worn = [...fatigue, ...bearings].map(({ name }) => name)
 
   const doing = ({ lifecycle, values }: LivingUnit): Doing =>
     doingOf(lifecycle, { inUse: inUse?.(values) ?? false, down: down?.(values) ?? false })
@@ -73,13 +77,14 @@ export const createLifeFold = (profile: Profile): LifeFold => {
           life.reached[task] = timeUs
         }
       }
+      foldBattery?.(unit, { timeUs, values, hours: hours(unit) })
       // What was done between two readings is what it did at the first of them.
       if (foldWear && before === 'in_use' && contactUs !== null && timeUs > contactUs) {
         const heldUs = timeUs - contactUs
         if (heldUs <= holdUs) {
           const ms = Math.floor(timeUs / 1000) - Math.floor(contactUs / 1000)
           foldWear(life, { ms, timeUs, values })
-          closeBlock(life, damage)
+          closeBlocks(life, { names: worn, damage })
         }
       }
       return spans
@@ -87,10 +92,19 @@ export const createLifeFold = (profile: Profile): LifeFold => {
     changed: (unit, timeUs) =>
       foldContact(unit.life.uptime, { timeUs, next: doing(unit) }, silentUs),
     failed(unit, part, timeUs) {
-      unit.life.failed ??= { part, hours: hours(unit), timeUs }
+      const { life } = unit
+      const failure = { hours: hours(unit), timeUs }
+      life.failed ??= { part, ...failure }
+      life.parts[part] ??= originalPart(life)
+      life.parts[part].failed ??= failure
     },
   }
 }
+
+/** Of the part that the unit was made with; what it did before the unit was met is unknown. */
+export const originalPart = ({ bornHours }: LifeState): LifeState['parts'][string] => ({
+  ...{ serial: null, sinceUs: null, hours: bornHours ?? 0, counters: {}, failed: null },
+})
 
 /** A reading further from the one before tells nothing of the load between them. */
 const holdUs = 2_000_000
@@ -124,15 +138,14 @@ interface Stretch {
 }
 
 const wearFold = (
-  { histograms, fatigue, bearings, battery }: WearSpec,
+  { histograms, fatigue, bearings }: WearSpec,
   names: readonly string[],
 ): ((life: LifeState, stretch: Stretch) => void) => {
   const at = (name: string): number => names.indexOf(name)
   const bands = histograms.map((spec) => ({ ...spec, index: at(spec.signal) }))
   const cycles = fatigue.map((spec) => ({ ...spec, index: at(spec.signal) }))
   const turning = bearings.map((b) => ({ ...b, torqueAt: at(b.torque), speedAt: at(b.speed) }))
-  const pack = battery && { ...battery, vAt: at(battery.voltage), iAt: at(battery.current) }
-  return (life, { ms, timeUs, values }) => {
+  return (life, { ms, values }) => {
     life.usedMs += ms
     for (const { signal, low, high, index } of bands) {
       const value = values[index]
@@ -162,12 +175,40 @@ const wearFold = (
       const load = (Math.abs(torque) * forcePerTorque) ** exponent * turns
       life.loads[name] = (life.loads[name] ?? 0) + load
     }
-    if (pack === undefined) return
-    const volts = values[pack.vAt]
-    const amps = values[pack.iAt]
-    if (volts === undefined || amps === undefined) return
+  }
+}
+
+type BatterySpec = NonNullable<WearSpec['battery']>
+
+/** As the fold of the pack needs it; undefined where the profile does not say when it is full. */
+export const packSpecOf = ({ cells, capacityC, leastStepA }: BatterySpec): PackSpec | undefined =>
+  cells === undefined || capacityC === undefined
+    ? undefined
+    : { ...cells, ratedAh: capacityC / 3600, restA: leastStepA / 10 }
+
+const batteryFold = (
+  battery: BatterySpec,
+  names: readonly string[],
+): ((
+  unit: LivingUnit,
+  reading: { timeUs: number; values: readonly (number | undefined)[]; hours: number },
+) => void) => {
+  const at = (name: string | undefined): number => (name === undefined ? -1 : names.indexOf(name))
+  const [vAt, iAt] = [at(battery.voltage), at(battery.current)]
+  const [dutyAt, tAt] = [at(battery.duty), at(battery.temperature)]
+  const spec = packSpecOf(battery)
+  return ({ life }, { timeUs, values, hours }) => {
+    const volts = values[vAt]
+    const given = values[iAt]
+    const duty = dutyAt < 0 ? 100 : values[dutyAt]
+    if (volts === undefined || given === undefined || duty === undefined) return
+    // Behind a switched bridge the pack gives its current for a part of the time only.
+    const amps = (given * duty) / 100
     life.resistance ??= wear.newResistance()
-    wear.foldResistance(life.resistance, { volts, amps, timeUs }, pack.leastStepA)
+    wear.foldResistance(life.resistance, { volts, amps, timeUs, hours }, battery.leastStepA)
+    if (spec === undefined) return
+    life.pack ??= newPack()
+    foldPack(life.pack, { timeUs, volts, amps, celsius: values[tAt], hours }, spec)
   }
 }
 
@@ -201,20 +242,23 @@ const hoursOf = ({ counters }: Profile): LifeFold['hours'] => {
 }
 
 /** Notes the damage at the end of a block of use; when there are many, two become one. */
-const closeBlock = (life: LifeState, damage: (life: LifeState) => Record<string, number>): void => {
-  const { blocks } = life
-  if (life.usedMs - blocks.fromMs < blocks.spanMs) return
-  blocks.fromMs = life.usedMs
-  let most = 0
-  for (const [name, total] of Object.entries(damage(life))) {
-    const totals = blocks.totals[name] ?? []
-    totals.push(total)
-    blocks.totals[name] = totals
-    most = Math.max(most, totals.length)
+const closeBlocks = (
+  life: LifeState,
+  { names, damage }: { names: readonly string[]; damage: LifeFold['damage'] },
+): void => {
+  let now: Record<string, number> | undefined
+  for (const name of names) {
+    let blocks = life.blocks[name]
+    if (blocks === undefined) {
+      blocks = newBlocks(life.usedMs)
+      life.blocks[name] = blocks
+    }
+    if (life.usedMs - blocks.fromMs < blocks.spanMs) continue
+    now ??= damage(life)
+    blocks.fromMs = life.usedMs
+    blocks.totals.push(now[name] ?? 0)
+    if (blocks.totals.length < mostBlocks) continue
+    blocks.totals = blocks.totals.filter((_, i) => i % 2 === 1)
+    blocks.spanMs *= 2
   }
-  if (most < mostBlocks) return
-  for (const [name, totals] of Object.entries(blocks.totals)) {
-    blocks.totals[name] = totals.filter((_, i) => i % 2 === 1)
-  }
-  blocks.spanMs *= 2
 }

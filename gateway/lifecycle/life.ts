@@ -1,8 +1,9 @@
 // What a gateway remembers of a unit's life beside its lifecycle state: what maintenance, uptime
 // and wear are worked out from. Plain JSON data of bounded size, kept in one transaction with a
 // cursor.
+import type { PackFold } from './battery.ts'
 import { newUptime, type UptimeFold } from './uptime.ts'
-import type { BandFold, CycleFold, ResistanceFold } from './wear.ts'
+import { type BandFold, type CycleFold, newResistance, type ResistanceFold } from './wear.ts'
 
 /** When a task of the maintenance plan was last done. */
 export interface Done {
@@ -15,10 +16,23 @@ export interface Done {
 export interface Blocks {
   /** Use in one block, milliseconds. */
   spanMs: number
-  /** Milliseconds of use when the open block began. */
+  /** Milliseconds of use of the unit when the first block began, and when the open one did. */
+  startMs: number
   fromMs: number
-  /** By name of the wear: damage at the end of each closed block. */
-  totals: Record<string, number[]>
+  /** Damage at the end of each closed block. */
+  totals: number[]
+}
+
+/** The part that is in the unit now, where it was replaced or has failed. */
+export interface PartLife {
+  serial: string | null
+  /** When it came in; null for the one that the unit was met with. */
+  sinceUs: number | null
+  /** Hours of use of the unit then. */
+  hours: number
+  /** Totals of the unit then. */
+  counters: Record<string, number>
+  failed: { hours: number; timeUs: number } | null
 }
 
 export interface LifeState {
@@ -29,6 +43,10 @@ export interface LifeState {
   done: Record<string, Done>
   /** Since when a condition of the plan has held, by task; until the work is done. */
   reached: Record<string, number>
+  /** By part. */
+  parts: Record<string, PartLife>
+  /** did:key of whoever accepted it last. */
+  owner: string | null
   /** The first failure: part, hours of use, time. */
   failed: { part: string; hours: number; timeUs: number } | null
   uptime: UptimeFold
@@ -39,15 +57,41 @@ export interface LifeState {
   /** Sum of force^p times revolutions, by bearing: N^p. */
   loads: Record<string, number>
   resistance: ResistanceFold | null
-  blocks: Blocks
+  pack: PackFold | null
+  /** By name of the wear. */
+  blocks: Record<string, Blocks>
 }
 
 /** Use in a block at first, milliseconds: six minutes. */
 export const firstBlockMs = 360_000
 export const mostBlocks = 32
 
-export const newLife = (): LifeState => ({
-  ...{ bornUs: null, bornHours: null, done: {}, reached: {}, failed: null },
-  ...{ uptime: newUptime(), usedMs: 0, bands: {}, cycles: {}, loads: {}, resistance: null },
-  blocks: { spanMs: firstBlockMs, fromMs: 0, totals: {} },
+export const newBlocks = (usedMs: number): Blocks => ({
+  ...{ spanMs: firstBlockMs, startMs: usedMs, fromMs: usedMs, totals: [] },
 })
+
+export const newLife = (): LifeState => ({
+  ...{ bornUs: null, bornHours: null, done: {}, reached: {}, parts: {}, owner: null, failed: null },
+  ...{ uptime: newUptime(), usedMs: 0, bands: {}, cycles: {}, loads: {}, resistance: null },
+  ...{ pack: null, blocks: {} },
+})
+
+/** A life as an older gateway kept it has less in it. */
+export const completeLife = (kept: Partial<LifeState>): LifeState => {
+  const { blocks = {}, resistance = null } = kept
+  // All wear had its blocks together.
+  const { spanMs, fromMs, totals } = blocks as unknown as Record<string, unknown>
+  const split =
+    typeof spanMs === 'number' && typeof fromMs === 'number' && typeof totals === 'object'
+      ? Object.entries(totals as Record<string, number[]>).map(([name, list]) => [
+          name,
+          { spanMs, fromMs, startMs: 0, totals: list },
+        ])
+      : undefined
+  return {
+    ...newLife(),
+    ...kept,
+    ...(split && { blocks: Object.fromEntries(split) }),
+    ...(resistance && { resistance: { ...newResistance(), ...resistance } }),
+  }
+}

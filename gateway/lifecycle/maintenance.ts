@@ -2,6 +2,7 @@
 // is left. Pure. Work counts as done where the unit's chain includes a claim that names the task.
 import type { Profile, TaskSpec } from '../../hardware-profiles/profile.ts'
 import type { Due } from '../core/queries.ts'
+import { figureOf } from './figures.ts'
 import type { LifeState } from './life.ts'
 
 const dayUs = 86_400_000_000
@@ -29,28 +30,40 @@ const urgency = ({ every, left, state, by }: Due): number => {
 
 const dueOf = (task: TaskSpec, { profile, life, totals, nowUs }: PlanQuestion): Due => {
   const done = life.done[task.task]
+  const part = life.parts[task.part ?? '']
+  // A part that came in after the work starts its intervals anew.
+  const isNewer = part !== undefined && (part.sinceUs ?? -1) > (done?.timeUs ?? -1)
+  const from = isNewer ? { timeUs: part.sinceUs, counters: part.counters } : done
   const common = {
     ...{ task: task.task, description: task.description, part: task.part },
     ...{ doneUs: done?.timeUs, sinceUs: undefined },
+    partUs: isNewer ? (part.sinceUs ?? undefined) : undefined,
   }
   if ('counter' in task) {
     const { counter, every } = task
     const total = totals[Object.keys(profile.counters).indexOf(counter)] ?? null
-    const left = total === null ? undefined : every - (total - (done?.counters[counter] ?? 0))
+    const left = total === null ? undefined : every - (total - (from?.counters[counter] ?? 0))
     const unit = profile.counters[counter]?.unit ?? '1'
     return { ...common, by: 'counter', of: counter, unit, every, left, state: stateOf(left, every) }
   }
   if ('days' in task) {
-    const fromUs = done?.timeUs ?? life.bornUs
+    const fromUs = from?.timeUs ?? life.bornUs
     const left = fromUs === null ? undefined : task.days - (nowUs - fromUs) / dayUs
     const state = stateOf(left, task.days)
     return { ...common, by: 'calendar', of: '', unit: 'd', every: task.days, left, state }
+  }
+  const every = 'above' in task ? task.above : task.below
+  if ('figure' in task) {
+    const value = figureOf(profile, life, task.figure)
+    const holds = 'above' in task ? (value ?? 0) > every : (value ?? 1) < every
+    const state = value === undefined ? 'unknown' : holds ? 'due' : 'ok'
+    return { ...common, by: 'condition', of: task.figure, unit: '1', every, left: undefined, state }
   }
   const sinceUs = life.reached[task.task]
   return {
     ...common,
     ...{ by: 'condition', of: task.signal, unit: profile.signals[task.signal]?.unit ?? '1' },
-    ...{ every: 'above' in task ? task.above : task.below, left: undefined, sinceUs },
+    ...{ every, left: undefined, sinceUs },
     state: sinceUs === undefined ? 'ok' : 'due',
   }
 }

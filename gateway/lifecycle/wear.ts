@@ -99,11 +99,18 @@ export interface ResistanceFold {
   firstOhm: number | null
   newestOhm: number | null
   windows: number
+  /** Means of equally many windows, oldest first: hours of use and ohms in turn. */
+  trend: number[]
+  /** Windows in a mean: twice as many whenever there are too many means. */
+  span: number
+  /** The mean that is growing: windows, sums of hours and of ohms. */
+  growing: [windows: number, hours: number, ohms: number]
 }
 
 export const newResistance = (): ResistanceFold => ({
   ...{ volts: null, amps: null, atUs: 0, steps: 0, ii: 0, iv: 0 },
   ...{ firstOhm: null, newestOhm: null, windows: 0 },
+  ...{ trend: [], span: 1, growing: [0, 0, 0] },
 })
 
 /** Steps of current in one window. */
@@ -117,7 +124,7 @@ const stepUs = 500_000
  */
 export const foldResistance = (
   fold: ResistanceFold,
-  { volts, amps, timeUs }: { volts: number; amps: number; timeUs: number },
+  { volts, amps, timeUs, hours }: { volts: number; amps: number; timeUs: number; hours: number },
   leastStepA: number,
 ): void => {
   if (fold.volts !== null && fold.amps !== null && timeUs - fold.atUs <= stepUs) {
@@ -126,7 +133,7 @@ export const foldResistance = (
       fold.ii += di * di
       fold.iv += di * (volts - fold.volts)
       fold.steps++
-      if (fold.steps >= windowSteps) closeWindow(fold)
+      if (fold.steps >= windowSteps) closeWindow(fold, hours)
     }
   }
   fold.volts = volts
@@ -134,7 +141,10 @@ export const foldResistance = (
   fold.atUs = timeUs
 }
 
-const closeWindow = (fold: ResistanceFold): void => {
+/** Points of the trend of a resistance. */
+export const mostTrend = 16
+
+const closeWindow = (fold: ResistanceFold, hours: number): void => {
   const ohm = -fold.iv / fold.ii
   fold.steps = 0
   fold.ii = 0
@@ -144,4 +154,23 @@ const closeWindow = (fold: ResistanceFold): void => {
   fold.firstOhm ??= ohm
   fold.newestOhm = ohm
   fold.windows++
+  takeTrend(fold, hours, ohm)
 }
+
+const takeTrend = (fold: ResistanceFold, hours: number, ohm: number): void => {
+  const { growing, trend, span } = fold
+  growing[0]++
+  growing[1] += hours
+  growing[2] += ohm
+  if (growing[0] < span) return
+  trend.push(short(growing[1] / span), short(growing[2] / span))
+  fold.growing = [0, 0, 0]
+  if (trend.length < 2 * mostTrend) return
+  fold.span *= 2
+  fold.trend = Array.from({ length: mostTrend }, (_, i) => {
+    const at = 4 * (i >> 1) + (i & 1)
+    return short(((trend[at] as number) + (trend[at + 2] as number)) / 2)
+  })
+}
+
+const short = (value: number): number => Number(value.toPrecision(6))

@@ -4,7 +4,7 @@
 import type { RuleState } from '../../hardware-profiles/rules.ts'
 import type { Machine } from '../core/machine.ts'
 import { quality } from '../core/quality.ts'
-import { type LifeState, newLife } from '../lifecycle/life.ts'
+import { completeLife, type LifeState, newLife } from '../lifecycle/life.ts'
 import type { LifecycleState } from '../lifecycle/states.ts'
 import type { Custody } from './decode.ts'
 
@@ -30,8 +30,8 @@ export interface UnitState {
   unit: string
   machine: string
   /** Names at the positions of all lists below: a profile may grow between two starts. */
-  signalNames: string[]
-  counterNames: string[]
+  signalNames: readonly string[]
+  counterNames: readonly string[]
   simulated: boolean
   /** did:key from the first hello that stated one; a later other one is kept aside. */
   key: string | null
@@ -76,8 +76,8 @@ export const newUnit = (unit: string, machine: Machine): UnitState => {
   return {
     unit,
     machine: machine.profile.machine,
-    signalNames: [...machine.signalIndex.keys()],
-    counterNames: [...machine.counterIndex.keys()],
+    signalNames: machine.signalNames,
+    counterNames: machine.counterNames,
     simulated: false,
     key: null,
     otherKey: null,
@@ -105,22 +105,26 @@ export const newUnit = (unit: string, machine: Machine): UnitState => {
 }
 
 /** A state of an older gateway has less in it. */
-const withLife = (kept: Omit<UnitState, 'life'> & Partial<UnitState>): UnitState =>
-  kept.life === undefined ? { ...kept, life: newLife() } : (kept as UnitState)
+const withLife = (kept: Omit<UnitState, 'life'> & { life?: Partial<LifeState> }): UnitState => ({
+  ...kept,
+  life: completeLife(kept.life ?? {}),
+})
 
 /** A kept state in the positions of its machine's profile, which may have changed since. */
 export const fitToMachine = (kept: UnitState, machine: Machine): UnitState => {
   const state = withLife(kept)
-  const { signalIndex, counterIndex } = machine
-  if (same(state.counterNames, counterIndex) && same(state.signalNames, signalIndex)) return state
+  const { signalIndex, counterIndex, signalNames, counterNames } = machine
+  if (same(state.counterNames, counterIndex) && same(state.signalNames, signalIndex)) {
+    // The machine's own lists: thousands of units need not hold the names once more each.
+    return { ...state, signalNames, counterNames }
+  }
   const counters = <T>(list: T[], blank: T): T[] =>
     move({ list, names: state.counterNames, blank }, counterIndex)
   const signals = <T>(list: T[], blank: T): T[] =>
     move({ list, names: state.signalNames, blank }, signalIndex)
   return {
     ...state,
-    signalNames: [...signalIndex.keys()],
-    counterNames: [...counterIndex.keys()],
+    ...{ signalNames, counterNames },
     boots: state.boots.map((boot) => ({
       ...boot,
       first: counters(boot.first, null),

@@ -5,8 +5,10 @@ import { runInNewContext } from 'node:vm'
 import { loadProfiles } from '../../firmware/profiles.ts'
 import { limits } from '../../gateway/core/limits.ts'
 import { prepareMachine } from '../../gateway/core/machine.ts'
+import { columns, mostDischarges } from '../../gateway/lifecycle/battery.ts'
 import { createLifeFold } from '../../gateway/lifecycle/fold.ts'
-import { newUnit, type UnitState } from '../../gateway/pipeline/unit.ts'
+import { mostTrend } from '../../gateway/lifecycle/wear.ts'
+import { fitToMachine, newUnit, type UnitState } from '../../gateway/pipeline/unit.ts'
 import { machineLine, median } from './machine.ts'
 
 setFlagsFromString('--expose-gc')
@@ -67,11 +69,16 @@ const memory = (): void => {
     ...{ boot, epochUs: startUs, high: 5000, floor: 0, gaps: [7, 9], lost: 0 },
     ...{ first: counters, last: counters },
   }))
+  // As many full discharges and means of resistance as are kept.
+  const { pack, resistance } = worked.life
+  if (pack === null || resistance === null) throw new Error('the drill has no battery')
+  pack.ended = Array.from({ length: columns * mostDischarges }, (_, i) => 1.2345 + i)
+  resistance.trend = Array.from({ length: 2 * mostTrend }, (_, i) => 0.081234 + i)
   const text = JSON.stringify(worked)
   collect()
   const before = process.memoryUsage()
   const units = Array.from({ length: 5000 }, (_, i) => {
-    const unit = JSON.parse(text) as UnitState
+    const unit = fitToMachine(JSON.parse(text) as UnitState, machine)
     unit.unit = `drill-${i}`
     return unit
   })

@@ -20,7 +20,7 @@ test('the middle of the life left of a bearing is its L50', () => {
   const totals = Array.from({ length: 20 }, (_, i) => (i + 1) / 1000)
   const { ratingN, exponent, name } = bearing
   life.loads[name] = (totals.at(-1) ?? 0) * ratingN ** exponent * 1e6
-  life.blocks = { spanMs: 3.6e6, fromMs: 20 * 3.6e6, totals: { [name]: totals } }
+  life.blocks = { [name]: { spanMs: 3.6e6, startMs: 0, fromMs: 20 * 3.6e6, totals } }
   const wear = wearFigures(profile, { lifecycle: 'in_use', life, values: [], totals: [] })
   expect(wear?.parts[0]?.used).toBeCloseTo(0.02, 9)
   // (ln 2 / -ln 0.9)^(1/1.5) = 3.51 times 1,000 h.

@@ -13,6 +13,7 @@ import {
   foldBand,
   foldCycle,
   foldResistance,
+  mostTrend,
   newBands,
   newCycles,
   newResistance,
@@ -128,13 +129,35 @@ describe('wear', () => {
     const fold = newResistance()
     for (let i = 0; i <= windowSteps; i++) {
       const amps = i % 2 === 0 ? 2 : 32
-      foldResistance(fold, { amps, volts: 18 - 0.08 * amps, timeUs: i * 50_000 }, 5)
+      foldResistance(fold, { amps, volts: 18 - 0.08 * amps, timeUs: i * 50_000, hours: 1 }, 5)
     }
     expect(fold.firstOhm).toBeCloseTo(0.08, 9)
     expect(fold).toMatchObject({ windows: 1, steps: 0 })
     // A minute apart says nothing.
-    foldResistance(fold, { amps: 90, volts: 2, timeUs: 1e9 }, 5)
+    foldResistance(fold, { amps: 90, volts: 2, timeUs: 1e9, hours: 1 }, 5)
     expect(fold.steps).toBe(0)
+  })
+})
+
+describe('the resistance of a battery', () => {
+  test('has a trend over its whole life, of bounded length and even', () => {
+    const fold = newResistance()
+    const windows = 1000
+    for (let i = 0; i <= windows * windowSteps; i++) {
+      const amps = i % 2 === 0 ? 2 : 32
+      const hours = i / windowSteps
+      const volts = 18 - (0.05 + hours * 1e-4) * amps
+      foldResistance(fold, { amps, volts, timeUs: i * 50_000, hours }, 5)
+    }
+    expect(fold.trend.length).toBeLessThan(2 * mostTrend)
+    const hours = fold.trend.filter((_, i) => i % 2 === 0)
+    const ohms = fold.trend.filter((_, i) => i % 2 === 1)
+    const steps = hours.slice(1).map((h, i) => h - (hours[i] as number))
+    expect(Math.max(...steps) / Math.min(...steps)).toBeLessThan(1.01)
+    // In the middle of a window the slope mixes two neighbours: a fraction of a percent.
+    ohms.forEach((ohm, i) => {
+      expect(ohm / (0.05 + (hours[i] as number) * 1e-4)).toBeCloseTo(1, 2)
+    })
   })
 })
 
@@ -196,11 +219,11 @@ describe('the drill', () => {
       machine.read({ state: run, torque: i % 80 === 0 ? 20 : -20, motor_speed: 9000 }, 2_000_000)
     }
     const { blocks, usedMs } = machine.unit.life
-    const totals = blocks.totals['spindle_bearing'] ?? []
+    const { totals = [], spanMs = 0 } = blocks['spindle_bearing'] ?? {}
     expect(totals.length).toBeLessThan(mostBlocks)
     expect(totals.length).toBeGreaterThan(mostBlocks / 2 - 1)
     expect(totals.every((total, i) => i === 0 || total > (totals[i - 1] ?? 0))).toBe(true)
-    expect(usedMs - blocks.spanMs * totals.length).toBeLessThan(1.1 * blocks.spanMs)
+    expect(usedMs - spanMs * totals.length).toBeLessThan(1.1 * spanMs)
   })
 
   test('a condition of the plan holds from when it was first seen', () => {

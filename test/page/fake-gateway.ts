@@ -110,6 +110,7 @@ const fakeLife = (
       ...{ every: 1.8e8, left: 1.8e8 * (i / 4 - 0.2), sinceUs: undefined },
       state: (['overdue', 'due', 'ok'] as const)[i] ?? 'ok',
       doneUs: i === 1 ? nowUs - 9 * day : undefined,
+      partUs: undefined,
     })),
     failures: [
       { type: 'sensor_failed', part: 'controller', timeUs: nowUs - 5 * day, reconciled: false },
@@ -128,8 +129,23 @@ const fakeLife = (
         { name: 'gear_teeth', description: 'Bending', part: 'gearbox', used: 0.0312 },
         { name: 'spindle_bearing', description: 'Ball', part: 'gearbox', used: 0.00001 },
       ],
-      left: { median: 345, lower: 180, upper: 610, confidence: 0.9 },
-      battery: { part: 'battery', firstOhm: 0.061, newestOhm: 0.074, windows: 9, cycles: 31.4 },
+      left: {
+        ...{ median: 345, lower: 180, upper: 610, confidence: 0.9 },
+        sources: [
+          { name: 'gear_teeth', part: 'gearbox', by: 'load', median: 900, lower: 400, upper: null },
+          {
+            ...{ name: 'battery_resistance', part: 'battery', by: 'condition' },
+            ...{ median: 350, lower: 182, upper: 640 },
+          },
+        ],
+      },
+      battery: {
+        ...{ part: 'battery', firstOhm: 0.061, newestOhm: 0.074, windows: 9, cycles: 31.4 },
+        capacity: {
+          ...{ ratedAh: 1.5, health: 0.912, newestAh: 1.37, recovered: true },
+          ...{ accepted: 9, ended: 31, partial: 21, unseen: 1, endCycle: null },
+        },
+      },
     },
   }
 }

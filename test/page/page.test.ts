@@ -144,7 +144,9 @@ describe.skipIf(!chromiumInstalled())('the page', () => {
     expect(life).toContain('refused: refurbished cannot follow retired')
     expect(await text('#uptime')).toMatch(/20\.5 % to 96\.5 %.*a mean would mislead/)
     const wear = await text('#wear')
-    expect(wear).toMatch(/3\.12 %.*below 0\.01 %.*180 h to 610 h \(90 %\)/)
+    expect(wear).toMatch(/3\.12 %.*below 0\.01 %.*180 h to 610 h \(90 %\), by load and condition/s)
+    expect(wear).toMatch(/Battery resistance, by condition: about 350 h; 182 h to 640 h/)
+    expect(wear).toMatch(/91 % of 1\.5.* Ah \(newest 1\.37 Ah, recovered after rest/)
     expect(await page.locator('#wear svg rect').count()).toBe(64)
   })
 

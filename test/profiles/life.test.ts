@@ -27,25 +27,25 @@ const wrong: Wrong[] = [
   [
     'a task by an unknown counter',
     (p) => p.maintenance.push({ ...task, counter: 'hours', every: 1 }),
-    '/maintenance/6/counter',
+    '/maintenance/7/counter',
   ],
   [
     'a task by a signal that is a word',
     (p) => p.maintenance.push({ ...task, signal: 'state', above: 1 }),
-    '/maintenance/6/signal',
+    '/maintenance/7/signal',
   ],
   [
     'a task on an unknown part',
     (p) => p.maintenance.push({ ...task, part: 'wing', days: 3 }),
-    '/maintenance/6/part',
+    '/maintenance/7/part',
   ],
   [
     'a task twice',
     (p) => p.maintenance.push({ ...task, task: 'inspect', days: 3 }),
-    '/maintenance/6/task',
+    '/maintenance/7/task',
   ],
-  ['a task without a reason', (p) => p.maintenance.push({ ...task } as never), '/maintenance/6'],
-  ['no time between two tasks', (p) => p.maintenance.push({ ...task, days: 0 }), '/maintenance/6'],
+  ['a task without a reason', (p) => p.maintenance.push({ ...task } as never), '/maintenance/7'],
+  ['no time between two tasks', (p) => p.maintenance.push({ ...task, days: 0 }), '/maintenance/7'],
   [
     'a failure of an unknown part',
     (p) => Object.assign(p.events[0] ?? {}, { failure: 'wing' }),

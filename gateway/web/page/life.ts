@@ -1,7 +1,7 @@
 // The cards of a unit's life: what is due, what it has been through and who says so, how long it
-// was up, what has worn. Declared and measured are told apart; what is not known is said so.
-import { html, nothing, svg, type TemplateResult } from 'lit-html'
-import type { Due, LifecycleStep, UnitLife, UnitUptime, UnitWear } from '../../core/queries.ts'
+// was up; what has worn is wear.ts. Declared and measured are told apart; what is not known is said so.
+import { html, nothing, type TemplateResult } from 'lit-html'
+import type { Due, LifecycleStep, UnitLife, UnitUptime } from '../../core/queries.ts'
 import { number, quantity, short, words } from './format.ts'
 import type { MachineView } from './machine-view.ts'
 import { type Asked, badge, moment, shown } from './view.ts'
@@ -29,14 +29,14 @@ const kinds: Readonly<Record<Due['state'], string>> = {
 }
 
 const dueRow = (due: Due, { profile }: MachineView): TemplateResult => {
-  const { description, state, every, left, by, doneUs } = due
+  const { description, state, every, left, by, doneUs, partUs } = due
   const used = left === undefined ? 0 : Math.max(0, Math.min(1, 1 - left / every))
   return html`<li>
     <span>${description} ${badge(state === 'ok' ? 'not due' : state, kinds[state])}</span>
     <span class="quiet">
       ${intervalOf(due, profile.signals)}; ${leftOf(due)}${
         doneUs === undefined ? '; never recorded as done' : html`; done ${moment(doneUs)}`
-      }
+      }${partUs === undefined ? nothing : html`; new part since ${moment(partUs)}`}
     </span>
     ${
       by === 'condition'
@@ -52,12 +52,15 @@ const intervalOf = ({ by, of, every, unit }: Due, signals: object): string => {
   if (by === 'calendar') return `every ${number(every, 0)} days`
   const { text, unit: label } = quantity(every, unit)
   const name = words(of).toLowerCase()
+  if (of.startsWith('battery_')) return `when ${name} passes ${number(every * 100, 0)} %`
   const named = Object.hasOwn(signals, of) ? `when ${name} passes` : 'every'
   return by === 'condition' ? `${named} ${text} ${label}` : `every ${text} ${label} of ${name}`
 }
 
 const leftOf = ({ by, left, unit, state, sinceUs }: Due) => {
   if (by === 'condition') {
+    if (state === 'unknown') return 'not measured yet'
+    if (state === 'due' && sinceUs === undefined) return 'so now'
     return sinceUs === undefined ? 'has not happened' : html`so since ${moment(sinceUs)}`
   }
   if (left === undefined) return 'nothing to go by yet'
@@ -189,86 +192,4 @@ const uptimeFacts = (uptime: UnitUptime): TemplateResult => {
           : html`<div><dt>Mean time to repair</dt><dd>${number(mttrH, 2)} h</dd></div>`
       }
     </dl>`
-}
-
-export const wearCard = (life: Life, machine: MachineView) =>
-  html`<section class="card" id="wear" aria-labelledby="wear-title">
-    <h2 id="wear-title">Wear</h2>
-    ${shown(life, ({ wear }) =>
-      wear === undefined
-        ? html`<p class="quiet">Its machine file names no wear.</p>`
-        : wearFacts(wear, machine),
-    )}
-  </section>`
-
-const wearFacts = (wear: UnitWear, { profile }: MachineView): TemplateResult =>
-  html`<dl class="facts">
-      <div><dt>In use, as measured here</dt><dd>${number(wear.usedHours, 1)} h</dd></div>
-      ${wear.parts.map(
-        ({ name, description, used }) => html`<div title=${description}>
-          <dt>${words(name)}: rated life used</dt>
-          <dd>${used > 0 && used < 0.0001 ? 'below 0.01 %' : `${number(used * 100, 2)} %`}</dd>
-        </div>`,
-      )}
-      <div><dt>Use left</dt><dd>${leftText(wear.left)}</dd></div>
-      ${batteryFacts(wear.battery)}
-    </dl>
-    <div class="bands">
-      ${wear.bands.map((bands) => {
-        const spec = profile.signals[bands.signal]
-        return bandChart(bands, spec?.unit ?? '1')
-      })}
-    </div>`
-
-const leftText = (left: UnitWear['left']): string => {
-  if (left === undefined) return 'not known yet: it has hardly worked'
-  const hours = (value: number | null): string =>
-    value === null ? 'no end in sight' : `${number(value, 0)} h`
-  const { lower, median, upper, confidence } = left
-  if (lower === null) return hours(null)
-  const range = `${hours(lower)} to ${hours(upper)} (${number(confidence * 100, 0)} %)`
-  return `about ${hours(median)}; ${range}, by load alone`
-}
-
-const batteryFacts = (battery: UnitWear['battery']) => {
-  if (battery === undefined) return nothing
-  const { firstOhm, newestOhm, cycles } = battery
-  const milliohm = (ohm: number): string => `${number(ohm * 1000, 1)} mΩ`
-  return html`<div>
-      <dt>Battery resistance, first and now</dt>
-      <dd>
-        ${
-          firstOhm === null || newestOhm === null
-            ? 'not enough steps of load yet'
-            : `${milliohm(firstOhm)}, ${milliohm(newestOhm)}`
-        }
-      </dd>
-    </div>
-    ${
-      cycles === undefined
-        ? nothing
-        : html`<div><dt>Full charges drawn, all packs</dt><dd>${number(cycles, 1)}</dd></div>`
-    }`
-}
-
-/** Bars of time in use per band: square roots, so that a rare high load can be seen at all. */
-const bandChart = ({ signal, low, high, ms }: UnitWear['bands'][number], ucum: string) => {
-  const most = Math.max(1, ...ms)
-  const width = 8
-  const height = 64
-  const { unit } = quantity(0, ucum)
-  const total = quantity(
-    ms.reduce((sum, part) => sum + part, 0),
-    'ms',
-  )
-  const label = `${words(signal)}: time in use by band, ${total.text} ${total.unit} in all`
-  return html`<figure>
-    <figcaption class="quiet">${words(signal)}</figcaption>
-    ${svg`<svg viewBox="0 0 ${width * ms.length} ${height}" role="img" aria-label=${label}
-      preserveAspectRatio="none">${ms.map((part, i) => {
-        const tall = part === 0 ? 0 : Math.max(1, Math.sqrt(part / most) * (height - 2))
-        return svg`<rect x=${i * width} y=${height - tall} width=${width - 1} height=${tall} />`
-      })}</svg>`}
-    <span class="quiet ends"><span>${low}</span><span>${high} ${unit}</span></span>
-  </figure>`
 }

@@ -12,7 +12,7 @@ import type {
 } from '../../core/queries.ts'
 import { api } from './api.ts'
 import { quantity, words } from './format.ts'
-import { lifecycleCard, maintenanceCard, uptimeCard, wearCard } from './life.ts'
+import { lifecycleCard, maintenanceCard, uptimeCard } from './life.ts'
 import { openLive } from './live.ts'
 import { type MachineView, type ShownSignal, severityOf, valueText } from './machine-view.ts'
 import { passportCard } from './passport.ts'
@@ -30,6 +30,7 @@ import {
   since,
   type View,
 } from './view.ts'
+import { wearCard } from './wear.ts'
 
 export const unitView = (page: Page, unit: string): View => {
   let open: OpenUnit | undefined
