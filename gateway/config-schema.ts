@@ -158,8 +158,14 @@ const Units = Type.Object(
       description:
         "hello: a unit is known from its first hello on; closed: a new unit's messages go aside.",
     }),
+    authorities: Type.Array(Type.String({ pattern: didPattern }), {
+      maxItems: 256,
+      default: [],
+      description:
+        "did:keys, such as a workshop's, that may declare about a unit beside its owner.",
+    }),
   },
-  { ...closed, description: 'Who may report.' },
+  { ...closed, description: 'Who may report, and declare.' },
 )
 
 const Ledger = Type.Object(

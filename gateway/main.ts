@@ -186,7 +186,7 @@ const deliveryOptions = (parts: GatewayParts, log: Log) => ({
   profiles: parts.profiles,
   head: log.head,
   sinks: sinksOf(parts),
-  enrol: parts.config.units.enrol,
+  ...parts.config.units,
   ledger: parts.config.ledger,
   bounds: {
     readingAgeUs: parts.config.store.retentionDays * dayMs * 1000,

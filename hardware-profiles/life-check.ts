@@ -66,6 +66,8 @@ const checkUptime = (place: Place): void => {
   const { uptime } = place.profile
   if (uptime === undefined) return
   words(place, { signal: uptime.signal, values: uptime.inUse }, ['/uptime', 'inUse'])
+  const { piece } = uptime
+  if (piece !== undefined) known(place, 'counters', [piece.counter, '/uptime/piece/counter'])
   if (uptime.down !== undefined) words(place, uptime.down, ['/uptime/down', 'values'])
 }
 

@@ -11,7 +11,7 @@ const closed = { additionalProperties: false } as const
 
 const task = { task: Name, description: Text, part: Type.Optional(Name) }
 
-/** What a gateway works out of a unit: rated capacity left, and growth of resistance, both parts. */
+/** What a gateway works out of a unit: parts of its rated capacity and of its first resistance. */
 const Figure = Type.Enum(['battery_health', 'battery_resistance'])
 
 /** One task: due by a counter, by the calendar, or by a signal or figure past a threshold. */
@@ -36,6 +36,15 @@ export const Uptime = Type.Object(
       Type.Object(
         { signal: Name, values: Type.Array(Name, { minItems: 1, maxItems: 64 }) },
         closed,
+      ),
+    ),
+    piece: Type.Optional(
+      Type.Object(
+        {
+          counter: Name,
+          idealS: Type.Number({ exclusiveMinimum: 0, description: 'Seconds it should take.' }),
+        },
+        { ...closed, description: 'What a shift makes, where a counter counts it.' },
       ),
     ),
     silentAfterS: Type.Number({

@@ -34,6 +34,8 @@ export const claimKinds = [
   'storage',
   'use',
   'retirement',
+  // A shift that is booked; it is in no chain.
+  'shift',
 ] as const
 export type ClaimKind = (typeof claimKinds)[number]
 

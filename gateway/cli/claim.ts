@@ -21,6 +21,7 @@ import { OperatingError } from '../core/errors.ts'
 import type { PassportSummary, UnitSummary } from '../core/queries.ts'
 import { claimDetails } from '../ledger/proven.ts'
 import { type ActName, acts, follow, parsePart, workDetails } from '../lifecycle/acts.ts'
+import { longestShiftUs, shiftDetails } from '../lifecycle/shifts.ts'
 import { lifecycleStates } from '../lifecycle/states.ts'
 import type { Io } from './io.ts'
 
@@ -36,12 +37,20 @@ ${Object.entries(acts)
   .map(([name, { description }]) => `  ${name.padEnd(17)} ${description}`)
   .join('\n')}
 
+  shift             you booked it for a shift: only then there is an OEE
+
   --worker DID=N    accept: who built it, each with a weight (only where its maker has not said so)
   --reason TEXT     why, in your words
   --task NAME       service: a task of the maintenance plan that you did; repeatable
   --part NAME       service: a part that was replaced, by its name in the machine file; repeatable
   --part-out NAME:SERIAL, --part-in NAME:SERIAL
                     service, refurbish: which part came out, which went in; repeatable
+  --failed NAME     service, refurbish: a replaced part that had failed; repeatable. Without it
+                    the part was taken out in working order
+  --from TIME, --to TIME
+                    shift: its beginning and end, such as 2026-05-04T06:00+02:00
+  --made N, --good N, --ideal-s N
+                    shift: pieces made, how many were good, seconds that one should take
 
 where:
   --pages URL       the gateway's pages (default: as the config says)
@@ -60,6 +69,12 @@ const options = {
   part: { type: 'string', multiple: true },
   'part-out': { type: 'string', multiple: true },
   'part-in': { type: 'string', multiple: true },
+  failed: { type: 'string', multiple: true },
+  from: { type: 'string' },
+  to: { type: 'string' },
+  made: { type: 'string' },
+  good: { type: 'string' },
+  'ideal-s': { type: 'string' },
   pages: { type: 'string' },
   broker: { type: 'string' },
   user: { type: 'string' },
@@ -77,9 +92,9 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   const [what = '', unit] = positionals
   try {
     if (what === 'key') return makeKey(values, io)
-    const act = Object.hasOwn(acts, what) ? (what as ActName) : undefined
+    const act = what === 'shift' || Object.hasOwn(acts, what) ? (what as Word) : undefined
     if (act === undefined || unit === undefined || positionals.length > 2) {
-      const words = Object.keys(acts).join(', ')
+      const words = [...Object.keys(acts), 'shift'].join(', ')
       throw wrongUse(`say "key", or one of ${words} and the id of one unit`)
     }
     return await claim({ act, unit, values, io })
@@ -105,8 +120,10 @@ const makeKey = ({ out }: Values, io: Io): number => {
   return 0
 }
 
+type Word = ActName | 'shift'
+
 interface Job {
-  act: ActName
+  act: Word
   unit: string
   values: Values
   io: Io
@@ -116,17 +133,17 @@ const claim = async ({ act, unit, values, io }: Job): Promise<number> => {
   if (!new RegExp(unitIdPattern).test(unit)) throw wrongUse(`"${unit}" cannot be a unit's id`)
   if (values.key === undefined) throw wrongUse('--key is missing: the file of your key')
   const signer = loadSigner(resolve(io.cwd, values.key))
-  const declared = detailsOf(act, values)
+  const declared = act === 'shift' ? bookingDetails(values) : detailsOf(act, values)
   const { config } = readConfig(io, values).loaded
   const login = loginOf(values, io)
   const pages = pagesOf(values, config)
   const { machine, did, head, summary: known } = await lookUp(pages, { unit, login })
-  if (declared.length > 0) {
+  if (act !== 'shift' && declared.length > 0) {
     checkNames(declared, await ask<Profile[]>(pages, 'api/profiles', login), machine)
   }
-  checkState(act, known)
+  if (act !== 'shift') checkState(act, known)
   const details = [...declared, ...(isWork(act) ? countersOf(known) : [])]
-  const kind: ClaimKind = acts[act].claim
+  const kind: ClaimKind = act === 'shift' ? 'shift' : acts[act].claim
   const timeUs = systemClock().nowUs()
   const { message } = composeClaim({ kind, unit: did, head, timeUs, details }, signer, (bytes) =>
     randomBytes(bytes),
@@ -135,20 +152,48 @@ const claim = async ({ act, unit, values, io }: Job): Promise<number> => {
   await send({ url, topic: topicOf({ machine, unit, kind: 'claim' }), message, login })
   io.out(`${kind} of ${unit} (${did})`)
   io.out(`signed by ${signer.did}`)
-  io.out('The gateway has it; the unit takes it into its chain when it is next in contact.')
+  io.out(
+    act === 'shift'
+      ? `The gateway has it; see "tenfold life ${unit}".`
+      : 'The gateway has it; the unit takes it into its chain when it is next in contact.',
+  )
+  warn({ act, values, io }, { author: signer.did, known, config })
   if (known.simulated) {
     io.out('The unit is simulated: the claim will be kept, and count for nothing.')
   }
   return 0
 }
 
-const isWork = (act: ActName): boolean => act === 'service' || act === 'refurbish'
+/** What the gateway will not do with a claim that it has taken. */
+const warn = (
+  { act, values, io }: Pick<Job, 'act' | 'values' | 'io'>,
+  { author, known, config }: { author: string; known: UnitSummary; config: Config },
+): void => {
+  if (act === 'accept' && (values.worker ?? []).length === 0) {
+    io.err(
+      'No --worker is named: unless its maker has said who built it, this releases no share. ' +
+        'A later acceptance cannot make up for it.',
+    )
+  }
+  const { owner, lifecycle } = known
+  const isFree = act === 'accept' && lifecycle === 'transferred'
+  const mayNot = owner !== undefined && owner !== author && !isFree
+  if (mayNot && !config.units.authorities.includes(author)) {
+    io.err(
+      `${owner} has accepted the unit: the gateway sets this aside (claim_unauthorised) unless ` +
+        'your key is named in its units.authorities.',
+    )
+  }
+}
+
+const isWork = (act: Word): boolean => act === 'service' || act === 'refurbish'
 
 const detailsOf = (act: ActName, values: Values): Detail[] => {
-  const { worker = [], part = [], task = [], reason } = values
+  const { worker = [], part = [], task = [], failed = [], reason } = values
   const out = partsOf('--part-out', values['part-out'])
   const into = partsOf('--part-in', values['part-in'])
-  const named = [...part, ...[...out, ...into].map((text) => text.split(':')[0] ?? '')]
+  const moved = [...out, ...into].map((text) => text.split(':')[0] ?? '')
+  const named = [...part, ...moved, ...failed]
   if (!isWork(act) && named.length + task.length > 0) {
     throw wrongUse(`parts and tasks belong to "service" and "refurbish", not to "${act}"`)
   }
@@ -168,9 +213,37 @@ const detailsOf = (act: ActName, values: Values): Detail[] => {
     ...each(claimDetails.part, [...new Set(named)]),
     ...each(workDetails.reason, reason === undefined ? [] : [reason.slice(0, 200)]),
     ...each(workDetails.task, task),
+    ...each(workDetails.failed, failed),
     ...each(workDetails.partOut, out),
     ...each(workDetails.partIn, into),
   ]
+}
+
+/** What books a shift; refused where it could mean nothing. */
+const bookingDetails = (values: Values): Detail[] => {
+  const time = (flag: 'from' | 'to'): number => {
+    const text = values[flag]
+    if (text === undefined) throw wrongUse(`--${flag} is missing: when the shift begins and ends`)
+    const ms = /T.*(Z|[+-]\d\d:?\d\d)$/.test(text) ? Date.parse(text) : Number.NaN
+    if (Number.isFinite(ms)) return ms * 1000
+    throw wrongUse(`--${flag} ${text} is no time with its zone, such as 2026-05-04T06:00+02:00`)
+  }
+  const [from, to] = [time('from'), time('to')]
+  if (to <= from) throw wrongUse('--to is not after --from')
+  if (to - from > longestShiftUs) throw wrongUse('a shift has at most 24 hours')
+  const number = (flag: 'made' | 'good' | 'ideal-s'): number | undefined => {
+    const text = values[flag]
+    if (text === undefined) return undefined
+    const form = flag === 'ideal-s' ? /^\d{1,6}(\.\d{1,3})?$/ : /^\d{1,9}$/
+    if (form.test(text)) return Number(text)
+    throw wrongUse(`--${flag} ${text} is no number of that kind`)
+  }
+  const [made, good, idealS] = [number('made'), number('good'), number('ideal-s')]
+  if ((good ?? 0) > (made ?? Number.POSITIVE_INFINITY)) throw wrongUse('--good is above --made')
+  return Object.entries({ from, to, made, good, idealS }).flatMap(([name, value]) => {
+    const detail = shiftDetails[name as keyof typeof shiftDetails]
+    return value === undefined ? [] : [{ name: detail, value: String(value) }]
+  })
 }
 
 const partsOf = (flag: string, texts: readonly string[] = []): readonly string[] => {

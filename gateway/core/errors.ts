@@ -57,6 +57,8 @@ export const quarantineReasons = {
   claim_signature: "The claim's signature does not fit its author's key.",
   lifecycle_refused:
     'The claim cannot follow the state that the unit is in; the detail says what can.',
+  claim_unauthorised:
+    'Only the owner who accepted the unit may declare this, or a key named in units.authorities.',
   sink_refused: 'The database refused this point; compare the type of its fields.',
 } as const
 export type QuarantineReason = keyof typeof quarantineReasons

@@ -10,6 +10,8 @@ export interface UnitSummary {
   /** did:key of the unit, where it has one. */
   key: string | undefined
   custody: 'secure_element' | 'controller_flash' | 'gateway'
+  /** did:key of whoever accepted it last. */
+  owner: string | undefined
   boot: number
   /** Wall clock of the newest reading, microseconds; undefined before the first. */
   lastTimeUs: number | undefined
@@ -81,10 +83,24 @@ export interface LifecycleStep {
   /** Parts that the author says were replaced. */
   parts: string[]
   tasks: string[]
+  /** Parts that the author says had failed. */
+  failed: string[]
   out: { part: string; serial: string }[]
   in: { part: string; serial: string }[]
   /** Totals as the unit signed them, or as its rule saw them. */
   counters: Record<string, number>
+}
+
+/** One life of a part: what is in the unit now, or was taken out. */
+export interface UnitPart {
+  part: string
+  serial: string | null
+  /** undefined: since the unit was met; for the end: it is in there now. */
+  fromUs: number | undefined
+  toUs: number | undefined
+  /** Hours of its own use. */
+  hours: number
+  failed: boolean
 }
 
 /** What the pages show of a unit's life. */
@@ -96,6 +112,10 @@ export interface UnitLife {
   maintenance: Due[]
   /** Failures, newest first, and whether a maintenance record answers for each. */
   failures: { type: string; part: string; timeUs: number; reconciled: boolean }[]
+  /** Those replaced or failed; the newest first. */
+  parts: UnitPart[]
+  /** Booked, the newest first; without one there is no OEE. */
+  shifts: UnitShift[]
   uptime: UnitUptime | undefined
   wear: UnitWear | undefined
 }
@@ -141,6 +161,29 @@ export interface UnitUptime {
   hidden: string | undefined
 }
 
+/** A shift that was booked by a claim, and what the unit did in it. ISO 22400-2. */
+export interface UnitShift {
+  fromUs: number
+  toUs: number
+  author: string
+  plannedS: number
+  /** Run time by the unit's own counter; undefined where it has none, or readings are gone. */
+  ranS: number | undefined
+  /** Silent in the shift: neither bound is known better. */
+  unknownS: number
+  /** Pieces, and whether a counter of the unit says so or the author. */
+  made: { count: number; measured: boolean } | undefined
+  good: number | undefined
+  /** Seconds that a piece should take. */
+  idealS: number | undefined
+  availability: BothBounds | undefined
+  effectiveness: BothBounds | undefined
+  quality: number | undefined
+  /** Absent while one of the three is not known; `missing` says which, and why. */
+  oee: number | undefined
+  missing: string[]
+}
+
 export interface UnitWear {
   usedHours: number
   /** Time in use, milliseconds, in bands of equal width. */
@@ -177,7 +220,7 @@ export interface UnitBattery {
   capacity: BatteryCapacity | undefined
 }
 
-/** Measured in discharges from full to empty; absent where the profile does not say what is full. */
+/** Measured from full to empty; absent where the profile does not say what is full. */
 export interface BatteryCapacity {
   ratedAh: number
   /** Median of the last five over the rated one; null before the first. */
@@ -206,6 +249,25 @@ export interface DurabilityVerdict {
   words: string
   /** Probability plot, or why there is none. */
   svg: string
+  /** The whole analysis as text: survival, models, bounds. */
+  report: readonly string[]
+}
+
+/** Units that are repaired and go on: their mean number of failures. */
+export interface RepairVerdict {
+  units: number
+  failures: number
+  /** The claim against the other tool at equal hours. */
+  words: string
+  report: readonly string[]
+  /** Mean cumulative function, or why there is none. */
+  svg: string
+}
+
+/** Lives of one part: every one that was in a unit. */
+export interface PartDurability
+  extends Pick<DurabilityVerdict, 'units' | 'failures' | 'silent' | 'b10'> {
+  part: string
 }
 
 export interface CohortDurability extends DurabilityVerdict {
@@ -213,6 +275,8 @@ export interface CohortDurability extends DurabilityVerdict {
   machine: string
   simulatedLeftOut: number
   unusedLeftOut: number
+  repaired: RepairVerdict
+  parts: PartDurability[]
 }
 
 export interface DurabilityQuery {
@@ -221,6 +285,8 @@ export interface DurabilityQuery {
   referenceHours?: number
   /** Shape to assume while failures are too few. */
   beta?: number
+  /** Failures per machine of the tool to compare with, by so many hours of use. */
+  referenceFailures?: { mean: number; hours: number }
 }
 
 export interface Queries {

@@ -125,6 +125,9 @@ const failuresAt = (
   return { mean, error: Math.sqrt(Math.max(robust, chance)) / mean, watched }
 }
 
+/** The other tool's failures: histories, or their mean number per machine, taken as known. */
+export type RepairReference = readonly History[] | { mean: number }
+
 /**
  * Ratio of mean cumulative failures at equal hours, reference over product: how many times fewer
  * failures. Bounds on the log scale with robust variances, never below the Poisson variance; with
@@ -133,12 +136,13 @@ const failuresAt = (
  */
 export const failureRatio = (
   product: readonly History[],
-  reference: readonly History[],
+  reference: RepairReference,
   { hours, confidence = 0.9 }: { hours: number; confidence?: number },
 ): Ratio => {
   checkConfidence(confidence)
   const p = failuresAt(product, hours)
-  const r = failuresAt(reference, hours)
+  const r = 'mean' in reference ? { ...reference, error: 0 } : failuresAt(reference, hours)
+  if (!(r.mean >= 0)) refuse('bad_argument', `reference mean ${r.mean}`, 'Must be positive')
   if (r.mean === 0) {
     refuse('bad_argument', `the reference has not failed by ${hours} h`, 'Compare at a greater age')
   }
@@ -265,12 +269,30 @@ export const claimMeter = (
   return judgeClaim({ ...(options.target && { target: options.target }), best, worst, silent })
 }
 
-/** The meter for machines that are repaired: failures per machine at equal hours. */
+/**
+ * The meter for machines that are repaired: failures per machine at equal hours. `worst` holds the
+ * silent ones as failed when last heard of. Refuses as failureRatio does.
+ */
 export const failureClaim = (
   product: readonly History[],
-  reference: readonly History[],
-  { hours, target, confidence }: { hours: number; target?: number; confidence?: number },
+  reference: RepairReference,
+  {
+    hours,
+    target,
+    confidence,
+    worst = product,
+    silent = 0,
+  }: {
+    hours: number
+    target?: number
+    confidence?: number
+    worst?: readonly History[]
+    silent?: number
+  },
 ): Claim => {
-  const best = failureRatio(product, reference, { hours, ...(confidence && { confidence }) })
-  return judgeClaim({ ...(target && { target }), best })
+  const judge = (histories: readonly History[]): Ratio =>
+    failureRatio(histories, reference, { hours, ...(confidence && { confidence }) })
+  const best = judge(product)
+  const cases = { best, worst: silent > 0 ? judge(worst) : best, silent }
+  return judgeClaim({ ...(target && { target }), ...cases })
 }

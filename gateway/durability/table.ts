@@ -21,7 +21,7 @@ export interface TableGrid {
 }
 
 /** 256 buckets from 1 hour to 10,000 hours. */
-export const DRILL_GRID: TableGrid = { fromHours: 1, perDecade: 64, buckets: 256 }
+export const USUAL_GRID: TableGrid = { fromHours: 1, perDecade: 64, buckets: 256 }
 
 /**
  * Units per place, and the sum of their positions inside it in thousandths of a bucket: whole
@@ -55,7 +55,7 @@ const checkGrid = (grid: TableGrid): TableGrid =>
       )
 
 /** An empty table for a cohort and a number of failure modes. Refuses: bad_argument. */
-export const emptyTable = (cohort: string, modes = 1, grid: TableGrid = DRILL_GRID): LifeTable => {
+export const emptyTable = (cohort: string, modes = 1, grid: TableGrid = USUAL_GRID): LifeTable => {
   const places = checkGrid(grid).buckets + 2
   const row = () => ({ units: new Float64Array(places), position: new Float64Array(places) })
   return {

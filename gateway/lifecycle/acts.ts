@@ -1,6 +1,6 @@
 // What people declare about a unit (accepted, serviced, handed on ...): which claim says so, which
 // entry of the unit's chain includes it, and through which states it leads. Pure; who may declare
-// what is not decided here: a claim is its author's word, never measured.
+// what after the first acceptance, `refusedAuthor` says. A claim is a word, never measured.
 import type { ClaimKind } from '../attestation/claim.ts'
 import { change, type LifecycleState, type Transition } from './states.ts'
 
@@ -68,13 +68,36 @@ export const actOfClaim = (kind: string): Act | undefined =>
 export const actOfEntry = (type: string): Act | undefined =>
   list.find(({ entry }) => entry === type)
 
+/** A unit that works goes on working, whoever has taken it over. */
+const pathFrom = (
+  from: LifecycleState | null,
+  path: readonly LifecycleState[],
+): readonly LifecycleState[] =>
+  from === 'in_use' && path.length === 1 && path[0] === 'accepted' ? [...path, from] : path
+
+/**
+ * Why an author's word about a unit does not count, or undefined. Until it was accepted, and again
+ * after it was handed on, anybody may take it over; after that its owner speaks, and whoever the
+ * gateway's config names.
+ */
+export const refusedAuthor = (
+  { lifecycle, owner }: { lifecycle: LifecycleState | null; owner: string | null },
+  { kind, author }: { kind: ClaimKind; author: string },
+  authorities: ReadonlySet<string>,
+): string | undefined => {
+  if (owner === null || author === owner || authorities.has(author)) return undefined
+  if (kind === 'production') return undefined
+  if (kind === 'acceptance' && lifecycle === 'transferred') return undefined
+  return `${author} is neither the owner who accepted it nor named in units.authorities`
+}
+
 /** The state after all of a path, or the first refusal; then the state stays where it was. */
 export const follow = (
   from: LifecycleState | null,
   path: readonly LifecycleState[],
 ): Transition => {
   let state = from
-  for (const to of path) {
+  for (const to of pathFrom(from, path)) {
     const step = change(state, to)
     // A unit without a state is refused nothing.
     if (!step.ok) return { ...step, state: from ?? step.state }
@@ -89,6 +112,8 @@ export const workDetails = {
   part: 'part',
   /** Task of the machine file's maintenance plan, once a task. */
   task: 'task',
+  /** Of the parts replaced, one that had failed: not taken out by the plan. */
+  failed: 'part_failed',
   /** `<part>:<serial>`, once a part. */
   partOut: 'part_out',
   partIn: 'part_in',
@@ -107,10 +132,16 @@ export interface Work {
   /** Names of parts replaced, as the ledger reads them too. */
   readonly parts: readonly string[]
   readonly tasks: readonly string[]
+  readonly failed: readonly string[]
   readonly out: readonly PartRef[]
   readonly in: readonly PartRef[]
   readonly counters: Readonly<Record<string, number>>
 }
+
+/** Every part that the work has replaced. */
+export const partsReplaced = ({ parts, out, in: into }: Work): readonly string[] => [
+  ...new Set([...parts, ...[...out, ...into].map(({ part }) => part)]),
+]
 
 /** `gearbox:G-17` to its two halves; undefined where it has another form. */
 export const parsePart = (text: string): PartRef | undefined => {
@@ -133,6 +164,7 @@ export const workOf = (
     reason: texts(workDetails.reason)[0],
     parts: texts(workDetails.part),
     tasks: texts(workDetails.task),
+    failed: texts(workDetails.failed),
     out: parts(workDetails.partOut),
     in: parts(workDetails.partIn),
     counters: Object.fromEntries(counters),

@@ -31,7 +31,7 @@ export interface PackFold {
   open: OpenDischarge | null
   /** Numbers of full discharges, `columns` each, oldest first; the older ones thinned. */
   ended: number[]
-  /** All discharges that have ended, and those that say nothing: begun or ended early, or unseen. */
+  /** All that have ended, and those that say nothing: begun or ended early, or unseen. */
   count: number
   partial: number
   unseen: number
@@ -68,7 +68,7 @@ const none = -1000
 const newestKept = AHEAD + 2
 export const mostDischarges = newestKept + 5
 
-/** Load over a longer stretch without a reading is not counted: the discharge was not seen whole. */
+/** Load over a longer stretch without a reading is not counted: it was not seen whole. */
 const unseenS = 60
 /** A pack rests below its voltage before the last load, relaxed or not; above it, it is another. */
 const otherPack = 1.03

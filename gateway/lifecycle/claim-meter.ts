@@ -1,13 +1,14 @@
 // The claim meter of a cohort: what its life table says of B10, and of the claim against another
 // tool, in words. Pure; the plot is SVG text. What the data cannot carry is said so.
-import type { DurabilityVerdict } from '../core/queries.ts'
+import type { DurabilityVerdict, RepairVerdict } from '../core/queries.ts'
+import { lifeReport, repairReport } from '../durability/analyse.ts'
 import { lifeBounds } from '../durability/bounds.ts'
-import { b10Ratio, judgeClaim, type Reference } from '../durability/claim.ts'
+import { b10Ratio, failureClaim, judgeClaim, type Reference } from '../durability/claim.ts'
 import { fitLives, lifeAt } from '../durability/fit.ts'
 import { countLives } from '../durability/lives.ts'
 import { emptyPlot, probabilityPlot } from '../durability/plot.ts'
 import { Refusal } from '../durability/refusal.ts'
-import type { Cases } from './cohorts.ts'
+import type { Cases, Repaired } from './cohorts.ts'
 
 export interface ClaimQuestion {
   /** B10 of the other tool, hours, or its life data. */
@@ -42,7 +43,43 @@ export const judgeCases = (cases: Cases, question: ClaimQuestion): DurabilityVer
     b10: isFitted ? fitted.value.b10 : undefined,
     words: wordsOf(cases, question),
     svg: isFitted ? fitted.value.svg : emptyPlot('Life of the units', fitted.refused),
+    report: lifeReport({
+      ...{ lives: best, fate: [], mode: [], ageUnit: 'h', confidence, reference: undefined },
+      ...{ assumedBeta: question.assumedBeta, target: question.target, leftOut: 0 },
+    }).lines,
   }
+}
+
+export interface RepairQuestion extends Pick<ClaimQuestion, 'target' | 'confidence'> {
+  /** Failures per machine of the other tool by `hours` of use. */
+  readonly reference: { readonly mean: number; readonly hours: number } | undefined
+}
+
+/** The same of units that are repaired and go on: failures per unit at equal hours. */
+export const judgeRepaired = (
+  { best, worst, silent }: Repaired,
+  { reference, target, confidence }: RepairQuestion,
+): RepairVerdict => {
+  const failures = best.reduce((sum, { events }) => sum + events.length, 0)
+  const units = best.length
+  if (units === 0) {
+    const words = 'No unit has been used yet'
+    return { units, failures, words, report: [words], svg: emptyPlot('Failures per unit', words) }
+  }
+  const { lines, svg } = repairReport({ histories: best, ageUnit: 'h', confidence, target })
+  const judged =
+    reference &&
+    attempt(() => {
+      const options = { hours: reference.hours, target, confidence, worst, silent }
+      return failureClaim(best, { mean: reference.mean }, options).words
+    })
+  const words =
+    judged === undefined
+      ? 'No tool to compare with was named'
+      : 'value' in judged
+        ? judged.value
+        : `Cannot be judged: ${judged.refused}`
+  return { units, failures, words, report: lines, svg }
 }
 
 const wordsOf = ({ best, worst, silent }: Cases, question: ClaimQuestion): string => {

@@ -1,8 +1,9 @@
-// Life tables of a gateway's units: one a cohort (machine and version of its file), simulated units
-// left out, silent ones apart, so that a claim can be judged at its best and at its worst. Pure; no
-// unit's identity is in a table.
+// Life tables of a gateway's units, or of one part in them: one a cohort (machine, version of its
+// file, part), simulated units left out, silent ones apart, so that a claim can be judged at its
+// best and at its worst. Pure; no unit's identity is in a table.
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import type { Lives } from '../durability/lives.ts'
+import type { History } from '../durability/repairable.ts'
 import {
   addTables,
   emptyTable,
@@ -14,10 +15,13 @@ import {
   withUnits,
 } from '../durability/table.ts'
 import { createLifeFold, type LivingUnit } from './fold.ts'
+import { type EndedPart, entryOf, partNow } from './parts.ts'
 
 export interface CohortUnit extends LivingUnit {
   readonly machine: string
   readonly simulated: boolean
+  /** Parts that were taken out. */
+  readonly ended?: readonly EndedPart[]
 }
 
 export interface Cohort {
@@ -35,11 +39,35 @@ export interface Cohort {
 export const silentDays = 90
 const dayUs = 86_400_000_000
 
-/** Age at the first failure of any part, else age now; late entry where the gateway met it used. */
-export const cohortOf = (profile: Profile, units: Iterable<CohortUnit>, nowUs: number): Cohort => {
-  const modes = Object.keys(profile.parts)
-  const cohort = `${profile.machine} version ${profile.version}`
-  const { hours: hoursOf } = createLifeFold(profile)
+/** How one life, of a unit or of a part in it, left observation. */
+interface Exit {
+  readonly hours: number
+  readonly entry: number
+  /** 0 = still running. */
+  readonly mode: number
+  /** Nobody has heard of its unit for long. */
+  readonly isQuiet: boolean
+}
+
+export interface CohortQuestion {
+  readonly nowUs: number
+  /** Lives of one part, those that have ended too; without it lives of units. */
+  readonly part?: string | undefined
+}
+
+/**
+ * Of units: age at the first failure of any part, else age now. Of a part: one life for each that
+ * was in a unit, aged by its own hours. Late entry where the gateway met the unit used.
+ */
+export const cohortOf = (
+  profile: Profile,
+  units: Iterable<CohortUnit>,
+  { nowUs, part }: CohortQuestion,
+): Cohort => {
+  const modes = part === undefined ? Object.keys(profile.parts) : [part]
+  const machine = `${profile.machine} version ${profile.version}`
+  const cohort = part === undefined ? machine : `${machine} ${part}`
+  const { hours } = createLifeFold(profile)
   const columns = () => ({
     hours: [] as number[],
     mode: [] as number[],
@@ -49,19 +77,18 @@ export const cohortOf = (profile: Profile, units: Iterable<CohortUnit>, nowUs: n
   const leftOut = { simulated: 0, unused: 0 }
   for (const unit of units) {
     if (unit.machine !== profile.machine) continue
-    const { failed, bornHours, uptime } = unit.life
-    const hours = failed?.hours ?? hoursOf(unit)
-    const entry = bornHours ?? 0
-    if (unit.simulated) leftOut.simulated++
-    else if (!(hours > entry)) leftOut.unused++
-    else {
-      const mode = failed === null ? 0 : modes.indexOf(failed.part) + 1
-      const isQuiet = nowUs - (uptime.contactUs ?? nowUs) > silentDays * dayUs
-      const isEnded = unit.lifecycle === 'retired' || unit.lifecycle === 'stored'
-      const to = mode === 0 && isQuiet && !isEnded ? silent : known
-      to.hours.push(hours)
-      to.mode.push(mode)
-      to.entryHours.push(entry)
+    const age = hours(unit)
+    const exits = part === undefined ? [unitExit(unit, age, modes)] : partExits(unit, age, part)
+    for (const exit of exits) {
+      if (unit.simulated) leftOut.simulated++
+      else if (!(exit.hours > exit.entry)) leftOut.unused++
+      else {
+        const isSilent = exit.mode === 0 && exit.isQuiet && isLost(unit, nowUs)
+        const to = isSilent ? silent : known
+        to.hours.push(exit.hours)
+        to.mode.push(exit.mode)
+        to.entryHours.push(exit.entry)
+      }
     }
   }
   const empty = emptyTable(cohort, Math.max(1, modes.length))
@@ -70,6 +97,67 @@ export const cohortOf = (profile: Profile, units: Iterable<CohortUnit>, nowUs: n
     known: withUnits(empty, known),
     silent: withUnits(empty, silent),
   }
+}
+
+/** Nobody can say that it still runs; what is stored or retired is expected to be quiet. */
+const isLost = ({ lifecycle, life: { uptime } }: CohortUnit, nowUs: number): boolean =>
+  nowUs - (uptime.contactUs ?? nowUs) > silentDays * dayUs &&
+  lifecycle !== 'retired' &&
+  lifecycle !== 'stored'
+
+const unitExit = ({ life }: CohortUnit, age: number, modes: readonly string[]): Exit => {
+  const { failed, bornHours } = life
+  const mode = failed === null ? 0 : modes.indexOf(failed.part) + 1
+  return { hours: failed?.hours ?? age, entry: bornHours ?? 0, mode, isQuiet: true }
+}
+
+const partExits = ({ life, ended = [] }: CohortUnit, age: number, part: string): Exit[] => {
+  const { hours: from, failed } = partNow(life, part)
+  return [
+    ...ended
+      .filter((one) => one.part === part)
+      .map(({ fromHours, toHours, entryHours, failed: isFailed }) => ({
+        ...{ hours: toHours - fromHours, entry: entryHours, mode: isFailed ? 1 : 0 },
+        isQuiet: false,
+      })),
+    {
+      ...{ hours: (failed?.hours ?? age) - from, entry: entryOf(life, part) },
+      ...{ mode: failed === null ? 0 : 1, isQuiet: true },
+    },
+  ]
+}
+
+/** Failures of each unit over its hours of use; `worst`: silent ones failed when last heard of. */
+export interface Repaired {
+  readonly best: readonly History[]
+  readonly worst: readonly History[]
+  readonly silent: number
+}
+
+/** For the mean number of failures: a unit that is repaired goes on. Simulated ones left out. */
+export const failureHistories = (
+  profile: Profile,
+  units: Iterable<CohortUnit>,
+  nowUs: number,
+): Repaired => {
+  const { hours } = createLifeFold(profile)
+  const best: History[] = []
+  const worst: History[] = []
+  let silent = 0
+  for (const unit of units) {
+    const { life, ended = [], machine, simulated } = unit
+    const [start, end] = [life.bornHours ?? 0, hours(unit)]
+    if (machine !== profile.machine || simulated || !(end > start)) continue
+    const now = Object.values(life.parts).flatMap(({ failed }) => failed?.hours ?? [])
+    const before = ended.flatMap(({ failed, toHours }) => (failed ? [toHours] : []))
+    const events = [...before, ...now].filter((at) => at > start && at <= end)
+    const history = { events: events.sort((a, b) => a - b), end, start }
+    const isSilent = isLost(unit, nowUs)
+    if (isSilent) silent++
+    best.push(history)
+    worst.push(isSilent ? { ...history, events: [...events, end] } : history)
+  }
+  return { best, worst, silent }
 }
 
 /** The same units twice: silent ones still running, and failed when last heard of. */

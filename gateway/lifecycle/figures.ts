@@ -27,9 +27,8 @@ export interface FiguresQuestion {
   readonly nowUs: number
 }
 
-/** undefined before the first contact. */
-export const uptimeFigures = (question: FiguresQuestion): UnitUptime | undefined => {
-  const { profile, unit, spans, nowUs } = question
+/** As if the unit were heard of now: what it has spent, and every stretch of it. */
+const untilNow = ({ profile, unit, spans, nowUs }: FiguresQuestion) => {
   const fold = structuredClone(unit.life.uptime)
   const { doing, contactUs } = fold
   if (doing === null || contactUs === null) return undefined
@@ -39,9 +38,20 @@ export const uptimeFigures = (question: FiguresQuestion): UnitUptime | undefined
   if (fold.open !== null && fold.contactUs !== null && fold.contactUs > fold.open.fromUs) {
     all.push({ ...fold.open, toUs: fold.contactUs })
   }
-  const history = all.map(seconds)
+  return { fold, doing, history: all.map(seconds) }
+}
+
+/** Every stretch of a unit's time up to now, seconds since 1970, ascending. */
+export const uptimeSpans = (question: FiguresQuestion): StateSpan[] =>
+  untilNow(question)?.history ?? []
+
+/** undefined before the first contact. */
+export const uptimeFigures = (question: FiguresQuestion): UnitUptime | undefined => {
+  const now = untilNow(question)
+  if (now === undefined) return undefined
+  const { fold, doing, history } = now
   const { failures, mtbfH, mttrH, hidden } = meanTimes([history])
-  const before = unit.life.uptime.spentUs.unknown
+  const before = question.unit.life.uptime.spentUs.unknown
   return {
     spentS: Object.fromEntries(
       Object.entries(fold.spentUs).map(([name, us]) => [name, us / 1e6] as const),

@@ -37,7 +37,8 @@ export interface LifeFold {
 
 /** Where a profile says nothing of uptime: ten minutes. */
 const usualSilentS = 600
-const hoursPer: Readonly<Record<string, number>> = {
+/** Hours in one unit of a run time counter, by UCUM code. */
+export const hoursPer: Readonly<Record<string, number>> = {
   us: 1 / 3.6e9,
   ms: 1 / 3.6e6,
   s: 1 / 3600,
@@ -95,15 +96,15 @@ export const createLifeFold = (profile: Profile): LifeFold => {
       const { life } = unit
       const failure = { hours: hours(unit), timeUs }
       life.failed ??= { part, ...failure }
-      life.parts[part] ??= originalPart(life)
+      life.parts[part] ??= originalPart()
       life.parts[part].failed ??= failure
     },
   }
 }
 
-/** Of the part that the unit was made with; what it did before the unit was met is unknown. */
-export const originalPart = ({ bornHours }: LifeState): LifeState['parts'][string] => ({
-  ...{ serial: null, sinceUs: null, hours: bornHours ?? 0, counters: {}, failed: null },
+/** The part that the unit was met with: taken to be as old as the unit. */
+export const originalPart = (): LifeState['parts'][string] => ({
+  ...{ serial: null, sinceUs: null, hours: 0, counters: {}, failed: null },
 })
 
 /** A reading further from the one before tells nothing of the load between them. */

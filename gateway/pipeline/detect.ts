@@ -1,6 +1,7 @@
 // Third verb of the pipeline: events from what a report adds to a unit, by the rules of its
 // profile, and the lifecycle change that an event brings. Pure; it changes only the unit's state
 // that it is given.
+import type { EventRuleSpec, Profile } from '../../hardware-profiles/profile.ts'
 import { compileRules } from '../../hardware-profiles/rules.ts'
 import type { UnitEvent } from '../core/delivery.ts'
 import type { Machine } from '../core/machine.ts'
@@ -19,31 +20,75 @@ export type Detect = (state: UnitState, moment: Moment) => readonly UnitEvent[]
 
 const none: readonly UnitEvent[] = []
 
+/** Which states use is believed against: what is in repair may be tried out, retired stays so. */
+const usable: ReadonlySet<LifecycleState | null> = new Set([
+  'accepted',
+  'stored',
+  'refurbished',
+  'transferred',
+])
+
+/** What the machine file's rules cannot know: that a unit which was put aside works again. */
+const usedAgain = ({ uptime, signals }: Profile) => {
+  if (uptime === undefined) return undefined
+  const { signal, inUse } = uptime
+  const index = Object.keys(signals).indexOf(signal)
+  const words = signals[signal]?.values ?? ['false', 'true']
+  const wanted = words.map((word) => inUse.includes(word))
+  const rule: EventRuleSpec = {
+    ...{ type: 'used_again', description: 'It works again', attest: true, lifecycle: 'in_use' },
+    when: { signal, becomes: inUse[0] ?? '' },
+  }
+  return {
+    ...{ rule, cause: `${signal} says so` },
+    works: (values: Moment['values']): boolean => wanted[values[index] ?? -1] === true,
+  }
+}
+
 export const createDetect = (machine: Machine): Detect => {
   const rules = compileRules(machine.profile)
-  return (state, { offset, timeUs, boot, values }) => {
+  const again = usedAgain(machine.profile)
+  return (state, moment) => {
     // Totals, not the report's own counters: a rule speaks of the unit's life, not the
     // controller's.
     const counters = state.totals.map((total) => total ?? undefined)
+    const { timeUs, boot, values } = moment
     const found = rules(state.rules, { timeUs, boot, values, counters })
-    if (found.length === 0) return none
-    return found.map(({ rule, cause }) => {
-      const transition = rule.lifecycle && enter(state, rule.lifecycle)
-      const refused = transition?.refused
-      return {
-        machine,
-        unit: state.unit,
-        simulated: state.simulated,
-        type: rule.type,
-        severity: rule.severity ?? 'info',
-        timeUs,
-        cause: refused === undefined ? cause : `${cause} (refused: ${refused})`,
-        offset,
-        counters,
-        rule,
-        ...(transition && { transition }),
-      }
-    })
+    const isAgain = usable.has(state.lifecycle) && again?.works(values) === true
+    if (found.length === 0 && !isAgain) return none
+    const events = found.map((word) => eventOf({ machine, state, moment, counters }, word))
+    if (isAgain && usable.has(state.lifecycle)) {
+      events.push(eventOf({ machine, state, moment, counters }, again))
+    }
+    return events
+  }
+}
+
+interface Found {
+  readonly machine: Machine
+  readonly state: UnitState
+  readonly moment: Moment
+  readonly counters: readonly (number | undefined)[]
+}
+
+const eventOf = (
+  { machine, state, moment: { timeUs, offset }, counters }: Found,
+  { rule, cause }: { rule: EventRuleSpec; cause: string },
+): UnitEvent => {
+  const transition = rule.lifecycle && enter(state, rule.lifecycle)
+  const refused = transition?.refused
+  return {
+    machine,
+    unit: state.unit,
+    simulated: state.simulated,
+    type: rule.type,
+    severity: rule.severity ?? 'info',
+    timeUs,
+    cause: refused === undefined ? cause : `${cause} (refused: ${refused})`,
+    offset,
+    counters,
+    rule,
+    ...(transition && { transition }),
   }
 }
 

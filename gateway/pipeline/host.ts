@@ -53,9 +53,9 @@ export const startHost = async (options: DeliveryOptions, world: World): Promise
   const { bounds, enrol = 'hello' } = options
   const store = Store.open({ folder: join(options.dataDir, 'store'), machines, enrol, bounds })
   const live = new LiveThinner()
-  const { dataDir, keysDir, ledger = {} } = options
+  const { dataDir, keysDir, ledger = {}, authorities } = options
   const attestation = new Attestation(store, {
-    ...{ dataDir, keysDir, ledger, machines },
+    ...{ dataDir, keysDir, ledger, machines, authorities },
     random: (bytes) => world.randomBytes(bytes),
     command: (command) => say({ kind: 'command', command }),
   })

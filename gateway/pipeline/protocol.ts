@@ -26,6 +26,8 @@ export interface DeliveryOptions {
   bounds: StoreBounds
   /** `closed`: units that are not known yet are not taken in; without it their first hello does. */
   enrol?: 'hello' | 'closed'
+  /** did:keys that may declare about any unit. */
+  authorities?: readonly string[]
   /** Rules of the ownership register, as in the config; without it the usual ones. */
   ledger?: LedgerSettings
 }

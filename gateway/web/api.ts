@@ -61,12 +61,18 @@ const routes: Readonly<Record<string, Handler>> = {
   '/api/books': async ({ queries }) => json(await queries.books()),
   '/api/register': async ({ queries }) => json(await queries.register()),
   '/api/durability': async (options, query) =>
-    json((await verdicts(options, query)).map(({ svg: _, ...verdict }) => verdict)),
+    json(
+      (await verdicts(options, query)).map(({ svg: _, repaired, ...verdict }) => {
+        const { svg: __, ...repairs } = repaired
+        return { ...verdict, repaired: repairs }
+      }),
+    ),
   '/api/durability/plot': async (options, query) => {
     const asked = query.get('machine')
     const found = (await verdicts(options, query)).find(({ machine }) => machine === asked)
     if (found === undefined) throw wrong('machine', 'is none of this gateway')
-    return content('image/svg+xml', found.svg)
+    const { svg } = query.get('of') === 'repairs' ? found.repaired : found
+    return content('image/svg+xml', svg)
   },
   '/api/quarantine': async ({ queries }, query) => {
     const unit = query.get('unit')
@@ -117,12 +123,16 @@ const whole = (
 const verdicts = (
   { queries, clock }: ApiOptions,
   query: URLSearchParams,
-): ReturnType<Queries['durability']> =>
-  queries.durability({
+): ReturnType<Queries['durability']> => {
+  const { mean } = positive(query, 'failures', 'mean')
+  const { hours } = positive(query, 'hours', 'hours')
+  return queries.durability({
     nowUs: clock.nowUs(),
     ...positive(query, 'reference', 'referenceHours'),
     ...positive(query, 'beta', 'beta'),
+    ...(mean !== undefined && hours !== undefined && { referenceFailures: { mean, hours } }),
   })
+}
 
 /** A positive number under another name, or nothing where it is not asked for. */
 const positive = <K extends string>(

@@ -6,10 +6,10 @@ import { livesFrom } from '../../gateway/durability/lives.ts'
 import { Rainflow, RainflowRecord } from '../../gateway/durability/rainflow.ts'
 import { chooseOptions, type Run } from '../../gateway/durability/rul.ts'
 import {
-  DRILL_GRID,
   emptyTable,
   fitTable,
   livesOfTable,
+  USUAL_GRID,
   withUnits,
 } from '../../gateway/durability/table.ts'
 import { sharedData } from '../data.ts'
@@ -52,7 +52,7 @@ const fits = (): void => {
     return { cpuMs: t.cpuMs / 50, wallMs: t.wallMs / 50 }
   }
   const from = many(() => fitLives(livesOfTable(table), 'weibull'))
-  tell(`Weibull from a ${DRILL_GRID.buckets}-bucket table`, ms(from), ['5 ms', from.cpuMs < 5])
+  tell(`Weibull from a ${USUAL_GRID.buckets}-bucket table`, ms(from), ['5 ms', from.cpuMs < 5])
   const bounds = many(() => fitTable(table))
   tell('the same with likelihood-ratio bounds', ms(bounds), ['5 ms', bounds.cpuMs < 5])
   const error = Math.abs(fitTable(table).b10 / exact - 1)

@@ -26,6 +26,7 @@ let known: {
   simulated: boolean
   key: string | undefined
   lifecycle: string
+  owner?: string
   counters: Record<string, number>
 }[]
 
@@ -76,6 +77,10 @@ const where = () => [
   ...['--broker', `mqtt://127.0.0.1:${broker.port}`],
 ]
 
+const shift = (from: string, to: string): string[] => [
+  ...['shift', 'drill-1', '--key', 'me.pem', '--from', from, '--to', to],
+]
+
 describe('claim', () => {
   test('key makes a private file, once', async () => {
     expect(await io.tenfold('claim', 'key', '--out', 'me.pem')).toBe(0)
@@ -98,6 +103,47 @@ describe('claim', () => {
     expect(io.lines.join('\n')).toContain('The unit is simulated')
   })
 
+  test('accept without a worker says that it releases no share', async () => {
+    await io.tenfold('claim', 'key', '--out', 'me.pem')
+    const args = ['accept', 'drill-1', '--key', 'me.pem', ...where()]
+    expect(await io.tenfold('claim', ...args)).toBe(0)
+    expect(io.errors.join('\n')).toContain('No --worker is named')
+    const [before] = [io.errors.length]
+    expect(await io.tenfold('claim', ...args, '--worker', unitDid)).toBe(0)
+    expect(io.errors.length).toBe(before)
+  })
+
+  test('warns where somebody else has accepted the unit, unless the config names the key', async () => {
+    await io.tenfold('claim', 'key', '--out', 'me.pem')
+    const me = io.lines[1] ?? ''
+    known = known.map((unit) => ({ ...unit, owner: unitDid }))
+    const args = ['store', 'drill-1', '--key', 'me.pem', ...where()]
+    expect(await io.tenfold('claim', ...args)).toBe(0)
+    expect(io.errors.join('\n')).toContain('claim_unauthorised')
+    const before = io.errors.length
+    const named = ['--set', `units.authorities=["${me}"]`]
+    expect(await io.tenfold('claim', ...args, ...named)).toBe(0)
+    known = known.map((unit) => ({ ...unit, owner: me }))
+    expect(await io.tenfold('claim', ...args)).toBe(0)
+    expect(io.errors.length).toBe(before)
+  })
+
+  test('shift books a time, with the pieces that its author counted', async () => {
+    await io.tenfold('claim', 'key', '--out', 'me.pem')
+    const time = ['--from', '2026-05-04T06:00+02:00', '--to', '2026-05-04T14:00+02:00']
+    const pieces = ['--made', '200', '--good', '190', '--ideal-s', '60.5']
+    const args = ['shift', 'drill-1', '--key', 'me.pem', ...time, ...pieces]
+    expect(await io.tenfold('claim', ...args, ...where())).toBe(0)
+    const { claim, disclosures } = receiveClaim(records[0]?.payload ?? new Uint8Array())
+    expect(claim.kind).toBe('shift')
+    const details = Object.fromEntries(disclosures.map(({ name, value }) => [name, value]))
+    expect(details).toEqual({
+      ...{ from_us: '1777867200000000', to_us: '1777896000000000' },
+      ...{ made: '200', good: '190', ideal_s: '60.5' },
+    })
+    expect(io.lines.join('\n')).toContain('tenfold life drill-1')
+  })
+
   test('service names the parts', async () => {
     await io.tenfold('claim', 'key', '--out', 'me.pem')
     const args = ['service', 'drill-1', '--key', 'me.pem', '--part', 'motor', '--part', 'chuck']
@@ -111,7 +157,7 @@ describe('claim', () => {
   test('service tells serials, tasks, the reason and the counters of the moment', async () => {
     await io.tenfold('claim', 'key', '--out', 'me.pem')
     const work = ['--part-out', 'gearbox:G-1', '--part-in', 'gearbox:G-2']
-    const more = ['--task', 'grease_gearbox', '--reason', 'it howled']
+    const more = ['--task', 'grease_gearbox', '--reason', 'it howled', '--failed', 'gearbox']
     const args = ['service', 'drill-1', '--key', 'me.pem', ...work, ...more]
     expect(await io.tenfold('claim', ...args, ...where())).toBe(0)
     const { disclosures } = receiveClaim(records[0]?.payload ?? new Uint8Array())
@@ -119,6 +165,7 @@ describe('claim', () => {
       'counter run_time=9000',
       'counter starts=70',
       'part gearbox',
+      'part_failed gearbox',
       'part_in gearbox:G-2',
       'part_out gearbox:G-1',
       'reason it howled',
@@ -162,6 +209,15 @@ describe('claim', () => {
     [['service', 'drill-1', '--key', 'me.pem', '--task', 'polish'], 'no task "polish"'],
     [['service', 'drill-1', '--key', 'me.pem', '--part-in', 'gearbox'], 'part:SERIAL'],
     [['store', 'drill-1', '--key', 'me.pem', '--part', 'motor'], 'belong to "service"'],
+    [['shift', 'drill-1', '--key', 'me.pem'], '--from is missing'],
+    [['shift', 'drill-1', '--key', 'me.pem', '--from', '2026-05-04T06:00'], 'with its zone'],
+    [shift('2026-05-04T06:00Z', '2026-05-04T05:00Z'), 'not after --from'],
+    [shift('2026-05-04T06:00Z', '2026-05-05T07:00Z'), 'at most 24 hours'],
+    [[...shift('2026-05-04T06:00Z', '2026-05-04T07:00Z'), '--made', 'x'], 'no number'],
+    [
+      [...shift('2026-05-04T06:00Z', '2026-05-04T07:00Z'), '--made', '1', '--good', '2'],
+      '--good is above',
+    ],
   ])('%j is refused', async (args, said) => {
     await io.tenfold('claim', 'key', '--out', 'me.pem')
     expect(await io.tenfold('claim', ...args, ...where())).toBe(1)

@@ -25,6 +25,7 @@ const well = (): Facts & { unit: UnitFacts } => ({
       machine: 'cordless_drill',
       simulated: false,
       lifecycle: 'in_use',
+      owner: undefined,
       key: undefined,
       custody: 'gateway',
       boot: 3,

@@ -13,7 +13,6 @@ import { fitLives, lifeAt } from '../../gateway/durability/fit.ts'
 import { livesFrom } from '../../gateway/durability/lives.ts'
 import {
   addTables,
-  DRILL_GRID,
   emptyTable,
   fitTable,
   K_ANONYMITY,
@@ -21,6 +20,7 @@ import {
   livesOfRows,
   placeOf,
   publishTable,
+  USUAL_GRID,
   unitsIn,
   upperEdge,
   withUnits,
@@ -60,7 +60,7 @@ describe('life tables add', () => {
   it('refuses tables that do not belong together and grids that are too coarse', () => {
     expectRefusal(() => addTables(emptyTable('a'), emptyTable('b')), 'bad_argument')
     expectRefusal(() => addTables(emptyTable('a', 1), emptyTable('a', 2)), 'bad_argument')
-    const coarse = { ...DRILL_GRID, perDecade: 32 }
+    const coarse = { ...USUAL_GRID, perDecade: 32 }
     expectRefusal(() => emptyTable('a', 1, coarse), 'bad_argument')
     expectRefusal(() => withUnits(emptyTable('a'), { hours: [0], mode: [0] }), 'bad_time')
     expectRefusal(() => withUnits(emptyTable('a'), { hours: [1], mode: [2] }), 'bad_argument')
@@ -69,13 +69,13 @@ describe('life tables add', () => {
   it('puts an age where its bucket says, edges in the bucket below', () => {
     fc.assert(
       fc.property(fc.double({ min: 1e-3, max: 1e6, noNaN: true }), (hours) => {
-        const place = placeOf(DRILL_GRID, hours)
-        expect(hours).toBeLessThanOrEqual(upperEdge(DRILL_GRID, place) * (1 + 1e-10))
+        const place = placeOf(USUAL_GRID, hours)
+        expect(hours).toBeLessThanOrEqual(upperEdge(USUAL_GRID, place) * (1 + 1e-10))
         if (place > 0)
-          expect(hours).toBeGreaterThanOrEqual(upperEdge(DRILL_GRID, place - 1) * (1 - 1e-10))
+          expect(hours).toBeGreaterThanOrEqual(upperEdge(USUAL_GRID, place - 1) * (1 - 1e-10))
       }),
     )
-    for (let k = 0; k <= 256; k++) expect(placeOf(DRILL_GRID, upperEdge(DRILL_GRID, k))).toBe(k)
+    for (let k = 0; k <= 256; k++) expect(placeOf(USUAL_GRID, upperEdge(USUAL_GRID, k))).toBe(k)
   })
 })
 
@@ -83,7 +83,7 @@ describe('the fit from a table', () => {
   const b10Error = (
     age: ArrayLike<number>,
     failed: ArrayLike<number>,
-    { gateways = 7, grid = DRILL_GRID } = {},
+    { gateways = 7, grid = USUAL_GRID } = {},
   ): number => {
     const exact = lifeAt(
       fitLives(livesFrom({ age: Float64Array.from(age), failed }), 'weibull'),

@@ -45,7 +45,7 @@ const unitOf = ({ hours, failed, quietDays = 0, bornHours = 0, ...more }: Fate):
   }
 }
 
-const cohort = (fates: readonly Fate[]) => cohortOf(drill, fates.map(unitOf), nowUs)
+const cohort = (fates: readonly Fate[]) => cohortOf(drill, fates.map(unitOf), { nowUs })
 
 /** Weibull quantiles: `count` units that fail, one in `every`; the others still run. */
 const weibull = (count: number, eta: number, every = 1): Fate[] =>

@@ -7,7 +7,7 @@ import { OperatingError, quarantineReasons } from '../../gateway/core/errors.ts'
 import type { LiveFeed, LiveReading } from '../../gateway/core/live.ts'
 import type { LifecycleStep, Queries, UnitLife, UnitSummary } from '../../gateway/core/queries.ts'
 import { livesFromIntervals } from '../../gateway/durability/lives.ts'
-import { judgeCases, usualQuestion } from '../../gateway/lifecycle/claim-meter.ts'
+import { judgeCases, judgeRepaired, usualQuestion } from '../../gateway/lifecycle/claim-meter.ts'
 import { openImages } from '../../gateway/web/images.ts'
 import { startWeb, type Web, type WebOptions } from '../../gateway/web/server.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
@@ -44,6 +44,7 @@ const summaryOf = (profile: Profile, unit: string, more: Partial<UnitSummary>): 
     lifecycle: 'in_use',
     key: did('A'),
     custody: 'controller_flash',
+    owner: undefined,
     boot: 4,
     lastTimeUs: nowUs,
     counters: Object.fromEntries(
@@ -80,11 +81,11 @@ const fakeLife = (
 ): UnitLife => {
   const day = 86_400e6
   const plain = { refused: undefined, declared: false, author: undefined, reason: undefined }
-  const noWork = { parts: [], tasks: [], out: [], in: [], counters: {} }
+  const noWork = { parts: [], failed: [], tasks: [], out: [], in: [], counters: {} }
   const repaired: LifecycleStep = {
     ...{ type: 'repaired', timeUs: nowUs - 3 * day, from: 'in_repair', to: 'in_use' },
     ...{ ...plain, ...noWork, declared: true, author: did('W'), entrySeq: 3 },
-    ...{ reason: 'It howled under load', tasks: ['grease_gearbox'] },
+    ...{ reason: 'It howled under load', tasks: ['grease_gearbox'], failed: ['gearbox'] },
     out: [{ part: 'gearbox', serial: 'G-1001' }],
     in: [{ part: 'gearbox', serial: 'G-1187' }],
   }
@@ -114,6 +115,24 @@ const fakeLife = (
     })),
     failures: [
       { type: 'sensor_failed', part: 'controller', timeUs: nowUs - 5 * day, reconciled: false },
+    ],
+    parts: [
+      {
+        ...{ part: 'gearbox', serial: 'G-1187', fromUs: nowUs - 9 * day, toUs: undefined },
+        ...{ hours: 12, failed: false },
+      },
+      {
+        ...{ part: 'gearbox', serial: 'G-1001', fromUs: undefined, toUs: nowUs - 9 * day },
+        ...{ hours: 141.5, failed: true },
+      },
+    ],
+    shifts: [
+      {
+        ...{ fromUs: nowUs - day, toUs: nowUs - day / 2, author: did('W'), plannedS: 28_800 },
+        ...{ ranS: 14_400, unknownS: 2880, made: { count: 200, measured: false }, good: 190 },
+        ...{ idealS: 60, availability: { lower: 0.5, upper: 0.6 }, quality: 0.95 },
+        ...{ effectiveness: { lower: 0.694, upper: 0.833 }, oee: 0.3958, missing: [] },
+      },
     ],
     uptime: {
       spentS: { in_use: 40_000, idle: 500_000, in_repair: 90_000, unknown: 2_000_000 },
@@ -148,6 +167,12 @@ const fakeLife = (
       },
     },
   }
+}
+
+/** Units that fail every 90 hours or so, watched for 200. */
+const repairedOf = (count: number) => {
+  const best = Array.from({ length: count }, (_, i) => ({ events: [60 + i, 150 + i], end: 200 }))
+  return { best, worst: best, silent: 0 }
 }
 
 export const fakeQueries = (profiles: readonly Profile[]): Queries => {
@@ -201,7 +226,7 @@ export const fakeQueries = (profiles: readonly Profile[]): Queries => {
         cause: 'starts = 1',
       })),
     life: async ({ unit, nowUs }) => fakeLife(drill, { unit: known(unit).unit, nowUs }),
-    durability: async ({ referenceHours, beta }) => {
+    durability: async ({ referenceHours, beta, referenceFailures }) => {
       const reference = referenceHours === undefined ? undefined : { b10: referenceHours }
       const question = { ...usualQuestion, reference, assumedBeta: beta }
       return profiles.map((profile, i) => {
@@ -211,6 +236,12 @@ export const fakeQueries = (profiles: readonly Profile[]): Queries => {
         return {
           ...{ cohort: `${machine} version ${version}`, machine },
           ...{ ...judgeCases(cases, question), simulatedLeftOut: 2 * i, unusedLeftOut: i },
+          repaired: judgeRepaired(repairedOf(i === 0 ? 12 : 0), {
+            ...usualQuestion,
+            reference: referenceFailures,
+          }),
+          parts:
+            i === 0 ? [{ part: 'gearbox', units: 9, failures: 3, silent: 0, b10: undefined }] : [],
         }
       })
     },

@@ -143,6 +143,8 @@ describe.skipIf(!chromiumInstalled())('the page', () => {
     }
     expect(life).toContain('refused: refurbished cannot follow retired')
     expect(await text('#uptime')).toMatch(/20\.5 % to 96\.5 %.*a mean would mislead/)
+    expect(await text('#shifts')).toMatch(/OEE 39\.5 %.*declared.*Availability 50\.0 % to 60\.0 %/s)
+    expect(await text('#parts')).toMatch(/G-1187.*in the unit.*G-1001.*failed.*141\.5 h/s)
     const wear = await text('#wear')
     expect(wear).toMatch(/3\.12 %.*below 0\.01 %.*180 h to 610 h \(90 %\), by load and condition/s)
     expect(wear).toMatch(/Battery resistance, by condition: about 350 h; 182 h to 640 h/)
@@ -170,11 +172,24 @@ describe.skipIf(!chromiumInstalled())('the page', () => {
     await page.fill('.ask input >> nth=0', '25')
     await page.keyboard.press('Enter')
     await expect.poll(verdict).toMatch(/^Ten times longer: not yet shown, at least [\d.]+ times/)
-    const plot = page.locator('.plot-image')
-    expect(await plot.count()).toBe(1)
+    const plots = page.locator('.plot-image')
+    expect(await plots.count()).toBe(2)
+    for (const plot of await plots.all()) {
+      await expect
+        .poll(() => plot.evaluate((image: HTMLImageElement) => image.naturalWidth))
+        .toBe(860)
+    }
+    const repairs = async (): Promise<string> => (await page.textContent('.repairs')) ?? ''
+    expect(await repairs()).toBe('No tool to compare with was named.')
+    await page.fill('.ask input >> nth=2', '9')
+    await page.fill('.ask input >> nth=3', '100')
+    await page.keyboard.press('Enter')
     await expect
-      .poll(() => plot.evaluate((image: HTMLImageElement) => image.naturalWidth))
-      .toBe(860)
+      .poll(repairs)
+      .toMatch(/^Ten times longer: not.* times at 90 % confidence \(counted in failures at equal/)
+    expect(await page.textContent('.parts')).toMatch(/Gearbox\s*9\s*3\s*not yet/)
+    await page.click('summary >> nth=0')
+    expect(await page.textContent('.report >> nth=0')).toMatch(/Kaplan-Meier.*lognormal/s)
     expect(await page.textContent('main')).toContain('Left out: 2 simulated')
   })
 

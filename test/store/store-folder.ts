@@ -17,6 +17,7 @@ export const wide: StoreBounds = { readingAgeUs: 1e15, storeBytes: 1e12, quarant
 interface Options {
   bounds: StoreBounds
   machines: ReadonlyMap<string, Machine>
+  authorities: readonly string[]
 }
 
 export class StoreFolder {
@@ -30,7 +31,7 @@ export class StoreFolder {
 
   /** `keysOf`: folder of another one, whose keys are taken over. */
   constructor({ keysOf, ...options }: Partial<Options & { keysOf: string }> = {}) {
-    this.#options = { bounds: wide, machines, ...options }
+    this.#options = { bounds: wide, machines, authorities: [], ...options }
     if (keysOf !== undefined) {
       cpSync(join(keysOf, 'keys'), join(this.folder, 'keys'), { recursive: true })
     }
@@ -46,6 +47,7 @@ export class StoreFolder {
     const attestation = new Attestation(store, {
       ...{ dataDir: this.folder, keysDir: join(this.folder, 'keys') },
       ...{ ledger: {}, machines: this.#options.machines, random: randomBytes },
+      authorities: this.#options.authorities,
       command: (command) => this.commands.push(command),
     })
     const stage = store.stage({

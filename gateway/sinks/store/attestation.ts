@@ -33,6 +33,8 @@ export interface AttestationOptions {
   readonly keysDir: string
   readonly ledger: LedgerSettings
   readonly machines: ReadonlyMap<string, Machine>
+  /** did:keys that may declare what they like about any unit. */
+  readonly authorities?: readonly string[] | undefined
   /** Secure random bytes, for keys. */
   random(bytes: number): Uint8Array
   command(command: UnitCommand): void
@@ -73,6 +75,7 @@ export class Attestation {
     return new StoreAttestor({
       db,
       machines: this.#options.machines,
+      authorities: new Set(this.#options.authorities),
       tree,
       chains: new Chains(db, { tree, blindSecret }),
       gatewayChains: new GatewayChains(db, unitSecret),

@@ -9,7 +9,7 @@ import type { UnitEvent } from '../../core/delivery.ts'
 import type { Machine } from '../../core/machine.ts'
 import type { LogRecord } from '../../core/record.ts'
 import type { UnitCommand } from '../../core/source.ts'
-import { actOfClaim, follow } from '../../lifecycle/acts.ts'
+import { actOfClaim } from '../../lifecycle/acts.ts'
 import type { Fault } from '../../pipeline/decode.ts'
 import type { Outcome } from '../../pipeline/pipeline.ts'
 import type { UnitState } from '../../pipeline/unit.ts'
@@ -25,6 +25,8 @@ type Signed = Extract<Outcome, { kind: 'signed' }>
 export interface AttestorParts {
   readonly db: Database
   readonly machines: ReadonlyMap<string, Machine>
+  /** did:keys that may declare what they like. */
+  readonly authorities: ReadonlySet<string>
   readonly tree: TreeWriter
   readonly chains: Chains
   readonly gatewayChains: GatewayChains
@@ -47,14 +49,15 @@ export class StoreAttestor implements Attestor {
 
   constructor(parts: AttestorParts) {
     this.#parts = parts
-    this.#lifecycle = new LifecycleWriter(parts.db, parts.machines)
+    this.#lifecycle = new LifecycleWriter(parts.db, parts)
   }
 
   /** Claims that the unit's chain does not include yet are asked for again. */
   hello(_offset: number, { state }: Extract<Outcome, { kind: 'hello' }>): void {
     if (state.key === null) return
     const open = this.#parts.db.all(
-      'SELECT digest, kind FROM claim WHERE unit = ? AND entry_seq IS NULL ORDER BY "offset"',
+      `SELECT digest, kind FROM claim WHERE unit = ? AND entry_seq IS NULL AND kind <> 'shift'
+        ORDER BY "offset"`,
       state.unit,
     )
     for (const row of open) {
@@ -205,9 +208,12 @@ export class StoreAttestor implements Attestor {
       setAside(arrival, { reason: 'claim_malformed', detail }, step)
       return
     }
-    // The entry that includes it may have come first.
+    // The entry that includes it may have come first; a known one is a duplicate whatever follows.
     const included = this.#includedIn(claim)
-    const refused = included === null ? refusedBy(claim, state) : undefined
+    const refused =
+      this.#isKnown(claim) || included !== null
+        ? undefined
+        : this.#lifecycle.refusedClaim(claim, state)
     if (refused !== undefined) {
       setAside(arrival, refused, step)
       return
@@ -229,6 +235,10 @@ export class StoreAttestor implements Attestor {
     }
     if (state.key !== null) this.#ask(state, { digest: claim.hash, kind: claim.kind })
     else this.#include(arrival, claim)
+  }
+
+  #isKnown({ hash }: Claim): boolean {
+    return this.#parts.db.get('SELECT 1 FROM claim WHERE digest = ?', hash) !== undefined
   }
 
   #includedIn({ hash }: Claim): number | null {
@@ -282,12 +292,6 @@ interface Place {
   readonly offset: number
   readonly receivedUs: number
   readonly timeUs: number
-}
-
-/** A known claim that comes again is a duplicate, whatever state it has led to. */
-const refusedBy = ({ kind }: Claim, { lifecycle }: UnitState): Fault | undefined => {
-  const step = follow(lifecycle, actOfClaim(kind)?.path ?? [])
-  return step.ok ? undefined : { reason: 'lifecycle_refused', detail: step.reason }
 }
 
 /** The verified entry, or why it is none of this unit. */

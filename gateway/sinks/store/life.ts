@@ -7,11 +7,14 @@ import type { Machine } from '../../core/machine.ts'
 import type { LifecycleStep, UnitLife } from '../../core/queries.ts'
 import { reconcile } from '../../durability/reconcile.ts'
 import type { Work } from '../../lifecycle/acts.ts'
-import { uptimeFigures, wearFigures } from '../../lifecycle/figures.ts'
+import { uptimeFigures, uptimeSpans, wearFigures } from '../../lifecycle/figures.ts'
+import { createLifeFold } from '../../lifecycle/fold.ts'
 import { dueList } from '../../lifecycle/maintenance.ts'
+import type { EndedPart } from '../../lifecycle/parts.ts'
 import type { ClosedSpan } from '../../lifecycle/uptime.ts'
 import type { UnitState } from '../../pipeline/unit.ts'
 import type { Database, Row } from './database.ts'
+import { readShifts } from './shifts.ts'
 
 export interface LifeQuestion {
   readonly state: UnitState
@@ -22,22 +25,69 @@ export interface LifeQuestion {
 }
 
 export const readLife = (db: Database, question: LifeQuestion): UnitLife => {
-  const { state, machine, nowUs } = question
+  const { state, machine, nowUs, unitId } = question
   const steps = readSteps(db, question)
   if (machine === undefined) {
-    const nothing = { maintenance: [], failures: [], uptime: undefined, wear: undefined }
-    return { unit: state.unit, steps, ...nothing }
+    const nothing = { maintenance: [], failures: [], parts: [], shifts: [], uptime: undefined }
+    return { unit: state.unit, steps, ...nothing, wear: undefined }
   }
   const { profile } = machine
   const { life, totals } = state
+  const asked = { profile, unit: state, spans: readSpans(db, question), nowUs }
   return {
     unit: state.unit,
     steps,
     maintenance: dueList({ profile, life, totals, nowUs }),
     failures: readFailures(db, question, { profile, steps }),
-    uptime: uptimeFigures({ profile, unit: state, spans: readSpans(db, question), nowUs }),
+    parts: partsOf(db, question, machine),
+    shifts: readShifts(db, { unit: state.unit, unitId, machine, spans: uptimeSpans(asked), nowUs }),
+    uptime: uptimeFigures(asked),
     wear: wearFigures(profile, state),
   }
+}
+
+/** Parts that were taken out, by unit, the oldest first. */
+export const endedParts = (db: Database, unit?: string): Map<string, EndedPart[]> => {
+  const rows = db.all(
+    `SELECT u.unit AS name, p.* FROM part_life p JOIN unit u ON u.id = p.unit
+      ${unit === undefined ? '' : 'WHERE u.unit = ?'} ORDER BY p.to_us`,
+    ...(unit === undefined ? [] : [unit]),
+  )
+  const found = new Map<string, EndedPart[]>()
+  for (const row of rows) {
+    const name = String(row['name'])
+    const list = found.get(name) ?? []
+    found.set(name, list)
+    list.push({
+      part: String(row['part']),
+      serial: row['serial'] === null ? null : String(row['serial']),
+      fromUs: row['from_us'] === null ? null : Number(row['from_us']),
+      toUs: Number(row['to_us']),
+      fromHours: Number(row['from_hours']),
+      toHours: Number(row['to_hours']),
+      entryHours: Number(row['entry_hours']),
+      failed: row['failed'] === 1,
+    })
+  }
+  return found
+}
+
+const partsOf = (
+  db: Database,
+  { state }: LifeQuestion,
+  { profile }: Machine,
+): UnitLife['parts'] => {
+  const hours = createLifeFold(profile).hours(state)
+  const now = Object.entries(state.life.parts).map(([part, life]) => ({
+    ...{ part, serial: life.serial, fromUs: life.sinceUs ?? undefined, toUs: undefined },
+    hours: (life.failed?.hours ?? hours) - life.hours,
+    failed: life.failed !== null,
+  }))
+  const before = (endedParts(db, state.unit).get(state.unit) ?? []).map((life) => ({
+    ...{ part: life.part, serial: life.serial, fromUs: life.fromUs ?? undefined, toUs: life.toUs },
+    ...{ hours: life.toHours - life.fromHours, failed: life.failed },
+  }))
+  return [...now, ...before.reverse()].slice(0, limits.listRows)
 }
 
 const readSpans = (db: Database, { unitId }: LifeQuestion): ClosedSpan[] =>
@@ -115,6 +165,7 @@ const stepOf = (row: Row): LifecycleStep => {
     reason: work.reason,
     parts: [...(work.parts ?? [])],
     tasks: [...(work.tasks ?? [])],
+    failed: [...(work.failed ?? [])],
     out: [...(work.out ?? [])],
     in: [...(work.in ?? [])],
     counters: JSON.parse(String(row['counters'])) as Record<string, number>,

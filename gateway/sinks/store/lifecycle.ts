@@ -1,27 +1,48 @@
 // Changes of a unit's lifecycle in the store: measured by a rule of its profile, or declared in a
 // claim that its chain includes. Works inside the store's transaction; what is refused is written
 // down with the reason.
-import { type Claim, verifyClaim } from '../../attestation/claim.ts'
+import { type Claim, type ClaimKind, verifyClaim } from '../../attestation/claim.ts'
 import { type Detail, parseDisclosure } from '../../attestation/disclosure.ts'
 import type { UnitEvent } from '../../core/delivery.ts'
 import type { Machine } from '../../core/machine.ts'
-import { actOfEntry, follow, type Work, workOf } from '../../lifecycle/acts.ts'
+import {
+  actOfClaim,
+  actOfEntry,
+  acts,
+  follow,
+  refusedAuthor,
+  type Work,
+  workOf,
+} from '../../lifecycle/acts.ts'
 import { createLifeFold, type LifeFold } from '../../lifecycle/fold.ts'
-import type { Transition } from '../../lifecycle/states.ts'
+import { type EndedPart, replaceParts } from '../../lifecycle/parts.ts'
+import type { LifecycleState, Transition } from '../../lifecycle/states.ts'
 import type { ClosedSpan } from '../../lifecycle/uptime.ts'
+import type { Fault } from '../../pipeline/decode.ts'
 import type { UnitState } from '../../pipeline/unit.ts'
 import type { Incoming } from './chains.ts'
-import type { Database } from './database.ts'
+import type { Database, Row } from './database.ts'
+
+/** A change that waits for the claim that declares it. */
+const waiting = 'the claim that declares it has not come, and only its owner may'
+
+export interface LifecycleParts {
+  /** By name: those whose units' entries it is given. */
+  readonly machines: ReadonlyMap<string, Machine>
+  /** did:keys that may declare what they like. */
+  readonly authorities: ReadonlySet<string>
+}
 
 export class LifecycleWriter {
   readonly #db: Database
+  readonly #parts: LifecycleParts
   readonly #folds: ReadonlyMap<string, LifeFold>
 
-  /** `machines` by name: those whose units' entries it is given. */
-  constructor(db: Database, machines: ReadonlyMap<string, Machine>) {
+  constructor(db: Database, parts: LifecycleParts) {
     this.#db = db
+    this.#parts = parts
     this.#folds = new Map(
-      Array.from(machines, ([name, { profile }]) => [name, createLifeFold(profile)]),
+      Array.from(parts.machines, ([name, { profile }]) => [name, createLifeFold(profile)]),
     )
   }
 
@@ -36,23 +57,54 @@ export class LifecycleWriter {
     const act = actOfEntry(entry.type)
     if (act === undefined) return undefined
     const from = state.lifecycle
-    const step = follow(from, act.path)
-    state.lifecycle = step.state
-    const spans = this.#folds.get(state.machine)?.changed(state, timeUs) ?? []
-    if (spans.length > 0) {
-      const unit = this.#db.get('SELECT id FROM unit WHERE unit = ?', state.unit)
-      this.spans(Number(unit?.['id']), spans)
-    }
     const { claim = null } = entry
+    const author = claim === null ? undefined : this.#authorOf(claim, state)
+    const refused = claim === null ? undefined : this.#refused(state, { kind: act.claim, author })
+    const step =
+      refused === undefined
+        ? this.#enter(state, { path: act.path, timeUs })
+        : ({ ok: false, state: from ?? 'made', reason: refused } as const)
     this.#db.run(
       `INSERT OR REPLACE INTO transition
         SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM unit WHERE unit = ?`,
-      ...[offset, entry.type, timeUs, from, act.path.at(-1) ?? step.state],
+      ...[offset, entry.type, timeUs, from, step.ok ? step.state : (act.path.at(-1) ?? '')],
       ...[step.ok ? null : step.reason, entry.seq, claim, null, null],
       ...[JSON.stringify(entry.counters), state.unit],
     )
     if (claim !== null) this.#work(claim, state)
     return step
+  }
+
+  /** Leads the unit through a path, where that is allowed. */
+  #enter(
+    state: UnitState,
+    { path, timeUs }: { path: readonly LifecycleState[]; timeUs: number },
+  ): Transition {
+    const step = follow(state.lifecycle, path)
+    // A unit without a state is refused nothing.
+    if (step.ok || state.lifecycle !== null) state.lifecycle = step.state
+    const spans = this.#folds.get(state.machine)?.changed(state, timeUs) ?? []
+    if (spans.length > 0) {
+      const unit = this.#db.get('SELECT id FROM unit WHERE unit = ?', state.unit)
+      this.spans(Number(unit?.['id']), spans)
+    }
+    return step
+  }
+
+  #refused(
+    { lifecycle, life: { owner } }: UnitState,
+    { kind, author }: { kind: ClaimKind; author: string | undefined },
+  ): string | undefined {
+    if (author === undefined) return owner === null ? undefined : waiting
+    return refusedAuthor({ lifecycle, owner }, { kind, author }, this.#parts.authorities)
+  }
+
+  /** Why a claim does not count before it is in the chain, or undefined. */
+  refusedClaim({ kind, author }: Claim, state: UnitState): Fault | undefined {
+    const refused = this.#refused(state, { kind, author })
+    if (refused !== undefined) return { reason: 'claim_unauthorised', detail: refused }
+    const step = follow(state.lifecycle, actOfClaim(kind)?.path ?? [])
+    return step.ok ? undefined : { reason: 'lifecycle_refused', detail: step.reason }
   }
 
   /** A claim whose entry came before it. */
@@ -74,13 +126,18 @@ export class LifecycleWriter {
     )
   }
 
+  #authorOf(hash: Uint8Array, { unit }: UnitState): string | undefined {
+    const row = this.#claim(hash, unit)
+    return row && verifyClaim(row['bytes'] as Uint8Array).author
+  }
+
+  #claim(hash: Uint8Array, unit: string): Row | undefined {
+    return this.#db.get('SELECT bytes FROM claim WHERE digest = ? AND unit = ?', hash, unit)
+  }
+
   /** What the claim says, where it has come already. */
   #work(hash: Uint8Array, state: UnitState): void {
-    const row = this.#db.get(
-      'SELECT bytes FROM claim WHERE digest = ? AND unit = ?',
-      hash,
-      state.unit,
-    )
+    const row = this.#claim(hash, state.unit)
     if (row === undefined) return
     const { author } = verifyClaim(row['bytes'] as Uint8Array)
     const opened = this.#db.all('SELECT bytes FROM disclosure WHERE object = ?', hash)
@@ -88,7 +145,7 @@ export class LifecycleWriter {
     this.#take(hash, { author, work: workOf(details), state })
   }
 
-  /** Writes what is declared beside the change, and notes the tasks that are done. */
+  /** Writes what is declared beside the change, and notes tasks done and parts replaced. */
   #take(
     claim: Uint8Array,
     { author, work, state }: { author: string; work: Work; state: UnitState },
@@ -98,7 +155,9 @@ export class LifecycleWriter {
       ...[author, JSON.stringify(work), claim],
     )
     for (const row of rows) {
-      if (row['refused'] !== null) continue
+      const refused = row['refused'] === waiting ? this.#judge(row, author, state) : row['refused']
+      if (refused !== null) continue
+      if (row['type'] === acts.accept.entry) state.life.owner = author
       const counters = JSON.parse(String(row['counters'])) as Record<string, number>
       const timeUs = Number(row['time_us'])
       for (const task of work.tasks) {
@@ -107,6 +166,37 @@ export class LifecycleWriter {
         state.life.done[task] = { timeUs, counters }
         delete state.life.reached[task]
       }
+      const machine = this.#parts.machines.get(state.machine)
+      if (machine === undefined) continue
+      const ended = replaceParts(machine.profile, state, { work, timeUs, counters })
+      for (const life of ended) this.#partEnded(Number(row['unit']), life)
     }
+  }
+
+  /** The claim of a change that waited for it has come; returns why not, or null. */
+  #judge(row: Row, author: string, state: UnitState): string | null {
+    const act = actOfEntry(String(row['type']))
+    if (act === undefined) return waiting
+    const from = state.lifecycle
+    const refused = this.#refused(state, { kind: act.claim, author })
+    const step =
+      refused === undefined
+        ? this.#enter(state, { path: act.path, timeUs: Number(row['time_us']) })
+        : ({ ok: false, reason: refused } as const)
+    const reason = step.ok ? null : step.reason
+    this.#db.run(
+      `UPDATE transition SET refused = ?, from_state = ?
+        WHERE unit = ? AND "offset" = ? AND type = ?`,
+      ...[reason, from, Number(row['unit']), Number(row['offset']), String(row['type'])],
+    )
+    return reason
+  }
+
+  #partEnded(unitId: number, life: EndedPart): void {
+    const { part, serial, fromUs, toUs, fromHours, toHours, entryHours, failed } = life
+    this.#db.run(
+      'INSERT OR REPLACE INTO part_life VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      ...[unitId, part, toUs, serial, fromUs, fromHours, toHours, entryHours, failed ? 1 : 0],
+    )
   }
 }

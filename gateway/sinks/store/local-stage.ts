@@ -61,7 +61,7 @@ export class LocalStage implements Stage {
 
   constructor(parts: LocalStageParts) {
     this.#parts = parts
-    this.#lifecycle = new LifecycleWriter(parts.db, new Map())
+    this.#lifecycle = new LifecycleWriter(parts.db, { machines: new Map(), authorities: new Set() })
     for (const [machine, table] of parts.tables) {
       this.#writers.set(machine, new ReportWriter(parts.db, table))
     }

@@ -1,5 +1,6 @@
 // What pages, metrics and commands may ask of the store. Reads only; the worker asks it on its own
 // connection, a command opens the file beside a running gateway.
+import type { Profile } from '../../../hardware-profiles/profile.ts'
 import type { Books } from '../../core/delivery.ts'
 import { OperatingError, quarantineReasons } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
@@ -14,12 +15,12 @@ import type {
   UnitLife,
   UnitSummary,
 } from '../../core/queries.ts'
-import { judgeCases, usualQuestion } from '../../lifecycle/claim-meter.ts'
-import { type Cohort, casesOf, cohortOf } from '../../lifecycle/cohorts.ts'
+import { type Cohort, type CohortUnit, cohortOf } from '../../lifecycle/cohorts.ts'
+import { judgeFleet } from '../../lifecycle/fleet.ts'
 import { missingIn } from '../../pipeline/sequence.ts'
 import { fitToMachine, type UnitState } from '../../pipeline/unit.ts'
 import type { Database, Row } from './database.ts'
-import { readLife } from './life.ts'
+import { endedParts, readLife } from './life.ts'
 import { storeName } from './local-stage.ts'
 import type { ReportTable } from './report-tables.ts'
 import { readSeries, type SeriesQuery } from './series.ts'
@@ -98,30 +99,30 @@ export class StoreQueries {
     return readLife(this.#db, { state: fitted, machine, nowUs, unitId: this.#idOf(unit) ?? -1 })
   }
 
-  /** One a machine; simulated units are counted and left out. */
-  cohorts(nowUs: number): Cohort[] {
-    const rows = this.#db.all('SELECT state FROM unit_state WHERE sink = ?', storeName)
-    const states = rows.map(stateOf)
-    return Array.from(this.#tables.values(), ({ machine }) => {
-      const { machine: name } = machine.profile
-      const own = states.filter((state) => state.machine === name)
-      return cohortOf(
-        machine.profile,
-        own.map((state) => fitToMachine(state, machine)),
-        nowUs,
-      )
-    })
+  /** One a machine, of its units or of one part; simulated ones are counted and left out. */
+  cohorts(nowUs: number, part?: string): Cohort[] {
+    return this.#fleets()
+      .filter(({ profile }) => part === undefined || profile.parts[part] !== undefined)
+      .map(({ profile, units }) => cohortOf(profile, units, { nowUs, part }))
   }
 
-  durability({ nowUs, referenceHours, beta }: DurabilityQuery): CohortDurability[] {
-    const reference = referenceHours === undefined ? undefined : { b10: referenceHours }
-    return this.cohorts(nowUs).map((cohort) => ({
-      ...judgeCases(casesOf(cohort), { ...usualQuestion, reference, assumedBeta: beta }),
-      cohort: cohort.cohort,
-      machine: cohort.cohort.split(' ')[0] ?? '',
-      simulatedLeftOut: cohort.leftOut.simulated,
-      unusedLeftOut: cohort.leftOut.unused,
-    }))
+  durability(query: DurabilityQuery): CohortDurability[] {
+    return this.#fleets().map(({ profile, units }) => judgeFleet(profile, units, query))
+  }
+
+  /** Every unit by machine, with the parts that were taken out. */
+  #fleets(): { profile: Profile; units: CohortUnit[] }[] {
+    const rows = this.#db.all('SELECT state FROM unit_state WHERE sink = ?', storeName)
+    const states = rows.map(stateOf)
+    const ended = endedParts(this.#db)
+    return Array.from(this.#tables.values(), ({ machine }) => {
+      const own = states.filter((state) => state.machine === machine.profile.machine)
+      const units = own.map((state) => ({
+        ...fitToMachine(state, machine),
+        ended: ended.get(state.unit) ?? [],
+      }))
+      return { profile: machine.profile, units }
+    })
   }
 
   /**
@@ -183,6 +184,7 @@ export const summarise = (state: UnitState): UnitSummary => ({
   lifecycle: state.lifecycle ?? 'unknown',
   key: state.key ?? undefined,
   custody: state.custody,
+  owner: state.life?.owner ?? undefined,
   boot: state.boots.at(-1)?.boot ?? 0,
   lastTimeUs: state.lastUs ?? undefined,
   counters: Object.fromEntries(

@@ -198,6 +198,22 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (unit, from_us)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Lives of parts that were replaced: hours of the unit at both ends; the ones there now are in
+  -- its state.
+  CREATE TABLE part_life (
+    unit INTEGER NOT NULL,
+    part TEXT NOT NULL,
+    to_us INTEGER NOT NULL,
+    serial TEXT,
+    from_us INTEGER,
+    from_hours REAL NOT NULL,
+    to_hours REAL NOT NULL,
+    entry_hours REAL NOT NULL,
+    failed INTEGER NOT NULL,
+    PRIMARY KEY (unit, part, to_us)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 export const schemaVersion = migrations.length

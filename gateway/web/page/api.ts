@@ -24,6 +24,11 @@ export class Refusal extends Error {
   }
 }
 
+/** The plots are asked for apart. */
+export type ShownDurability = Omit<CohortDurability, 'svg' | 'repaired'> & {
+  repaired: Omit<CohortDurability['repaired'], 'svg'>
+}
+
 export interface SeriesQuery {
   unit: string
   fromUs: number
@@ -53,10 +58,10 @@ export const api = {
     ask(
       `/api/quarantine?limit=100${unit === undefined ? '' : `&unit=${encodeURIComponent(unit)}`}`,
     ),
-  durability: (query: string): Promise<Omit<CohortDurability, 'svg'>[]> =>
-    ask(`/api/durability?${query}`),
-  durabilityPlot: (machine: string, query: string): string =>
-    `/api/durability/plot?${query}&${new URLSearchParams({ machine })}`,
+  durability: (query: string): Promise<ShownDurability[]> => ask(`/api/durability?${query}`),
+  /** Lives, or failures of units that are repaired. */
+  durabilityPlot: (machine: string, query: string, of: 'lives' | 'repairs'): string =>
+    `/api/durability/plot?${query}&${new URLSearchParams({ machine, of })}`,
   images: (): Promise<ImageFace[]> => ask('/api/images'),
   imageFile: (name: string, form: string): string => `/api/images/${name}.${form}`,
   register: (): Promise<RegisterSummary> => ask('/api/register'),

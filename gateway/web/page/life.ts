@@ -1,7 +1,8 @@
 // The cards of a unit's life: what is due, what it has been through and who says so, how long it
-// was up; what has worn is wear.ts. Declared and measured are told apart; what is not known is said so.
+// was up; what has worn is wear.ts. Declared and measured are told apart; what is not known is
+// said so.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import type { Due, LifecycleStep, UnitLife, UnitUptime } from '../../core/queries.ts'
+import type { Due, LifecycleStep, UnitLife, UnitShift, UnitUptime } from '../../core/queries.ts'
 import { number, quantity, short, words } from './format.ts'
 import type { MachineView } from './machine-view.ts'
 import { type Asked, badge, moment, shown } from './view.ts'
@@ -85,14 +86,42 @@ const open = (failures: UnitLife['failures']) =>
 export const lifecycleCard = (life: Life) =>
   html`<section class="card" id="lifecycle" aria-labelledby="lifecycle-title">
     <h2 id="lifecycle-title">Lifecycle</h2>
-    ${shown(life, ({ steps }) =>
-      steps.length === 0
-        ? html`<p class="quiet">No change has been seen yet.</p>`
-        : html`<ul class="events">
-            ${steps.map(stepRow)}
-          </ul>`,
+    ${shown(
+      life,
+      ({ steps, parts }) =>
+        html`${
+          steps.length === 0
+            ? html`<p class="quiet">No change has been seen yet.</p>`
+            : html`<ul class="events">
+                ${steps.map(stepRow)}
+              </ul>`
+        }
+        ${parts.length === 0 ? nothing : partsList(parts)}`,
     )}
   </section>`
+
+/** Each part that was replaced or has failed, with the hours of its own life. */
+const partsList = (parts: UnitLife['parts']): TemplateResult =>
+  html`<h3>Parts replaced or failed</h3>
+    <ul class="plan" id="parts">
+      ${parts.map(
+        ({ part, serial, fromUs, toUs, hours, failed }) => html`<li>
+          <span>
+            ${words(part)} ${serial === null ? nothing : html`<code>${serial}</code>`}
+            ${
+              failed
+                ? badge('failed', 'fault')
+                : badge(toUs === undefined ? 'in the unit' : 'taken out working', 'quiet')
+            }
+          </span>
+          <span class="quiet">
+            ${number(hours, 1)} h of use;
+            ${fromUs === undefined ? 'from the beginning' : html`from ${moment(fromUs)}`}
+            ${toUs === undefined ? nothing : html`to ${moment(toUs)}`}
+          </span>
+        </li>`,
+      )}
+    </ul>`
 
 const stepRow = (step: LifecycleStep): TemplateResult => {
   const { type, timeUs, from, to, refused, declared, author, entrySeq } = step
@@ -121,7 +150,7 @@ const stepRow = (step: LifecycleStep): TemplateResult => {
 
 const declaredMark = () => badge('declared', 'warning', 'The word of its author, not measured')
 
-const workOf = ({ reason, tasks, out, in: into, parts }: LifecycleStep) => {
+const workOf = ({ reason, tasks, out, in: into, parts, failed }: LifecycleStep) => {
   const named = (list: LifecycleStep['out']): string =>
     list.map(({ part, serial }) => `${words(part).toLowerCase()} ${serial}`).join(', ')
   const without = parts.filter((part) => ![...out, ...into].some((known) => known.part === part))
@@ -131,6 +160,7 @@ const workOf = ({ reason, tasks, out, in: into, parts }: LifecycleStep) => {
     out.length > 0 ? `Out: ${named(out)}` : '',
     into.length > 0 ? `In: ${named(into)}` : '',
     without.length > 0 ? `Replaced: ${without.join(', ')}` : '',
+    failed.length > 0 ? `Had failed: ${failed.join(', ')}` : '',
   ]
   return lines.map((line) => (line ? html`<p>${line}</p>` : nothing))
 }
@@ -140,12 +170,60 @@ const percent = (part: number): string => `${number(Math.floor(part * 1000) / 10
 export const uptimeCard = (life: Life) =>
   html`<section class="card" id="uptime" aria-labelledby="uptime-title">
     <h2 id="uptime-title">Uptime</h2>
-    ${shown(life, ({ uptime }) =>
-      uptime === undefined
-        ? html`<p class="quiet">It has not reported yet.</p>`
-        : uptimeFacts(uptime),
+    ${shown(
+      life,
+      ({ uptime, shifts }) =>
+        html`${
+          uptime === undefined
+            ? html`<p class="quiet">It has not reported yet.</p>`
+            : uptimeFacts(uptime)
+        }
+        ${shiftList(shifts)}`,
     )}
   </section>`
+
+const shiftList = (shifts: readonly UnitShift[]): TemplateResult =>
+  html`<h3>Shifts</h3>
+    ${
+      shifts.length === 0
+        ? html`<p class="quiet">None is booked, so there is no OEE.</p>`
+        : html`<ul class="plan" id="shifts">
+            ${shifts.map(shiftRow)}
+          </ul>`
+    }`
+
+const quietly = (text: string): TemplateResult => html`<span class="quiet">${text}</span>`
+
+const shiftRow = (shift: UnitShift): TemplateResult => {
+  const { fromUs, toUs, author, made, good, oee, missing } = shift
+  const factor = (name: string, text: string | undefined): string => `${name} ${text ?? 'unknown'}`
+  const bounds = (both: UnitShift['availability']): string | undefined => {
+    if (both === undefined) return undefined
+    const [lower, upper] = [percent(both.lower), percent(both.upper)]
+    return lower === upper ? lower : `${lower} to ${upper}`
+  }
+  return html`<li>
+    <span>
+      ${moment(fromUs)} to ${moment(toUs)}
+      ${oee === undefined ? badge('no OEE', 'quiet') : badge(`OEE ${percent(oee)}`, 'good')}
+      ${declaredMark()}
+    </span>
+    <span class="quiet">
+      ${factor('Availability', bounds(shift.availability))},
+      ${factor('effectiveness', bounds(shift.effectiveness))},
+      ${factor('quality', shift.quality === undefined ? undefined : percent(shift.quality))}
+      ${
+        made === undefined
+          ? nothing
+          : `; ${made.count} made (${made.measured ? 'measured' : 'declared'}), ${
+              good === undefined ? 'good ones not declared' : `${good} good (declared)`
+            }`
+      }
+      · by <code title=${author}>${short(author, 14, 6)}</code>
+    </span>
+    ${missing.length === 0 ? nothing : quietly(`Missing: ${missing.join('; ')}.`)}
+  </li>`
+}
 
 const uptimeFacts = (uptime: UnitUptime): TemplateResult => {
   const { availability, spentS, now, mtbfH, mttrH, hidden, failures } = uptime
