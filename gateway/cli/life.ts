@@ -107,6 +107,7 @@ const shiftLines = (shift: UnitShift): string[] => {
   const { fromUs, toUs, plannedS, ranS, unknownS, made, good, oee, missing } = shift
   const { availability, effectiveness, quality } = shift
   const none = 'not known'
+  const ran = ranS === undefined ? '?' : digits(ranS / 3600)
   const pieces =
     made === undefined
       ? ''
@@ -116,8 +117,8 @@ const shiftLines = (shift: UnitShift): string[] => {
     `  availability ${availability === undefined ? none : range(availability)}, effectiveness ` +
       `${effectiveness === undefined ? none : range(effectiveness)}, quality ` +
       `${quality === undefined ? none : share(quality)} (declared)`,
-    `  planned ${digits(plannedS / 3600)} h, ran ${ranS === undefined ? '?' : digits(ranS / 3600)}` +
-      ` h, silent ${digits(unknownS / 3600)} h${pieces}`,
+    `  planned ${digits(plannedS / 3600)} h, ran ${ran} h, ` +
+      `silent ${digits(unknownS / 3600)} h${pieces}`,
     ...missing.map((what) => `  missing: ${what}`),
   ]
 }

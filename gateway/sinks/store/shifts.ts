@@ -116,7 +116,7 @@ const growth = (
     )
     // A controller that was swapped or reset counts from its own beginning.
     const begins = Number(first?.['c'] ?? 0)
-    stood = begins >= ends ? ends : begins
+    stood = Math.min(begins, ends)
   }
   return sum
 }
