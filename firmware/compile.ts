@@ -41,7 +41,14 @@ export const gatherSources = (folder: string, board: Board): void => {
 export const compileImage = (request: CompileRequest): Built => {
   const { folder, board, source, path } = request
   const at: Workplace = { folder, path }
-  const flags = [...board.flags, '-O2', ...commonFlags, '-Ilibc', `-DCLOCK_HZ=${board.clockHz}`]
+  const flags = [
+    ...board.flags,
+    '-O2',
+    ...commonFlags,
+    '-I.',
+    '-Ilibc',
+    `-DCLOCK_HZ=${board.clockHz}`,
+  ]
   runTool('gcc', [...flags, ...(request.flags ?? []), '-c', source, '-o', 'image.o'], at)
   const objects = ['image.o']
   if (board.boot !== undefined) {

@@ -2,6 +2,7 @@
 // of every pin, gives the converter its counts, and resets when the watchdog bites (the emulator
 // leaves that to its host). A reset is a new chip with the scratch registers of the old one.
 import { ConsoleLogger, GPIOPinState, LogLevel, RP2040 } from 'rp2040js'
+import { createRosc, type Noise } from './rosc.ts'
 
 const clockHz = 125_000_000
 const nsPerCycle = 1e9 / clockHz
@@ -15,6 +16,8 @@ export interface PicoOptions {
   bin: Uint8Array
   /** Counts of a converter channel; `level` reads any pin, such as a multiplexer's address. */
   analogue?: (channel: number, level: (pin: number) => boolean) => number
+  /** What the ring oscillator's random bit shows; without it the bit stands still at 1. */
+  noise?: Noise
   onEdge?: OnEdge
   onUart?: (byte: number) => void
 }
@@ -161,6 +164,8 @@ export class Pico {
     const clock = mcu.clock as unknown as Clock
     mcu.logger = new ConsoleLogger(LogLevel.Error, true)
     mcu.flash.set(this.options.bin)
+    const rosc = createRosc(this.options.noise ?? (() => 1))
+    Object.assign(mcu.peripherals[0x40060] ?? {}, rosc)
     const watchdog = watchdogOf(mcu)
     watchdog.onWatchdogTrigger = () => {
       // Otherwise its alarm would come again at once, for ever.

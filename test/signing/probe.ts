@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { loadBoard } from '../../firmware/boards.ts'
 import { type Built, compileImage, gatherSources } from '../../firmware/compile.ts'
 import { Pico } from '../emu/pico.ts'
+import type { Noise } from '../emu/rosc.ts'
 
 /** The board with room for what only a signature needs. */
 export const buildProbe = (name: string, source = 'probe.c'): Built => {
@@ -45,8 +46,8 @@ export const askTimed = (pico: Pico, line: string): { answer: string; cycles: nu
   return { answer: plain(text), cycles: ended - began }
 }
 
-export const startPico = (built: Built): Pico => {
-  const pico = new Pico({ bin: built.files.bin })
+export const startPico = (built: Built, noise?: Noise): Pico => {
+  const pico = new Pico({ bin: built.files.bin, ...(noise !== undefined && { noise }) })
   pico.ask('', 10_000_000)
   return pico
 }

@@ -4,3 +4,4 @@
 #include "field25519.h"
 #include "scalar25519.h"
 #include "ed25519.h"
+#include "entropy.h"

@@ -1,6 +1,6 @@
 /* Arithmetic modulo p = 2^255 - 19 (RFC 7748) in eight words of 32 bits. A value is any number
- * below 2^256; only `field_bytes` gives the one below p. Constant time: no branch and no address depends
- * on a value, and a core's multiplication of 32 bits takes the same time for all values. */
+ * below 2^256; only `field_reduce` gives the one below p. Constant time: no branch and no address
+ * depends on a value, and a core's multiplication of 32 bits takes the same time for all values. */
 
 typedef struct {
   u32 word[8];

@@ -2,7 +2,8 @@
  * "-" is nothing. '<' and '>' enclose what is measured, so that an emulator sees when it runs.
  *   "H message"           SHA-512
  *   "S seed message"      public key, signature
- *   "V key signature message"  1 or 0 */
+ *   "V key signature message"  1 or 0
+ *   "E entropy"           what became of it, and the seed that it gave (of a test build only) */
 #include "wasm-rt.h"
 
 #include "cortex-m.h"
@@ -74,6 +75,14 @@ static void verify_line(void) {
   board_uart_put(good ? '1' : '0');
 }
 
+static void entropy_line(void) {
+  u32 bytes = take_hex(message, sizeof message);
+  for (u32 i = 0; i < 32; i++) answer[i] = 0;
+  board_uart_put((u8)('0' + entropy_seed(answer, message, bytes)));
+  board_uart_put(' ');
+  put_hex(answer, 32);
+}
+
 int main(void) {
   board_clocks();
   board_uart_start();
@@ -85,6 +94,7 @@ int main(void) {
     if (command == 'H') hash_line();
     if (command == 'S') sign_line();
     if (command == 'V') verify_line();
+    if (command == 'E') entropy_line();
     board_uart_put('\n');
   }
 }
