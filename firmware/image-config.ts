@@ -61,11 +61,13 @@ export const configHeader = (parts: {
 }
 
 /** `FLASH_<PART>_AT` and `FLASH_<PART>_BYTES`, offsets from the start of the flash. */
-const flashMap = ({ flash: { parts = {} } }: Board): string[] =>
-  Object.entries(parts).flatMap(([name, { at, bytes }]) => [
+const flashMap = ({ flash: { parts = {} } }: Board): string[] => [
+  ...(parts['kv'] && parts['counters'] && parts['outbox'] ? ['STORE_IN_FLASH 1'] : []),
+  ...Object.entries(parts).flatMap(([name, { at, bytes }]) => [
     `FLASH_${name.toUpperCase()}_AT ${at}u`,
     `FLASH_${name.toUpperCase()}_BYTES ${bytes}u`,
-  ])
+  ]),
+]
 
 const tooFast = (parts: {
   profile: Profile

@@ -5,6 +5,7 @@
  *                                hash of every step, cycles, last outputs and reports
  *   "S input ..."                one step with these inputs: outputs, reports
  *   "H"                          the safe state: outputs, reports
+ *   others                       exercise-store.h
  * A trap answers "T code" and stops. */
 
 static inline void drive_output(u32 index, s32 value) {
@@ -126,6 +127,10 @@ static void run_steps(u32 seed, u32 steps) {
   put_results();
 }
 
+#ifdef STORE_IN_FLASH
+#include "exercise-store.h"
+#endif
+
 int main(void) {
   board_clocks();
   board_uart_start();
@@ -152,5 +157,10 @@ int main(void) {
       loop_stop();
       put_results();
     }
+#ifdef STORE_IN_FLASH
+    if (command >= 'A' && command != 'R' && command != 'S' && command != 'H') {
+      exercise_store(command);
+    }
+#endif
   }
 }

@@ -73,6 +73,7 @@ void step_interrupt(void) {
   board_alarm_taken();
   sample();
   loop_step();
+  store_armed((on_a | on_b) != 0);
   board_analogue_begin(analogues[turn].channel);
   due_us += PERIOD_US;
   u32 on = on_a > on_b ? on_a : on_b;
@@ -103,6 +104,7 @@ int main(void) {
   }
   board_uart_put((u8)('a' + reason));
   board_uart_put('\n');
+  store_start();
   board_watchdog_start();
   board_pins_start();
   sample_all();
@@ -110,5 +112,8 @@ int main(void) {
   due_us = board_pwm_start() + PERIOD_US;
   board_alarm_at(due_us);
   interrupts_on();
-  for (;;) wait_for_interrupt();
+  for (;;) {
+    store_poll();
+    wait_for_interrupt();
+  }
 }

@@ -1,7 +1,7 @@
-/* What a board keeps over a battery pull: values by kind, counters, and items that a gateway has not
- * taken yet. Thread mode only, but for `store_armed`. A call returns when its bytes are in the flash,
- * read back and compared; the steps go on meanwhile. After a power cut at any moment a value is the
- * old one or the new one, never torn. Must not erase while the machine is armed. */
+/* What a board keeps over a battery pull: values by kind, counters, and items that no gateway has
+ * taken yet. Thread mode only, but for `store_armed`. A call returns when its bytes are in the
+ * flash, read back and compared; the steps go on meanwhile. After a power cut at any moment a value
+ * is the old one or the new one, never torn. Must not erase while the machine is armed. */
 
 /* The kinds of `kv_put`; the numbers are part of the format in flash. */
 enum kv_kind {
@@ -65,11 +65,12 @@ static bool outbox_read(const struct outbox_item *item, u32 offset, void *data, 
  * an item may come once more, under the same boot and number. */
 static void outbox_ack(u32 number);
 
-/* A counter of the loop over the unit's whole life, in the loop's integers. */
+/* A counter of the loop over the unit's whole life, in the loop's integers, as it is in the flash:
+ * what was told never goes back, and a power cut loses what was counted since, at most a second. */
 static u64 store_counter(u32 index);
 
 #ifdef STORE_IN_FLASH
-#error "the journal is not there yet"
+#include "store-flash.h"
 #else
 /* A board without a flash driver forgets everything, and says so: boot 0, nothing kept. */
 static void store_start(void) {}

@@ -2,11 +2,15 @@
 // of every pin, gives the converter its counts, and resets when the watchdog bites (the emulator
 // leaves that to its host). A reset is a new chip with the scratch registers of the old one.
 import { ConsoleLogger, GPIOPinState, LogLevel, RP2040 } from 'rp2040js'
+import { joinFlash } from './qspi.ts'
 import { createRosc, type Noise } from './rosc.ts'
+import { quickTimes, W25q } from './w25q.ts'
 
 const clockHz = 125_000_000
 const nsPerCycle = 1e9 / clockHz
-const flashAddress = 0x10000000
+const cyclesPerUs = clockHz / 1e6
+/** Where the chip's ROM copies the second stage to, and starts it. */
+const bootAddress = 0x20041f00
 
 /** Level of a pin as a load with a pull-down sees it. */
 export type OnEdge = (pin: number, high: boolean, cycle: number) => void
@@ -14,6 +18,8 @@ export type OnEdge = (pin: number, high: boolean, cycle: number) => void
 export interface PicoOptions {
   /** Raw image for the start of the flash. */
   bin: Uint8Array
+  /** The chip, where it has a life beyond this Pico's power-up, or times as the real one. */
+  flash?: W25q
   /** Counts of a converter channel; `level` reads any pin, such as a multiplexer's address. */
   analogue?: (channel: number, level: (pin: number) => boolean) => number
   /** What the ring oscillator's random bit shows; without it the bit stands still at 1. */
@@ -38,6 +44,7 @@ interface Watchdog {
 
 export class Pico {
   readonly options: PicoOptions
+  readonly flash: W25q
   /** Cycles since power-up, over resets. */
   cycles = 0
   /** Of these the core slept. */
@@ -51,6 +58,8 @@ export class Pico {
 
   constructor(options: PicoOptions) {
     this.options = options
+    this.flash = options.flash ?? new W25q({ times: quickTimes })
+    this.flash.cells.set(options.bin)
     ;[this.#mcu, this.#clock] = this.#chip()
   }
 
@@ -93,6 +102,11 @@ export class Pico {
     return this.#mcu.readUint32(address)
   }
 
+  /** As the image's code would store it. */
+  write(address: number, value: number): void {
+    this.#mcu.writeUint32(address, value)
+  }
+
   /** Runs until `done` says so, looked at after each instruction, or for that many cycles. */
   run(cycles: number, done: () => boolean = () => false): boolean {
     const end = this.cycles + cycles
@@ -101,6 +115,12 @@ export class Pico {
       if (done()) return true
     }
     return false
+  }
+
+  /** Power fails: what the flash chip was at stays undone in part. The flash lives on. */
+  cutPower(): void {
+    this.flash.nowUs = this.us
+    this.flash.cut()
   }
 
   /** Gives the board's UART one byte; false where its receive buffer has no room. */
@@ -163,9 +183,14 @@ export class Pico {
     // Its own clock, whose type the package does not export.
     const clock = mcu.clock as unknown as Clock
     mcu.logger = new ConsoleLogger(LogLevel.Error, true)
-    mcu.flash.set(this.options.bin)
     const rosc = createRosc(this.options.noise ?? (() => 1))
     Object.assign(mcu.peripherals[0x40060] ?? {}, rosc)
+    // As the ROM does: it waits for a chip that is still at an erase, and copies the second stage.
+    this.flash.select(false)
+    this.cycles += Math.ceil(this.flash.busyUs * cyclesPerUs)
+    this.flash.nowUs = this.us
+    mcu.sram.set(this.flash.cells.subarray(0, 256), bootAddress - 0x20000000)
+    joinFlash(mcu, this.flash, () => this.cycles)
     const watchdog = watchdogOf(mcu)
     watchdog.onWatchdogTrigger = () => {
       // Otherwise its alarm would come again at once, for ever.
@@ -183,7 +208,7 @@ export class Pico {
     }
     const uart = mcu.uart[0]
     if (uart !== undefined) uart.onByte = (byte) => this.options.onUart?.(byte)
-    mcu.core.PC = flashAddress
+    mcu.core.PC = bootAddress
     return [mcu, clock]
   }
 }
