@@ -85,6 +85,7 @@ export class StoreRig {
 
   /** Power comes back; everything that the store says is looked at. Throws where it may not. */
   powerUp(): void {
+    this.#pico?.cutPower()
     this.#pico = new Pico({ bin: this.#bin, flash: this.flash })
     this.#begun = this.flash.operations
     this.#ask('')
