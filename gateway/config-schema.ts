@@ -4,6 +4,7 @@ import { type Static, Type } from '../hardware-profiles/validate.ts'
 import { limits } from './core/limits.ts'
 import { influx2Settings } from './sinks/influx2/settings.ts'
 import { influx3Settings } from './sinks/influx3/settings.ts'
+import { OpcUaSource } from './sources/opcua/settings.ts'
 
 const closed = { additionalProperties: false } as const
 const didPattern = '^did:key:z[1-9A-HJ-NP-Za-km-z]{16,128}$'
@@ -198,7 +199,10 @@ export const ConfigSchema = Type.Object(
     }),
     http: Http,
     mqtt: Mqtt,
-    sources: Type.Object({}, { ...closed, description: 'Where else readings come from.' }),
+    sources: Type.Object(
+      { opcua: Type.Optional(OpcUaSource) },
+      { ...closed, description: 'Where else readings come from.' },
+    ),
     log: Log,
     store: Store,
     sinks: Type.Object(

@@ -1,0 +1,300 @@
+// The life of one server's connection: connect, fill the gap from history, live, and when anything at
+// all is wrong, throw it away and begin again. There is one way to recover, taken for a killed server,
+// a frozen one, a refused certificate and a renewed one alike; it is at most a second away.
+import type { Clock } from '../../core/clock.ts'
+import { type CertificateFolder, expiryWarning, factsOf } from '../certificates.ts'
+import type { OwnCertificate } from '../own-certificate.ts'
+import type { TrustStore } from '../trust-store.ts'
+import { deaf, explain, notDurable } from './errors.ts'
+import { Feed } from './feed.ts'
+import { readHistory } from './history.ts'
+import type { ReportRecord, ServerPlan } from './plan.ts'
+import { timeOf } from './sample.ts'
+import {
+  type OpenSession,
+  type OperationLimits,
+  openSession,
+  readLimits,
+  resolveNodes,
+} from './session.ts'
+import { readState, writeState } from './state-file.ts'
+import { heartbeatHandle, type Notified, Subscription } from './subscription.ts'
+
+export interface LinkParts {
+  plan: ServerPlan
+  clock: Clock
+  folder: CertificateFolder
+  own: OwnCertificate
+  store: TrustStore
+  applicationUri: string
+  /** Where the link remembers how far it came. */
+  stateFile: string
+  /** Resolves when all are in the log; rejects when they are not. */
+  emit(session: string, records: ReportRecord[]): Promise<void>
+  note(line: string): void
+}
+
+/** Wait before the next attempt, milliseconds. */
+const retryMs = 500
+const lookMs = 250
+const stateMs = 5000
+const missingMs = 30_000
+/** Longest time from nothing to live, but for history, milliseconds. */
+const openMs = 10_000
+
+export class Link {
+  readonly #parts: LinkParts
+  readonly #feed: Feed
+  readonly #stopping = new AbortController()
+  #running: Promise<void> | undefined
+  #connections = 0
+  /** What was said last, so that a state is said once. */
+  #said = 'nothing yet'
+  #lastHeardMs = 0
+  /** The present connection; what an earlier one still says is not about it. */
+  #present: { broken?: Error } = {}
+
+  constructor(parts: LinkParts) {
+    this.#parts = parts
+    this.#feed = new Feed({
+      plan: parts.plan,
+      state: readState(parts.stateFile),
+      nowUs: () => parts.clock.nowUs(),
+      emit: (records) => parts.emit(`${parts.plan.name}-${this.#connections}`, records),
+    })
+  }
+
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+    writeState(this.#parts.stateFile, this.#feed.state())
+  }
+
+  async #run(): Promise<void> {
+    const { clock, plan } = this.#parts
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      try {
+        await this.#connection()
+      } catch (error) {
+        const { code, message, remedy } = explain(error, plan.url)
+        this.#say(code, `${message} (${code}). ${remedy}`)
+      }
+      await clock.sleep(retryMs, signal)
+    }
+  }
+
+  #say(code: string, line: string): void {
+    if (this.#said === code) return
+    this.#said = code
+    this.#parts.note(`${this.#parts.plan.name}: ${line}`)
+  }
+
+  /** One connection from its beginning to its end; throws why it ended, unless it was stopped. */
+  async #connection(): Promise<void> {
+    const { plan, own, clock } = this.#parts
+    own.refresh()
+    this.#warnOfEnd()
+    this.#connections++
+    const present: { broken?: Error } = {}
+    this.#present = present
+    const opening = openSession(this.#parts)
+    const open = await this.#within(openMs, opening).catch((error) => {
+      // It may still come: then it is not wanted any more.
+      opening.then(
+        ({ close }) => close(),
+        () => {},
+      )
+      throw error
+    })
+    open.onLost((reason) => {
+      present.broken ??= new Error(`${reason}: no answer`)
+    })
+    this.#lastHeardMs = clock.monotonicMs()
+    this.#feed.begin()
+    const subscription = this.#subscription(open)
+    let isLive = false
+    try {
+      const limits = await this.#within(openMs, readLimits(open.session))
+      const missing = await this.#within(openMs, this.#subscribe(open, { subscription, limits }))
+      await this.#fill(open, limits)
+      isLive = true
+      this.#say('', `connected to ${plan.url}, ${plan.mode}, ${plan.policy}`)
+      await this.#watch(open, { subscription, limits, missing })
+    } finally {
+      subscription.end()
+      open.close()
+      if (isLive && !this.#stopping.signal.aborted) await this.#feed.lost().catch(() => {})
+    }
+  }
+
+  #subscription({ session }: OpenSession): Subscription {
+    const { plan, clock } = this.#parts
+    const present = this.#present
+    return new Subscription({
+      session,
+      publishMs: plan.publishMs,
+      bearMs: plan.deafMs,
+      onValues: async (values) => {
+        this.#lastHeardMs = clock.monotonicMs()
+        await this.#take(values)
+      },
+      onEnd: (reason) => {
+        present.broken ??= reason
+      },
+    })
+  }
+
+  async #take(values: readonly Notified[]): Promise<void> {
+    const latestUs = Number.MAX_SAFE_INTEGER
+    for (const { handle, value } of values) {
+      if (handle !== heartbeatHandle) continue
+      const date: unknown = value.value?.value
+      if (date instanceof Date) this.#feed.heard(date.getTime() * 1000)
+      else this.#feed.heard(timeOf(value, latestUs) ?? 0)
+    }
+    const overflows = this.#feed.overflows
+    try {
+      await this.#feed.live(values.filter(({ handle }) => handle !== heartbeatHandle))
+    } catch (error) {
+      throw notDurable(this.#parts.plan.url, (error as Error).message)
+    }
+    if (this.#feed.overflows > overflows) {
+      const lost = this.#feed.overflows - overflows
+      this.#parts.note(
+        `${this.#parts.plan.name}: ${lost} queues at the server ran over; the gaps are marked. ` +
+          'Sample more slowly, or publish more often.',
+      )
+    }
+  }
+
+  /** Subscribes what can be found; returns the handles of what cannot. */
+  async #subscribe(
+    { session }: OpenSession,
+    { subscription, limits }: { subscription: Subscription; limits: OperationLimits },
+    only?: ReadonlySet<number>,
+  ): Promise<Set<number>> {
+    if (only === undefined) await subscription.start(limits)
+    const nodes = this.#feed.nodes.filter(({ handle }) => only?.has(handle) !== false)
+    const places = nodes.map(({ node, unit }) => ({ node, namespace: unit.namespace }))
+    const resolved = await resolveNodes(session, places, limits)
+    const items = nodes.flatMap(({ handle, unit }, i) => {
+      const found = resolved[i]
+      if (found === undefined || 'missing' in found) return []
+      this.#ids.set(handle, found.nodeId)
+      return [{ handle, nodeId: found.nodeId, samplingMs: unit.samplingMs }]
+    })
+    const failed = await subscription.add(items)
+    const missing = new Set(failed.keys())
+    nodes.forEach(({ handle }, i) => {
+      const found = resolved[i]
+      if (found === undefined || !('missing' in found)) return
+      failed.set(handle, found.missing)
+      missing.add(handle)
+    })
+    if (only === undefined && missing.size > 0) this.#nameMissing(failed)
+    return missing
+  }
+
+  readonly #ids = new Map<number, Parameters<typeof readHistory>[0]['nodes'][number]['nodeId']>()
+
+  #nameMissing(failed: ReadonlyMap<number, string>): void {
+    const [first, why] = [...failed][0] ?? [0, '']
+    const node = this.#feed.nodes[first - 1]
+    this.#parts.note(
+      `${this.#parts.plan.name}: ${failed.size} nodes cannot be had, such as ${node?.key} at ` +
+        `${node?.node.address}: ${why} (opcua_node_missing). Compare with the server's address ` +
+        'space; they are looked for again every 30 s.',
+    )
+  }
+
+  /** Asks for what came in a gap, then lets live values pass. */
+  async #fill({ session }: OpenSession, limits: OperationLimits): Promise<void> {
+    const { plan, clock } = this.#parts
+    const wanted = this.#feed.wanted().flatMap(({ handle, afterUs }) => {
+      const nodeId = this.#ids.get(handle)
+      return nodeId === undefined ? [] : [{ handle, afterUs, nodeId }]
+    })
+    let filled = new Set<number>()
+    if (plan.history && wanted.length > 0) {
+      try {
+        filled = await readHistory({
+          session,
+          nodes: wanted,
+          untilUs: clock.nowUs(),
+          limit: limits.historyRead,
+          onPage: (values) => this.#feed.history(values),
+        })
+      } catch (error) {
+        // A server without history may refuse the service as a whole; a broken link shows by itself.
+        if (this.#present.broken !== undefined) throw error
+      }
+      if (filled.size < wanted.length) {
+        this.#parts.note(
+          `${plan.name}: the server has no history of ${wanted.length - filled.size} of ` +
+            `${wanted.length} values; the time without a connection stays marked as bad`,
+        )
+      }
+    }
+    await this.#feed.release(filled)
+  }
+
+  /** Until the connection is broken, silent, or its certificate is replaced; throws which. */
+  async #watch(
+    open: OpenSession,
+    parts: { subscription: Subscription; limits: OperationLimits; missing: Set<number> },
+  ): Promise<void> {
+    const { clock, plan, own, stateFile } = this.#parts
+    const { signal } = this.#stopping
+    await this.#feed.absent(parts.missing)
+    let { missing } = parts
+    let savedMs = clock.monotonicMs()
+    let lookedMs = savedMs
+    this.#lastHeardMs = savedMs
+    while (!signal.aborted) {
+      await clock.sleep(lookMs, signal)
+      const nowMs = clock.monotonicMs()
+      if (this.#present.broken !== undefined) throw this.#present.broken
+      const silentMs = nowMs - this.#lastHeardMs
+      if (silentMs > plan.deafMs) throw deaf(plan.url, silentMs)
+      if (nowMs - savedMs >= stateMs) {
+        savedMs = nowMs
+        writeState(stateFile, this.#feed.state())
+        if (own.refresh()) throw new Error('own certificate renewed: no answer is wanted')
+        this.#warnOfEnd()
+      }
+      if (missing.size > 0 && nowMs - lookedMs >= missingMs) {
+        lookedMs = nowMs
+        missing = await this.#within(openMs, this.#subscribe(open, parts, missing))
+      }
+    }
+  }
+
+  #warnOfEnd(): void {
+    const { own, clock } = this.#parts
+    const warning = expiryWarning(factsOf(own.getCertificate()), clock.nowUs() / 1000)
+    if (warning === undefined || this.#warned === warning) return
+    this.#warned = warning
+    this.#parts.note(`own ${warning}; make a new one with "tenfold trust --renew client"`)
+  }
+
+  #warned = ''
+
+  async #within<T>(ms: number, work: Promise<T>): Promise<T> {
+    const { clock } = this.#parts
+    const ending = new AbortController()
+    const late = clock.sleep(ms, AbortSignal.any([ending.signal, this.#stopping.signal]))
+    try {
+      return await Promise.race([
+        work,
+        late.then(() => Promise.reject(new Error(`no answer within ${ms} ms`))),
+      ])
+    } finally {
+      ending.abort()
+    }
+  }
+}

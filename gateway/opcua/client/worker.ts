@@ -1,0 +1,83 @@
+// Entry of the OPC UA client's thread: certificates, one link a server, and what it says to the
+// gateway's main thread. The library runs here only, so that its work never delays a broker's
+// acknowledgement. No value is kept here longer than it takes to hand it over.
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../../core/clock.ts'
+import { CertificateFolder } from '../certificates.ts'
+import { silenceLibrary } from '../library.ts'
+import { applicationUri, makeGatewayCertificate, OwnCertificate } from '../own-certificate.ts'
+import { TrustStore } from '../trust-store.ts'
+import { Link } from './link.ts'
+import type { ClientPlan, FromClient, ReportRecord, ToClient } from './plan.ts'
+
+assert(parentPort !== null, 'worker.ts runs in a worker thread')
+const port = parentPort
+const clock = systemClock()
+const { folder, servers } = workerData as ClientPlan
+const say = (message: FromClient): void => port.postMessage(message)
+const note = (line: string): void => say({ kind: 'note', line })
+
+/** Messages whose records are not known to be in the log. */
+const pending = new Map<number, PromiseWithResolvers<void>>()
+
+const emitter = (): ((session: string, records: ReportRecord[]) => Promise<void>) => {
+  let id = 0
+  return (session, records) => {
+    const durable = Promise.withResolvers<void>()
+    id += 1
+    pending.set(id, durable)
+    say({ kind: 'records', id, session, records })
+    return durable.promise
+  }
+}
+
+const run = async (): Promise<void> => {
+  silenceLibrary()
+  const certificates = new CertificateFolder(join(folder, 'pki'))
+  const uri = applicationUri('client')
+  const nowMs = (): number => clock.nowUs() / 1000
+  if (certificates.own() === undefined) {
+    await makeGatewayCertificate(certificates, 'client', nowMs())
+  }
+  const own = new OwnCertificate(certificates)
+  const emit = emitter()
+  const warned = new Set<string>()
+  const store = new TrustStore({
+    folder: certificates,
+    nowMs,
+    onStranger: ({ thumbprint, subject }) =>
+      note(`waits for approval: certificate ${thumbprint} (${subject}); see "tenfold trust"`),
+    onWarning: (line) => {
+      if (!warned.has(line)) note(line)
+      warned.add(line)
+    },
+  })
+  const links = servers.map((plan) => {
+    if (plan.mode === 'None') {
+      note(`${plan.name}: WITHOUT SECURITY: anybody on the way can read and change what it says`)
+    }
+    const stateFile = join(folder, `${plan.name}.json`)
+    const world = { clock, folder: certificates, own, store, applicationUri: uri, stateFile }
+    return new Link({ plan, ...world, emit, note })
+  })
+  port.on('message', (message: ToClient) => {
+    if (message.kind === 'durable') {
+      const { id, refused } = message
+      const waiting = pending.get(id)
+      pending.delete(id)
+      if (refused === undefined) waiting?.resolve()
+      else waiting?.reject(new Error(refused))
+      return
+    }
+    void Promise.all(links.map((link) => link.stop())).then(() => {
+      say({ kind: 'stopped' })
+      port.close()
+    })
+  })
+  for (const link of links) link.start()
+  say({ kind: 'ready' })
+}
+
+await run()
