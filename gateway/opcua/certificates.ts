@@ -1,6 +1,7 @@
-// The certificate folder of one OPC UA application, as plain files: its own certificate and key, the
-// certificates of others that a person has approved, and those that wait for it. Needs no library, so
-// that `tenfold trust` answers at once. Nothing becomes trusted here unless a person says so.
+// The certificate folder of one OPC UA application, as plain files: its own certificate and key,
+// the certificates of others that a person has approved, and those that wait for it. Needs no
+// library, so that `tenfold trust` answers at once. Nothing becomes trusted here unless a person
+// says so.
 import { X509Certificate } from 'node:crypto'
 import {
   existsSync,
@@ -16,7 +17,9 @@ import { OperatingError } from '../core/errors.ts'
 
 export type Standing = 'trusted' | 'pending'
 
-/** What a person must see of a certificate before approving it. Times in milliseconds since 1970. */
+/**
+ * What a person must see of a certificate before approving it. Times in milliseconds since 1970.
+ */
 export interface CertificateFacts {
   /** SHA-1 of the certificate, 40 hex digits: what OPC UA tools show (OPC 10000-4, 7.3). */
   thumbprint: string

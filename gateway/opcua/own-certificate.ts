@@ -1,6 +1,6 @@
 // The certificate that this gateway shows to OPC UA peers: made at the first start, renewed when a
-// person asks for it (a peer has to approve it again, so it never changes by itself). Whoever uses it
-// reads it through `OwnCertificate`, which sees a new one without a restart.
+// person asks for it (a peer has to approve it again, so it never changes by itself). Whoever uses
+// it reads it through `OwnCertificate`, which sees a new one without a restart.
 import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { crypto_utils as crypto } from 'node-opcua'

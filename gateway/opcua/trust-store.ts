@@ -1,6 +1,6 @@
 // Whom an OPC UA application believes, in the form the library asks for: exactly the certificates
-// that a person has approved, within their dates. A stranger's is kept aside and refused. Nothing is
-// ever accepted because an issuer vouches for it, nor by itself.
+// that a person has approved, within their dates. A stranger's is kept aside and refused. Nothing
+// is ever accepted because an issuer vouches for it, nor by itself.
 import { X509Certificate } from 'node:crypto'
 import { type StatusCode, StatusCodes } from 'node-opcua'
 import {

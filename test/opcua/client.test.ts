@@ -1,5 +1,6 @@
-// The OPC UA source against a real server process: what comes, in what security, and what happens when
-// the server is killed, frozen, or asks for what was missed. One server serves most of the file.
+// The OPC UA source against a real server process: what comes, in what security, and what happens
+// when the server is killed, frozen, or asks for what was missed. One server serves most of the
+// file.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'

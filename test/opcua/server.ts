@@ -1,6 +1,6 @@
-// A real OPC UA server in a process of its own, to be killed, frozen and restarted by the tests. Its
-// values are whole numbers that count up, so that a lost one shows. Forked by fleet.ts, which tells
-// it by one message what to offer.
+// A real OPC UA server in a process of its own, to be killed, frozen and restarted by the tests.
+// Its values are whole numbers that count up, so that a lost one shows. Forked by fleet.ts, which
+// tells it by one message what to offer.
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import {

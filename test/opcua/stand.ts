@@ -1,5 +1,6 @@
 // What the OPC UA tests stand on: a server process to be killed, frozen and started again, and the
-// source with everything it hands to the log. A wait here has a generous end and never asserts a time.
+// source with everything it hands to the log. A wait here has a generous end and never asserts a
+// time.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'

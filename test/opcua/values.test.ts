@@ -1,5 +1,5 @@
-// What the OPC UA source makes of addresses, values, gaps and settings, without a server: the rows of
-// its table of refusals that need none, and fuzz of all that a server can send.
+// What the OPC UA source makes of addresses, values, gaps and settings, without a server: the rows
+// of its table of refusals that need none, and fuzz of all that a server can send.
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -168,9 +168,7 @@ describe('a feed', () => {
     await one.release(new Set())
     await one.live([{ handle: 1, value: at(t(1), 1) }])
     const ranOver = at(t(9), 9)
-    ranOver.statusCode = StatusCode.makeStatusCode(StatusCodes.Good,
-      'Overflow | InfoTypeDataValue',
-    )
+    ranOver.statusCode = StatusCode.makeStatusCode(StatusCodes.Good, 'Overflow | InfoTypeDataValue')
     await one.live([{ handle: 1, value: ranOver }])
     expect(one.overflows).toBe(1)
     expect(heard).toEqual([
@@ -198,7 +196,7 @@ describe('a feed', () => {
     ])
   })
 
-  test('joins history and live values without a hole or a double, however they overlap', async () => {
+  test('joins history and live values without hole or double, however they overlap', async () => {
     const overlap = fc.record({
       left: fc.integer({ min: 1, max: 20 }),
       kept: fc.integer({ min: 0, max: 20 }),

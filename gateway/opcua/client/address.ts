@@ -1,6 +1,6 @@
 // The two ways to name a node in the settings: a node id in OPC UA's own text form (OPC 10000-6,
-// 5.3.1.10), with its namespace by URI, or a browse path from the Objects folder. Pure; what does not
-// parse is said with the place that is wrong.
+// 5.3.1.10), with its namespace by URI, or a browse path from the Objects folder. Pure; what does
+// not parse is said with the place that is wrong.
 
 export type Address =
   | { kind: 'id'; uri: string | undefined; index: number | undefined; id: string }
@@ -9,7 +9,9 @@ export type Address =
 /** Longest path: a deeper one is a mistake, and each step costs the server a look-up. */
 export const stepsMax = 32
 
-/** Parses an address; a text that starts with `/` is a path. Throws a RangeError with the reason. */
+/**
+ * Parses an address; a text that starts with `/` is a path. Throws a RangeError with the reason.
+ */
 export const parseAddress = (text: string, namespace: string): Address =>
   text.startsWith('/') ? parsePath(text, namespace) : parseId(text, namespace)
 
@@ -35,7 +37,9 @@ const parseId = (text: string, namespace: string): Address => {
 /** `%3B` and `%25` stand for the characters that would end a URI (OPC 10000-6, 5.3.1.11). */
 const decode = (uri: string): string => uri.replaceAll('%3B', ';').replaceAll('%25', '%')
 
-/** Steps are parted by `/`; `{uri}Name` has another namespace than the unit's, `{}Name` OPC UA's. */
+/**
+ * Steps are parted by `/`; `{uri}Name` has another namespace than the unit's, `{}Name` OPC UA's.
+ */
 const parsePath = (text: string, namespace: string): Address => {
   const steps: { uri: string; name: string }[] = []
   const step = /\/(?:\{([^}]*)\})?([^/{}]+)/y

@@ -40,7 +40,7 @@ const table: readonly [pattern: RegExp, code: string, message: string, remedy: s
     'Approve this gateway\'s certificate at the server; "tenfold trust" shows its thumbprint.',
   ],
   [
-    /ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT|ECONNRESET|EAI_AGAIN|no answer|Timeout|timed out/i,
+    /ECONN|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT|EAI_AGAIN|no answer|Timeout|timed out/i,
     'opcua_unreachable',
     'the server does not answer',
     'Check its address, that it runs, and the network in between.',

@@ -1,6 +1,6 @@
-// What one server's values become while a connection lasts and between two: samples with their marks,
-// gaps as bad quality, history before what is live. Knows nothing of sockets; the link tells it what
-// came and what was lost.
+// What one server's values become while a connection lasts and between two: samples with their
+// marks, gaps as bad quality, history before what is live. Knows nothing of sockets; the link tells
+// it what came and what was lost.
 import type { DataValue } from 'node-opcua'
 import { limits } from '../../core/limits.ts'
 import type { NodePlan, ReportRecord, ServerPlan, UnitPlan } from './plan.ts'

@@ -1,5 +1,5 @@
-// What a server kept while nobody listened: raw values of some nodes between two times, page by page,
-// so that a long gap needs no more memory than a short one.
+// What a server kept while nobody listened: raw values of some nodes between two times, page by
+// page, so that a long gap needs no more memory than a short one.
 import * as opcua from 'node-opcua'
 import { inChunks } from './session.ts'
 

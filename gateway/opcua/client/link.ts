@@ -1,6 +1,6 @@
-// The life of one server's connection: connect, fill the gap from history, live, and when anything at
-// all is wrong, throw it away and begin again. There is one way to recover, taken for a killed server,
-// a frozen one, a refused certificate and a renewed one alike; it is at most a second away.
+// The life of one server's connection: connect, fill the gap from history, live, and when anything
+// at all is wrong, throw it away and begin again. There is one way to recover, taken for a killed
+// server, a frozen one, a refused certificate and a renewed one alike; it is at most a second away.
 import type { Clock } from '../../core/clock.ts'
 import { type CertificateFolder, expiryWarning, factsOf } from '../certificates.ts'
 import type { OwnCertificate } from '../own-certificate.ts'
@@ -230,7 +230,8 @@ export class Link {
           onPage: (values) => this.#feed.history(values),
         })
       } catch (error) {
-        // A server without history may refuse the service as a whole; a broken link shows by itself.
+        // A server without history may refuse the service as a whole; a broken link shows by
+        // itself.
         if (this.#present.broken !== undefined) throw error
       }
       if (filled.size < wanted.length) {

@@ -1,5 +1,6 @@
 // What the worker is told to do, and what it and its thread's host say to each other: plain data,
-// secrets resolved, all defaults filled in. Imports no library, so that the settings' side may use it.
+// secrets resolved, all defaults filled in. Imports no library, so that the settings' side may use
+// it.
 
 /** One value of the server that becomes a signal or a counter of a unit. */
 export interface NodePlan {

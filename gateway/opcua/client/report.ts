@@ -1,6 +1,6 @@
-// Samples to reports of ours: those of one unit with one source time share a report, in the order of
-// time. A report carries the source's time, so that sent again it overwrites itself in a database. Two
-// values of one signal with one time go into two reports: nothing is lost here.
+// Samples to reports of ours: those of one unit with one source time share a report, in the order
+// of time. A report carries the source's time, so that sent again it overwrites itself in a
+// database. Two values of one signal with one time go into two reports: nothing is lost here.
 import { topicOf } from '../../../hardware-profiles/names.ts'
 import type { ReportRecord } from './plan.ts'
 import type { Sample } from './sample.ts'

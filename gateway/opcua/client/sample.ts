@@ -1,6 +1,7 @@
-// One DataValue of a server to what our report says of it: value, quality and source time. What does
-// not fit the profile's type is marked so that it travels alone: the pipeline then keeps it aside with
-// its reason, and the values beside it are not condemned with it. Pure; total on any DataValue.
+// One DataValue of a server to what our report says of it: value, quality and source time. What
+// does not fit the profile's type is marked so that it travels alone: the pipeline then keeps it
+// aside with its reason, and the values beside it are not condemned with it. Pure; total on any
+// DataValue.
 import { DataType, type DataValue, type StatusCode } from 'node-opcua'
 import type { NodePlan } from './plan.ts'
 
@@ -93,7 +94,9 @@ const fits = (value: unknown, { type }: NodePlan): boolean => {
 
 const textMax = 200
 
-/** What a person needs to see of a value that fits nothing: never a number, so that it is refused. */
+/**
+ * What a person needs to see of a value that fits nothing: never a number, so that it is refused.
+ */
 const text = (value: unknown): string => {
   if (typeof value === 'string') return value.slice(0, textMax)
   try {

@@ -130,7 +130,9 @@ export const inChunks = <T>(list: readonly T[], size: number): T[][] => {
 
 export type Resolved = { nodeId: opcua.NodeId } | { missing: string }
 
-/** Node ids of the plan's nodes, in order; namespaces by URI, as this run of the server has them. */
+/**
+ * Node ids of the plan's nodes, in order; namespaces by URI, as this run of the server has them.
+ */
 export const resolveNodes = async (
   session: opcua.ClientSession,
   nodes: readonly { node: NodePlan; namespace: string }[],

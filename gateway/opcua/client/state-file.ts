@@ -1,6 +1,7 @@
 // Where each node of a server was left, kept over restarts: the source time up to which its values
-// are in the log. Written now and then, so a killed gateway asks again for a few seconds that it has;
-// their reports carry the same source time as before. A file that cannot be read counts as none.
+// are in the log. Written now and then, so a killed gateway asks again for a few seconds that it
+// has; their reports carry the same source time as before. A file that cannot be read counts as
+// none.
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 

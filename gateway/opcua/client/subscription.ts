@@ -1,6 +1,7 @@
-// One subscription with its publish loop. A notification is acknowledged to the server only after its
-// reports are in the log. While the log is slow the server keeps the values in its queues, which are
-// long enough for as long as a silence is borne; a queue that has run over is reported as a gap.
+// One subscription with its publish loop. A notification is acknowledged to the server only after
+// its reports are in the log. While the log is slow the server keeps the values in its queues,
+// which are long enough for as long as a silence is borne; a queue that has run over is reported as
+// a gap.
 import * as opcua from 'node-opcua'
 import { inChunks, type OperationLimits } from './session.ts'
 
@@ -43,7 +44,9 @@ export const queueSizeFor = (times: {
   bearMs: number
 }): number => Math.ceil((times.publishMs + times.bearMs) / Math.max(times.samplingMs, 1)) + 1
 
-/** Services of a session that the library's interface keeps to itself, in favour of its own loop. */
+/**
+ * Services of a session that the library's interface keeps to itself, in favour of its own loop.
+ */
 interface Services {
   createSubscription(
     request: opcua.CreateSubscriptionRequestOptions,

@@ -1,6 +1,6 @@
-// Source: units behind OPC UA servers. The client runs in a thread of its own (gateway/opcua/client);
-// this side hands what it reports to the log and tells it what is durable, so that it acknowledges
-// nothing else. Loads no OPC UA library itself.
+// Source: units behind OPC UA servers. The client runs in a thread of its own
+// (gateway/opcua/client); this side hands what it reports to the log and tells it what is durable,
+// so that it acknowledges nothing else. Loads no OPC UA library itself.
 import { Worker } from 'node:worker_threads'
 import { OperatingError } from '../../core/errors.ts'
 import type { LogRecord } from '../../core/record.ts'

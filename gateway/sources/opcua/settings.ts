@@ -100,7 +100,13 @@ const Server = Type.Object(
 )
 
 export const OpcUaSource = Type.Object(
-  { servers: Type.Array(Server, { minItems: 1, maxItems: 64 }) },
+  {
+    servers: Type.Array(Server, {
+      minItems: 1,
+      maxItems: 64,
+      description: 'Each with its units; see gateway/sources/opcua/README.md.',
+    }),
+  },
   { ...closed, description: 'OPC UA servers that units are read from; absent = none.' },
 )
 
