@@ -2,8 +2,10 @@
 // prints this; nothing else knows a default. No secret has a place here, only where to find it.
 import { type Static, Type } from '../hardware-profiles/validate.ts'
 import { limits } from './core/limits.ts'
+
 import { influx2Settings } from './sinks/influx2/settings.ts'
 import { influx3Settings } from './sinks/influx3/settings.ts'
+import { MqttSettings } from './sources/mqtt/settings.ts'
 import { OpcUaSource } from './sources/opcua/settings.ts'
 
 const closed = { additionalProperties: false } as const
@@ -47,28 +49,6 @@ const Http = Type.Object(
     ),
   },
   { ...closed, description: 'The pages and their data.' },
-)
-
-const Mqtt = Type.Object(
-  {
-    host: Host('Address of the MQTT broker; anything but loopback needs mqtt.credentials.'),
-    port: Port(1883, 'Port of the MQTT broker; 0 takes a free one.'),
-    credentials: Type.Optional(
-      Path('File of units and scrypt hashes of their passwords (tenfold config user).'),
-    ),
-    limits: Type.Object(
-      {
-        connections: Type.Integer({
-          minimum: 1,
-          maximum: 100_000,
-          default: 10_000,
-          description: 'Most clients at once; more are turned away.',
-        }),
-      },
-      { ...closed, description: 'What all clients together may take.' },
-    ),
-  },
-  { ...closed, description: 'The embedded MQTT broker that units speak to.' },
 )
 
 const Log = Type.Object(
@@ -198,7 +178,7 @@ export const ConfigSchema = Type.Object(
       description: 'Folder of log, store and keys; relative to the config file.',
     }),
     http: Http,
-    mqtt: Mqtt,
+    mqtt: MqttSettings,
     sources: Type.Object(
       { opcua: Type.Optional(OpcUaSource) },
       { ...closed, description: 'Where else readings come from.' },

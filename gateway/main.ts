@@ -20,7 +20,7 @@ import type { Log } from './log/log.ts'
 import { openLog } from './log/open.ts'
 import { type Delivery, type SinkConfig, startDelivery } from './pipeline/client.ts'
 import { storedCursor } from './sinks/store/cursor.ts'
-import { MqttBroker } from './sources/mqtt/broker.ts'
+import { createBroker } from './sources/mqtt/index.ts'
 import { startSources } from './sources.ts'
 import { openImages } from './web/images.ts'
 import { startWeb } from './web/server.ts'
@@ -93,14 +93,9 @@ const start = async (
   live.onListeners((on) => delivery.listen(on))
   stops.push(watch({ parts, log, delivery, consumed, admission }))
 
-  const broker = new MqttBroker({
-    host: config.mqtt.host,
-    port: config.mqtt.port,
-    clock,
-    epoch: Buffer.from(parts.random(6)).toString('hex'),
-    payloadBytes: limits.payloadBytes,
-    connections: config.mqtt.limits.connections,
-    note,
+  const broker = createBroker(config.mqtt, {
+    context: sourceContext(parts, 'mqtt'),
+    keysFolder: join(config.data, 'keys', 'tls'),
     ...authentication(config.mqtt.credentials),
   })
   await broker.start(admission.emit)

@@ -8,6 +8,14 @@ export const limits = {
   topicBytes: 256,
   /** MQTT topic levels; ours have five. */
   topicLevels: 8,
+  /** Persistent MQTT sessions, and subscriptions of one of them. */
+  sessions: 10_000,
+  subscriptionsPerClient: 64,
+  /** Messages kept for a session that is away; the oldest go first. */
+  queuedPerSession: 1000,
+  /** Retained messages of others: how many, and their bytes together. */
+  retainedMessages: 10_000,
+  retainedBytes: 16 * 1024 * 1024,
   /** Bytes waiting for the next commit of the log; beyond, acknowledgements are withheld. */
   appendQueueBytes: 32 * 1024 * 1024,
   /** One log segment, bytes. */

@@ -44,6 +44,7 @@ beforeEach(async () => {
     port: 0,
     clock: systemClock(),
     payloadBytes: 65_536,
+    machines: new Set(['cordless_drill']),
     connections: 3,
     epoch: 'test0000',
     note: () => {},

@@ -39,6 +39,7 @@ const gateway = async () => {
     clock: systemClock(),
     epoch: 'test0000',
     payloadBytes: 10_000,
+    machines: new Set(['cordless_drill']),
     connections: 10,
     note: () => {},
   })

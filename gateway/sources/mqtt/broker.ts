@@ -2,7 +2,7 @@
 // the log. aedes writes the PUBACK right after `authorizePublish` calls back, so that is the gate,
 // and the group commit of the log is what it waits for. It delivers nothing to a database and
 // decodes nothing.
-import { createServer, type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import {
   Aedes,
   type AuthErrorCode,
@@ -12,33 +12,45 @@ import {
 } from 'aedes'
 import { parseTopic, topicOf } from '../../../hardware-profiles/names.ts'
 import type { Clock } from '../../core/clock.ts'
-import { OperatingError } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
 import type { Emit, Source, UnitCommand } from '../../core/source.ts'
-import { FrameGuard } from './frame-guard.ts'
+import type { DurableMap } from '../../log/durable-map.ts'
+import { type CheckPassword, logIn, maySubscribe, Rate, refusePublish } from './access.ts'
+import { certifiedName, Listeners, type TlsDoor } from './listeners.ts'
+import { type Memory, Sessions } from './sessions.ts'
 
 export interface BrokerOptions {
   host: string
   port: number
+  tls?: TlsDoor | undefined
   clock: Clock
+  /** Names of the machines that there are profiles of. */
+  machines: ReadonlySet<string>
   /** Makes connection epochs unique over restarts: at least 8 characters, new at every start. */
   epoch: string
   /** Says whether a unit's password is right; undefined = no credentials, loopback only. */
-  authenticate?: (user: string, password: string) => Promise<boolean>
+  authenticate?: CheckPassword
+  /** Remembers sessions over restarts; the broker closes it. Without it they end with it. */
+  sessions?: () => Promise<DurableMap>
   /** Longest payload that is taken, bytes; see `packetBytesMax`. */
   payloadBytes: number
   /** Most connections at once; one more is closed before it says anything. */
   connections: number
+  /** Most messages of one client a second; beyond, its acknowledgements wait. */
+  messagesPerSecond?: number
+  /** How long a client may leave what it asked for untaken, milliseconds. */
+  slowMs?: number
   /** Called for what an operator should see: refused publishers, storage failures. */
   note: (line: string) => void
 }
 
 /** What the gateway asks of its broker beside receiving. */
 export interface MqttSource extends Source {
-  /** Port that it listens on, after `start`. */
+  /** Ports that it listens on, after `start`; 0 where it does not. */
   readonly port: number
+  readonly tlsPort: number
   readonly connections: number
-  /** Sends a command to a unit, QoS 1, never retained. Lost where the unit is not connected. */
+  /** Sends a command to a unit that listens now, QoS 1, never retained, never kept for later. */
   command(command: UnitCommand): boolean
 }
 
@@ -51,32 +63,48 @@ const packetBytesMax = ({ payloadBytes }: BrokerOptions): number =>
 
 interface Session {
   id: string
+  /** It must say who it is, whatever the broker's credentials. */
+  named: boolean
   /** Unit that logged in; undefined on a broker without credentials. */
-  user: string | undefined
+  unit: string | undefined
+  rate: Rate
   /** Topic that was allowed last: most clients use one, and need not be judged again. */
   allowed: string | undefined
+  /** That topic is one of ours: what is sent there is no state to be retained. */
+  ours: boolean
 }
 
 /** CONNACK return code 5 (MQTT 3.1.1, table 3.1). */
 const notAuthorized = (): AuthenticateError =>
   Object.assign(new Error('wrong unit or password'), { returnCode: 5 as AuthErrorCode })
 
+/** What of aedes its types leave out. */
+interface Inside {
+  persistence: Memory | Sessions
+  clients: Readonly<Record<string, Client & { subscriptions: Readonly<Record<string, unknown>> }>>
+}
+
 export class MqttBroker implements MqttSource {
   readonly name = 'mqtt'
   readonly #options: BrokerOptions
-  readonly #sessions = new WeakMap<Client, Session>()
+  readonly #sessionOfClient = new WeakMap<Client, Session>()
   #opened = 0
   #emit: Emit | undefined
-  #broker: Aedes | undefined
-  #server: Server | undefined
+  #broker: (Aedes & Inside) | undefined
+  #listeners: Listeners | undefined
+  #map: DurableMap | undefined
+  #sessions: Sessions | undefined
 
   constructor(options: BrokerOptions) {
     this.#options = options
   }
 
   get port(): number {
-    const address = this.#server?.address()
-    return typeof address === 'object' && address !== null ? address.port : 0
+    return this.#listeners?.port ?? 0
+  }
+
+  get tlsPort(): number {
+    return this.#listeners?.tlsPort ?? 0
   }
 
   get connections(): number {
@@ -85,80 +113,139 @@ export class MqttBroker implements MqttSource {
 
   async start(emit: Emit): Promise<void> {
     this.#emit = emit
-    const broker = await Aedes.createBroker({
-      drainTimeout: 15_000,
+    const { clock, note, connections, host, port, tls, slowMs = 15_000 } = this.#options
+    const broker = (await Aedes.createBroker({
+      drainTimeout: slowMs,
       maxTopicLevels: limits.topicLevels,
       maxClientsIdLength: 128,
       authorizePublish: (client, packet, done) => this.#receive(client, packet, done),
       authorizeSubscribe: (client, subscription, done) => {
-        const { user } = this.#sessionOf(client)
-        const own = user === undefined || parseTopic(subscription.topic)?.unit === user
-        done(null, own ? subscription : null)
+        const { unit } = this.#sessionOf(client)
+        const who = { unit, machines: this.#options.machines }
+        // null is SUBACK 0x80: refused, and the client stays.
+        done(null, maySubscribe(subscription.topic, who) ? subscription : null)
       },
       authenticate: (...[client, user, password, done]) => {
-        const accept = (accepted: boolean): void => {
-          const secured = this.#options.authenticate !== undefined
-          this.#sessionOf(client).user = secured && accepted ? user : undefined
-          done(accepted ? null : notAuthorized(), accepted)
-        }
-        logIn(this.#options, { user, password }).then(accept, () => accept(false))
+        const given = { user, password: password?.toString('utf8') }
+        this.#logIn(client, given).then(
+          (accepted) => done(accepted ? null : notAuthorized(), accepted),
+          () => done(notAuthorized(), false),
+        )
       },
-    })
-    broker.on('clientError', (client, error) => {
-      this.#options.note(`mqtt: ${client.id}: ${error.message}`)
-    })
+    })) as Aedes & Inside
+    broker.on('clientError', (client, error) => note(`mqtt: ${client.id}: ${error.message}`))
     this.#broker = broker
-    this.#server = createServer((socket) => accept(broker, socket, this.#options))
-    this.#server.maxConnections = this.#options.connections
-    this.#server.on('drop', (lost) => {
-      const { connections, note } = this.#options
-      note(`mqtt: ${lost?.remoteAddress} turned away: ${connections} connections are the limit`)
+    await this.#remember(broker)
+    this.#listeners = new Listeners({
+      plain: { host, port },
+      tls,
+      packetBytesMax: packetBytesMax(this.#options),
+      connections,
+      nowMs: () => clock.nowUs() / 1000,
+      note,
+      accept: (socket, named) => this.#accept(broker, socket, named),
     })
-    await listen(this.#server, this.#options)
+    await this.#listeners.start()
   }
 
   command({ machine, unit, payload }: UnitCommand): boolean {
-    const message = {
-      topic: topicOf({ machine, unit, kind: 'command' }),
-      payload: Buffer.from(payload),
-      qos: 1,
-      retain: false,
-      dup: false,
-    } as const
-    this.#broker?.publish({ cmd: 'publish', ...message }, () => {})
-    return this.#broker !== undefined
+    const topic = topicOf({ machine, unit, kind: 'command' })
+    const clients = Object.values(this.#broker?.clients ?? {})
+    if (!clients.some(({ subscriptions }) => subscriptions[topic] !== undefined)) return false
+    const message = { topic, payload: Buffer.from(payload), qos: 1, retain: false, dup: false }
+    this.#broker?.publish({ cmd: 'publish', ...message } as PublishPacket, () => {})
+    return true
+  }
+
+  /** Looks for renewed certificates now; it does so by itself once an hour. */
+  async renew(): Promise<void> {
+    await this.#listeners?.renew()
   }
 
   async stop(): Promise<void> {
     this.#emit = undefined
-    const { promise, resolve } = Promise.withResolvers<void>()
-    if (this.#server === undefined) resolve()
-    else this.#server.close(() => resolve())
+    const closed = this.#listeners?.stop()
     await new Promise<void>((done) => {
       if (this.#broker === undefined) done()
       else this.#broker.close(() => done())
     })
-    await promise
+    await closed
+    await this.#map?.close()
+  }
+
+  async #remember(broker: Aedes & Inside): Promise<void> {
+    this.#map = await this.#options.sessions?.()
+    if (this.#map === undefined) return
+    const memory = broker.persistence as Memory
+    const { note } = this.#options
+    this.#sessions = await Sessions.open({ map: this.#map, memory, note })
+    broker.persistence = this.#sessions
+  }
+
+  #accept(broker: Aedes, socket: Socket, named: boolean): void {
+    const client = broker.handle(socket)
+    this.#sessionOf(client).named = named
+  }
+
+  async #logIn(
+    client: Client,
+    given: { user: string | undefined; password: string | undefined },
+  ): Promise<boolean> {
+    const session = this.#sessionOf(client)
+    const certified = certifiedName(client.conn)
+    const check = this.#options.authenticate
+    const found = await logIn({ ...given, certified, named: session.named, check })
+    session.unit = found?.unit
+    return found !== undefined && this.#isOwnId(client, session.unit)
+  }
+
+  /** A client id is the key to a session: with another's, a unit could end or inherit it. */
+  #isOwnId({ id, clean }: Client, unit: string | undefined): boolean {
+    if (unit === undefined) return true
+    const present = this.#broker?.clients[id]
+    const taken = present !== undefined && this.#sessionOf(present).unit !== unit
+    const own = clean || id === unit || id.startsWith(`${unit}:`)
+    if (own && !taken) return true
+    this.#options.note(`mqtt: ${unit} refused (client_id_foreign): its client id is "${id}"`)
+    return false
   }
 
   /** The gate: what comes back through `done` decides whether the PUBACK is written. */
   #receive(client: Client | null, packet: PublishPacket, done: Done): void {
     const session = this.#sessionOf(client)
-    const { topic, payload } = packet
-    const refusal = topic === session.allowed ? undefined : refuse(session, topic)
-    session.allowed = topic
-    if (refusal !== undefined) {
-      session.allowed = undefined
-      this.#options.note(`mqtt: ${client?.id ?? 'last will'} disconnected: ${refusal}`)
-      done(new Error(refusal))
+    const { topic } = packet
+    if (topic !== session.allowed) {
+      const refusal = refusePublish(topic, session.unit)
+      if (refusal !== undefined) {
+        const { code, said } = refusal
+        session.allowed = undefined
+        this.#options.note(`mqtt: ${client?.id ?? 'last will'} disconnected (${code}): ${said}`)
+        done(new Error(said))
+        return
+      }
+      session.allowed = topic
+      session.ours = parseTopic(topic) !== undefined
+    }
+    // Sent again because its PUBREC was lost: it is in the log already.
+    const id = (packet as { messageId?: number }).messageId
+    const taken = packet.qos === 2 && client !== null && this.#sessions?.hasIncoming(client.id, id)
+    if (taken === true) {
+      done()
       return
     }
+    const waitMs = session.rate.take(this.#options.clock.monotonicMs())
+    if (waitMs === 0) this.#append(session, packet, done)
+    else setTimeout(() => this.#append(session, packet, done), waitMs)
+  }
+
+  #append(session: Session, packet: PublishPacket, done: Done): void {
     if (this.#emit === undefined) {
       done(new Error('the gateway is stopping'))
       return
     }
-    // A retained copy would come back at every subscription and grow the broker's memory for ever.
-    packet.retain = false
+    // A report that came back at every subscription would be taken for one sent just now.
+    if (session.ours) packet.retain = false
+    const { topic, payload } = packet
     this.#emit(
       {
         receivedUs: this.#options.clock.nowUs(),
@@ -173,74 +260,19 @@ export class MqttBroker implements MqttSource {
   }
 
   #sessionOf(client: Client | null): Session {
-    const known = client === null ? undefined : this.#sessions.get(client)
+    const known = client === null ? undefined : this.#sessionOfClient.get(client)
     if (known !== undefined) return known
     const session = {
       id: `${this.#options.epoch}-${++this.#opened}`,
-      user: undefined,
+      named: false,
+      unit: undefined,
+      rate: new Rate(this.#options.messagesPerSecond ?? Number.POSITIVE_INFINITY),
       allowed: undefined,
+      ours: false,
     }
-    if (client !== null) this.#sessions.set(client, session)
+    if (client !== null) this.#sessionOfClient.set(client, session)
     return session
   }
 }
 
 type Done = (error?: Error | null) => void
-
-/** Why a publish is not allowed at all; undefined where it may go to the log. */
-const refuse = (session: Session, topic: string): string | undefined => {
-  if (Buffer.byteLength(topic) > limits.topicBytes) return 'the topic is longer than allowed'
-  const parts = parseTopic(topic)
-  if (parts?.kind === 'command') return `only the gateway publishes commands (${topic})`
-  // A claim is signed by its author, who is not the unit: who brings it does not matter.
-  const isOwn = parts?.unit === session.user || parts?.kind === 'claim'
-  if (session.user !== undefined && !isOwn) {
-    return `the unit "${session.user}" may publish only as itself, not on ${topic}`
-  }
-  return undefined
-}
-
-const logIn = async (
-  { authenticate }: BrokerOptions,
-  given: { user: string | undefined; password: Buffer | undefined },
-): Promise<boolean> => {
-  if (authenticate === undefined) return true
-  if (given.user === undefined || given.password === undefined) return false
-  return await authenticate(given.user, given.password.toString('utf8'))
-}
-
-const accept = (broker: Aedes, socket: Socket, options: BrokerOptions): void => {
-  const bytesMax = packetBytesMax(options)
-  const guard = new FrameGuard(bytesMax)
-  const read = socket.read.bind(socket)
-  // The broker pulls its bytes with read(); looking at them there costs no second stream.
-  socket.read = (size?: number) => {
-    const chunk = read(size) as Buffer | null
-    if (chunk === null || guard.accepts(chunk)) return chunk
-    options.note(`mqtt: ${socket.remoteAddress} disconnected: a packet of over ${bytesMax} bytes`)
-    socket.destroy()
-    return null
-  }
-  socket.setNoDelay(true)
-  broker.handle(socket)
-}
-
-const listen = (server: Server, { host, port }: BrokerOptions): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      reject(
-        cause.code === 'EADDRINUSE'
-          ? new OperatingError('port_busy', {
-              message: `port ${port} on ${host}, for MQTT, is taken by another program`,
-              remedy: 'Stop that program, or give the setting mqtt.port another number.',
-              cause,
-            })
-          : new OperatingError('address_wrong', {
-              message: `MQTT cannot be served at ${host}, port ${port}: ${cause.message}`,
-              remedy: 'Check the settings mqtt.host and mqtt.port, and who may open that port.',
-              cause,
-            }),
-      )
-    })
-    server.listen(port, host, () => resolve())
-  })

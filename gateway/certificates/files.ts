@@ -1,0 +1,86 @@
+// Where certificates of the gateway's own authority are kept: the folder `keys/tls` of its data.
+// Nothing there is ever overwritten: a renewed certificate gets the next number, and the highest
+// one is in use. Private keys are readable by their owner only.
+import { X509Certificate } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Clock } from '../core/clock.ts'
+import type { Issue, Pair } from './authority.ts'
+
+export interface OwnCertificatesOptions {
+  folder: string
+  clock: Pick<Clock, 'nowUs'>
+  random(bytes: number): Uint8Array
+}
+
+/** Validity in days; a server certificate is renewed when less than `renewDays` are left. */
+export const validity = { authority: 20 * 365, server: 397, client: 10 * 365, renewDays: 30 }
+
+const dayMs = 86_400_000
+
+/** The authority's certificate and key; the first call makes them. */
+export const ownAuthority = async (options: OwnCertificatesOptions): Promise<Pair> => {
+  const { folder } = options
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  if (!existsSync(join(folder, 'authority.pem'))) {
+    const { createAuthority } = await import('./authority.ts')
+    const issue = issueOf(options, 'Tenfold gateway', validity.authority)
+    keep(folder, 'authority', await createAuthority(issue))
+  }
+  return read(folder, 'authority')
+}
+
+/**
+ * The server certificate in use; makes one where there is none for these hosts, or where the last
+ * has less than 30 days left.
+ */
+export const ownServer = async (
+  options: OwnCertificatesOptions,
+  hosts: readonly string[],
+): Promise<Pair> => {
+  const authority = await ownAuthority(options)
+  const { folder, clock } = options
+  const numbers = readdirSync(folder).map((name) => Number(/^server-(\d+)\.pem$/.exec(name)?.[1]))
+  const last = Math.max(0, ...numbers.filter(Number.isInteger))
+  if (last > 0) {
+    const pair = read(folder, `server-${last}`)
+    const certificate = new X509Certificate(pair.certificate)
+    const leftDays = (Date.parse(certificate.validTo) - clock.nowUs() / 1000) / dayMs
+    const fits = hosts.every((host) => certificate.checkHost(host) ?? certificate.checkIP(host))
+    if (fits && leftDays > validity.renewDays) return pair
+  }
+  const { issueLeaf } = await import('./authority.ts')
+  const name = hosts[0] ?? 'localhost'
+  const issue = issueOf(options, name, validity.server)
+  const pair = await issueLeaf(authority, { ...issue, for: 'server', hosts })
+  keep(folder, `server-${last + 1}`, pair)
+  return pair
+}
+
+/** A client certificate for a unit: its id is the common name. Kept nowhere. */
+export const issueClient = async (options: OwnCertificatesOptions, unit: string): Promise<Pair> => {
+  const authority = await ownAuthority(options)
+  const { issueLeaf } = await import('./authority.ts')
+  return issueLeaf(authority, { ...issueOf(options, unit, validity.client), for: 'client' })
+}
+
+const issueOf = ({ clock, random }: OwnCertificatesOptions, name: string, days: number): Issue => ({
+  name,
+  nowMs: clock.nowUs() / 1000,
+  days,
+  serial: random(16),
+})
+
+const read = (folder: string, name: string): Pair => ({
+  certificate: readFileSync(join(folder, `${name}.pem`), 'utf8'),
+  key: readFileSync(join(folder, `${name}.key`), 'utf8'),
+})
+
+/**
+ * The key first: a certificate that is there has one. A key without a certificate is what a kill
+ * between the two has left; nobody has used it.
+ */
+const keep = (folder: string, name: string, { certificate, key }: Pair): void => {
+  writeFileSync(join(folder, `${name}.key`), key, { mode: 0o600, flush: true })
+  writeFileSync(join(folder, `${name}.pem`), certificate, { flag: 'wx', flush: true })
+}

@@ -1,0 +1,64 @@
+// Makes the embedded broker from its settings: where its certificates come from, where it remembers
+// its sessions. The one source that is always there, so main.ts wires it by name.
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { ownAuthority, ownServer } from '../../certificates/files.ts'
+import { limits } from '../../core/limits.ts'
+import type { SourceContext } from '../../core/source.ts'
+import { openDurableMap } from '../../log/durable-map.ts'
+import type { CheckPassword } from './access.ts'
+import { MqttBroker } from './broker.ts'
+import type { TlsDoor, TlsMaterial } from './listeners.ts'
+import type { MqttSettings, TlsSettings } from './settings.ts'
+
+export interface BrokerParts {
+  context: SourceContext
+  /** Where the gateway's own certificates are. */
+  keysFolder: string
+  authenticate?: CheckPassword
+}
+
+export const createBroker = (settings: MqttSettings, parts: BrokerParts): MqttBroker => {
+  const { context, authenticate } = parts
+  const { clock, profiles, folder, note } = context
+  const { connections, messagesPerSecond, slowSeconds } = settings.limits
+  return new MqttBroker({
+    host: settings.host,
+    port: settings.port,
+    tls: settings.tls === undefined ? undefined : doorOf(settings.tls, parts),
+    clock,
+    machines: new Set(profiles.map(({ machine }) => machine)),
+    epoch: Buffer.from(context.random(6)).toString('hex'),
+    sessions: () =>
+      openDurableMap({ folder: join(folder, 'sessions'), clock, random: context.random }),
+    payloadBytes: limits.payloadBytes,
+    connections,
+    messagesPerSecond,
+    slowMs: slowSeconds * 1000,
+    // The broker's lines name it themselves.
+    note: (line) => note(line.replace(/^mqtt: /, '')),
+    ...(authenticate === undefined ? {} : { authenticate }),
+  })
+}
+
+const doorOf = (tls: TlsSettings, { context, keysFolder }: BrokerParts): TlsDoor => {
+  const { clock } = context
+  const own = { folder: keysFolder, clock, random: context.random }
+  const names = new Set([...tls.names, hostname(), 'localhost', '127.0.0.1', '::1'])
+  // An address that stands for all of a machine's addresses is none that a client asks for.
+  if (tls.host !== '0.0.0.0' && tls.host !== '::') names.add(tls.host)
+  const material = async (): Promise<TlsMaterial> => {
+    const { certificate, key, authority } = tls
+    const pair =
+      certificate === undefined || key === undefined
+        ? await ownServer(own, [...names])
+        : { certificate: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') }
+    const trusted =
+      authority === undefined
+        ? (await ownAuthority(own)).certificate
+        : readFileSync(authority, 'utf8')
+    return { ...pair, authority: trusted }
+  }
+  return { host: tls.host, port: tls.port, clients: tls.clients, material }
+}

@@ -1,0 +1,208 @@
+// The doors of the broker: a plain port, and one with TLS. Cuts off packets that announce too much
+// before they fill memory, bounds the connections, and takes up renewed certificates while running.
+// What a client says behind the door is the broker's matter.
+import { X509Certificate } from 'node:crypto'
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls'
+import { OperatingError } from '../../core/errors.ts'
+import { FrameGuard } from './frame-guard.ts'
+
+export interface Door {
+  host: string
+  port: number
+}
+
+/** What a TLS server shows, and whom it trusts to sign clients' certificates; PEM. */
+export interface TlsMaterial {
+  certificate: string
+  key: string
+  authority: string
+}
+
+export interface TlsDoor extends Door {
+  clients: 'password' | 'certificate' | 'either'
+  /** Read at the start and once an hour: what has changed is used for new connections. */
+  material(): Promise<TlsMaterial>
+}
+
+export interface ListenersOptions {
+  plain: Door
+  tls?: TlsDoor | undefined
+  packetBytesMax: number
+  connections: number
+  /** Milliseconds since 1970. */
+  nowMs(): number
+  note(line: string): void
+  /** A connection has come. `named`: it has to say who it is. */
+  accept(socket: Socket, named: boolean): void
+}
+
+const renewEveryMs = 3_600_000
+const warnDays = 30
+const dayMs = 86_400_000
+
+export class Listeners {
+  readonly #options: ListenersOptions
+  #servers: Server[] = []
+  #tls: TlsServer | undefined
+  #material: TlsMaterial | undefined
+  #timer: NodeJS.Timeout | undefined
+  #warnedDay = -1
+
+  constructor(options: ListenersOptions) {
+    this.#options = options
+  }
+
+  get port(): number {
+    return portOf(this.#servers[0])
+  }
+
+  get tlsPort(): number {
+    return portOf(this.#tls)
+  }
+
+  async start(): Promise<void> {
+    const { plain, tls } = this.#options
+    const server = createServer((socket) => this.#accept(socket, false))
+    this.#add(server)
+    await listen(server, plain, 'mqtt')
+    if (tls === undefined) return
+    this.#tls = await this.#startTls(tls)
+    this.#timer = setInterval(() => {
+      this.renew().catch((error: Error) => {
+        this.#options.note(`mqtt: the certificate stays as it was: ${error.message}`)
+      })
+    }, renewEveryMs)
+    this.#timer.unref()
+  }
+
+  /** Takes up a certificate that has changed; open connections keep theirs. */
+  async renew(): Promise<void> {
+    const { tls } = this.#options
+    if (tls === undefined || this.#tls === undefined) return
+    const material = await tls.material()
+    this.#warn(material)
+    const before = this.#material
+    if (before?.certificate === material.certificate && before.authority === material.authority) {
+      return
+    }
+    this.#tls.setSecureContext(contextOf(material, tls))
+    this.#material = material
+    this.#options.note('mqtt: a renewed certificate is in use')
+  }
+
+  /** Resolves when every connection has ended. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    const servers = this.#servers.filter(({ listening }) => listening)
+    await Promise.all(
+      servers.map((server) => new Promise<void>((done) => server.close(() => done()))),
+    )
+  }
+
+  async #startTls(tls: TlsDoor): Promise<TlsServer> {
+    this.#material = await tls.material()
+    this.#warn(this.#material)
+    let server: TlsServer
+    try {
+      server = createTlsServer(contextOf(this.#material, tls), (socket) =>
+        this.#accept(socket, true),
+      )
+    } catch (cause) {
+      throw new OperatingError('certificate_wrong', {
+        message: `MQTT over TLS: ${(cause as Error).message}`,
+        remedy:
+          'Check that mqtt.tls.certificate and mqtt.tls.key are PEM files and belong together.',
+        cause,
+      })
+    }
+    server.on('tlsClientError', (error, socket) => {
+      const from = socket.remoteAddress ?? 'somebody'
+      this.#options.note(`mqtt: ${from} turned away (tls_refused): ${error.message}`)
+    })
+    this.#add(server)
+    await listen(server, tls, 'mqtt.tls')
+    return server
+  }
+
+  #add(server: Server): void {
+    const { connections, note } = this.#options
+    server.maxConnections = connections
+    server.on('drop', (lost) => {
+      note(`mqtt: ${lost?.remoteAddress} turned away: ${connections} connections are the limit`)
+    })
+    this.#servers.push(server)
+  }
+
+  #warn({ certificate }: TlsMaterial): void {
+    const nowMs = this.#options.nowMs()
+    const { validTo } = new X509Certificate(certificate)
+    const days = Math.floor((Date.parse(validTo) - nowMs) / dayMs)
+    const today = Math.floor(nowMs / dayMs)
+    if (days >= warnDays || this.#warnedDay === today) return
+    this.#warnedDay = today
+    const state = days < 0 ? 'has expired' : `expires in ${days} days`
+    this.#options.note(
+      `mqtt: the certificate ${state} (${validTo}); replace its file, no restart is needed`,
+    )
+  }
+
+  #accept(socket: Socket, named: boolean): void {
+    const { packetBytesMax, note, accept } = this.#options
+    const guard = new FrameGuard(packetBytesMax)
+    const read = socket.read.bind(socket)
+    // The broker pulls its bytes with read(); looking at them there costs no second stream.
+    socket.read = (size?: number) => {
+      const chunk = read(size) as Buffer | null
+      if (chunk === null || guard.accepts(chunk)) return chunk
+      note(`mqtt: ${socket.remoteAddress} disconnected: a packet of over ${packetBytesMax} bytes`)
+      socket.destroy()
+      return null
+    }
+    socket.setNoDelay(true)
+    // A peer that has gone without a word is found out, also where it asks for no keep-alive.
+    socket.setKeepAlive(true, 60_000)
+    accept(socket, named)
+  }
+}
+
+/** Common name of the certificate that a client has shown and that is trusted. */
+export const certifiedName = (socket: unknown): string | undefined => {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined
+  const { CN } = socket.getPeerCertificate().subject ?? {}
+  return typeof CN === 'string' ? CN : undefined
+}
+
+const contextOf = ({ certificate, key, authority }: TlsMaterial, { clients }: TlsDoor) => ({
+  cert: certificate,
+  key,
+  ca: authority,
+  minVersion: 'TLSv1.2' as const,
+  requestCert: clients !== 'password',
+  rejectUnauthorized: clients === 'certificate',
+})
+
+const portOf = (server: Server | undefined): number => {
+  const address = server?.address()
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+const listen = (server: Server, { host, port }: Door, section: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(
+        cause.code === 'EADDRINUSE'
+          ? new OperatingError('port_busy', {
+              message: `port ${port} on ${host}, for MQTT, is taken by another program`,
+              remedy: `Stop that program, or give the setting ${section}.port another number.`,
+              cause,
+            })
+          : new OperatingError('address_wrong', {
+              message: `MQTT cannot be served at ${host}, port ${port}: ${cause.message}`,
+              remedy: `Check the settings ${section}.host and .port, and who may open that port.`,
+              cause,
+            }),
+      )
+    })
+    server.listen(port, host, () => resolve())
+  })

@@ -1,0 +1,270 @@
+// What the broker remembers of its clients over a restart or a kill: subscriptions and unfinished
+// deliveries of persistent sessions, QoS 2 messages between PUBREC and PUBREL, retained messages.
+// Stands in for aedes' own memory, which it keeps for matching topics. Commands are never kept: a
+// unit that is away must not obey later.
+import { Readable } from 'node:stream'
+import { parseTopic } from '../../../hardware-profiles/names.ts'
+import { limits } from '../../core/limits.ts'
+import type { DurableMap } from '../../log/durable-map.ts'
+
+/** A packet as aedes hands it over: a PUBLISH, or the PUBREL that has taken its place. */
+export interface SessionPacket {
+  cmd: 'publish' | 'pubrel'
+  messageId?: number | undefined
+  brokerId?: string | undefined
+  brokerCounter?: number | undefined
+  topic?: string
+  payload?: Uint8Array | string
+  qos?: 0 | 1 | 2
+  retain?: boolean
+  dup?: boolean
+}
+
+export interface SessionClient {
+  id: string
+  clean?: boolean
+}
+export interface SessionSubscription {
+  topic: string
+  qos: 0 | 1 | 2
+}
+
+/** What is used of aedes' memory: topics and their subscribers, retained messages, wills. */
+export interface Memory {
+  addSubscriptions(client: SessionClient, subs: readonly SessionSubscription[]): Promise<void>
+  removeSubscriptions(client: SessionClient, topics: readonly string[]): Promise<void>
+  cleanSubscriptions(client: SessionClient): Promise<void>
+  subscriptionsByClient(client: SessionClient): Promise<SessionSubscription[]>
+  subscriptionsByTopic(topic: string): Promise<{ clientId: string }[]>
+  storeRetained(packet: SessionPacket): Promise<void>
+}
+
+interface Delivery {
+  key: string
+  packet: SessionPacket
+}
+
+export interface SessionsOptions {
+  map: DurableMap
+  memory: Memory
+  note(line: string): void
+}
+
+const key = (kind: 'sub' | 'out' | 'in' | 'keep', ...parts: (string | number)[]): string =>
+  JSON.stringify([kind, ...parts])
+
+export class Sessions {
+  readonly #options: SessionsOptions
+  readonly #outgoing = new Map<string, Delivery[]>()
+  readonly #incoming = new Map<string, Set<number>>()
+  /** Topics of persistent sessions, as they stand on the disk. */
+  readonly #kept = new Map<string, Set<string>>()
+  readonly #retained = new Map<string, number>()
+  #retainedBytes = 0
+  #next = 0
+
+  constructor(options: SessionsOptions) {
+    this.#options = options
+  }
+
+  /** Takes up what the map holds, then answers aedes in place of its memory. */
+  static async open(options: SessionsOptions): Promise<Sessions> {
+    const sessions = new Sessions(options)
+    for (const [name, value] of options.map.entries()) await sessions.#restore(name, value)
+    const { memory } = options
+    const own = sessions as unknown as Record<PropertyKey, unknown>
+    // What is not of a session (wills, matching of topics) stays with aedes' memory.
+    return new Proxy(sessions, {
+      get: (_, name) => {
+        const from = name in sessions ? own : (memory as unknown as Record<PropertyKey, unknown>)
+        const member = from[name]
+        return typeof member === 'function' ? member.bind(from) : member
+      },
+    })
+  }
+
+  async addSubscriptions(client: SessionClient, subs: readonly SessionSubscription[]) {
+    const topics = this.#kept.get(client.id) ?? new Set()
+    if (!this.#kept.has(client.id) && this.#kept.size >= limits.sessions) {
+      throw new Error(`more than ${limits.sessions} persistent sessions`)
+    }
+    if (topics.size + subs.length > limits.subscriptionsPerClient) {
+      throw new Error(`more than ${limits.subscriptionsPerClient} subscriptions`)
+    }
+    this.#kept.set(client.id, topics)
+    await this.#options.memory.addSubscriptions(client, subs)
+    const { map } = this.#options
+    await Promise.all(
+      subs.map(({ topic, qos }) => {
+        topics.add(topic)
+        return map.set(key('sub', client.id, topic), String(qos))
+      }),
+    )
+  }
+
+  async removeSubscriptions(client: SessionClient, topics: readonly string[]) {
+    await this.#options.memory.removeSubscriptions(client, topics)
+    const kept = this.#kept.get(client.id)
+    for (const topic of topics) kept?.delete(topic)
+    if (kept?.size === 0) this.#kept.delete(client.id)
+    const { map } = this.#options
+    await Promise.all(topics.map((topic) => map.delete(key('sub', client.id, topic))))
+  }
+
+  /** A clean connect ends the session: nothing of it is delivered any more. */
+  async cleanSubscriptions(client: SessionClient) {
+    const topics = [...(this.#kept.get(client.id) ?? [])]
+    await this.#options.memory.cleanSubscriptions(client)
+    this.#kept.delete(client.id)
+    const waiting = this.#outgoing.get(client.id) ?? []
+    this.#outgoing.delete(client.id)
+    const { map } = this.#options
+    await Promise.all([
+      ...topics.map((topic) => map.delete(key('sub', client.id, topic))),
+      ...waiting.map((delivery) => map.delete(delivery.key)),
+    ])
+  }
+
+  outgoingEnqueue(sub: { clientId: string }, packet: SessionPacket): Promise<void> {
+    return this.outgoingEnqueueCombi([sub], packet)
+  }
+
+  async outgoingEnqueueCombi(subs: readonly { clientId: string }[], packet: SessionPacket) {
+    if (subs.length === 0 || parseTopic(packet.topic ?? '')?.kind === 'command') return
+    await Promise.all(subs.map(({ clientId }) => this.#enqueue(clientId, packet)))
+  }
+
+  /** Gives a delivery its message id, or puts the PUBREL in its place. */
+  async outgoingUpdate(client: SessionClient, packet: SessionPacket): Promise<void> {
+    const found = this.#outgoing
+      .get(client.id)
+      ?.find(({ packet: kept }) =>
+        packet.brokerId !== undefined && kept.brokerId === packet.brokerId
+          ? kept.brokerCounter === packet.brokerCounter
+          : kept.messageId === packet.messageId,
+      )
+    // A command, or one whose session was full: delivered now or not at all.
+    if (found === undefined) return
+    found.packet =
+      packet.cmd === 'pubrel'
+        ? { cmd: 'pubrel', messageId: packet.messageId }
+        : { ...found.packet, messageId: packet.messageId }
+    await this.#options.map.set(found.key, encode(found.packet))
+  }
+
+  async outgoingClearMessageId(client: SessionClient, packet: SessionPacket) {
+    const waiting = this.#outgoing.get(client.id) ?? []
+    const at = waiting.findIndex(({ packet: { messageId } }) => messageId === packet.messageId)
+    const [found] = at < 0 ? [] : waiting.splice(at, 1)
+    if (waiting.length === 0) this.#outgoing.delete(client.id)
+    if (found !== undefined) await this.#options.map.delete(found.key)
+    return found?.packet
+  }
+
+  outgoingStream(client: SessionClient): Readable {
+    return Readable.from((this.#outgoing.get(client.id) ?? []).map(({ packet }) => packet))
+  }
+
+  /** Whether a QoS 2 message was taken and its PUBREL has not come yet. */
+  hasIncoming(clientId: string, messageId: number | undefined): boolean {
+    return messageId !== undefined && this.#incoming.get(clientId)?.has(messageId) === true
+  }
+
+  async incomingStorePacket({ id, clean }: SessionClient, { messageId = 0 }: SessionPacket) {
+    const ids = this.#incoming.get(id) ?? new Set()
+    this.#incoming.set(id, ids.add(messageId))
+    if (clean !== true) await this.#options.map.set(key('in', id, messageId), '')
+  }
+
+  async incomingGetPacket(client: SessionClient, packet: SessionPacket) {
+    if (!this.hasIncoming(client.id, packet.messageId)) throw new Error('no such packet')
+    return packet
+  }
+
+  async incomingDelPacket({ id }: SessionClient, { messageId = 0 }: SessionPacket) {
+    const ids = this.#incoming.get(id)
+    ids?.delete(messageId)
+    if (ids?.size === 0) this.#incoming.delete(id)
+    await this.#options.map.delete(key('in', id, messageId))
+  }
+
+  async cleanIncoming({ id }: SessionClient) {
+    const ids = [...(this.#incoming.get(id) ?? [])]
+    this.#incoming.delete(id)
+    await Promise.all(ids.map((messageId) => this.#options.map.delete(key('in', id, messageId))))
+  }
+
+  /** Bounded, since nobody ever has to take a retained message back. */
+  async storeRetained(packet: SessionPacket) {
+    const { topic = '', payload = '' } = packet
+    const bytes = Buffer.byteLength(payload)
+    const before = this.#retained.get(topic)
+    if (bytes > 0 && before === undefined && !this.#hasRoom(bytes)) {
+      this.#options.note(`mqtt: ${topic} is not kept as retained: too many are`)
+      return
+    }
+    await this.#options.memory.storeRetained(packet)
+    this.#retainedBytes += bytes - (before ?? 0)
+    const { map } = this.#options
+    if (bytes === 0) this.#retained.delete(topic)
+    else this.#retained.set(topic, bytes)
+    await (bytes === 0
+      ? map.delete(key('keep', topic))
+      : map.set(key('keep', topic), encode(packet)))
+  }
+
+  #hasRoom(bytes: number): boolean {
+    const { retainedMessages, retainedBytes } = limits
+    return this.#retained.size < retainedMessages && this.#retainedBytes + bytes <= retainedBytes
+  }
+
+  async #enqueue(clientId: string, packet: SessionPacket): Promise<void> {
+    const waiting = this.#outgoing.get(clientId) ?? []
+    this.#outgoing.set(clientId, waiting)
+    const delivery = { key: key('out', clientId, this.#next++), packet: { ...packet } }
+    waiting.push(delivery)
+    const written = this.#options.map.set(delivery.key, encode(packet))
+    const lost = waiting.length > limits.queuedPerSession ? waiting.shift() : undefined
+    if (lost !== undefined) {
+      this.#options.note(`mqtt: ${clientId} has been away too long: its oldest message is dropped`)
+      await this.#options.map.delete(lost.key)
+    }
+    await written
+  }
+
+  async #restore(name: string, value: string): Promise<void> {
+    const [kind, id, third] = JSON.parse(name) as [string, string, string | number]
+    const { memory } = this.#options
+    if (kind === 'sub') {
+      const topics = this.#kept.get(id) ?? new Set()
+      this.#kept.set(id, topics.add(String(third)))
+      const sub = { topic: String(third), qos: Number(value) as 0 | 1 | 2 }
+      await memory.addSubscriptions({ id, clean: false }, [sub])
+    } else if (kind === 'in') {
+      const ids = this.#incoming.get(id) ?? new Set()
+      this.#incoming.set(id, ids.add(Number(third)))
+    } else if (kind === 'out') {
+      this.#next = Math.max(this.#next, Number(third) + 1)
+      const waiting = this.#outgoing.get(id) ?? []
+      this.#outgoing.set(id, waiting)
+      waiting.push({ key: name, packet: decode(value) })
+    } else if (kind === 'keep') {
+      const packet = decode(value)
+      const bytes = Buffer.byteLength(packet.payload ?? '')
+      this.#retained.set(id, bytes)
+      this.#retainedBytes += bytes
+      await memory.storeRetained(packet)
+    }
+  }
+}
+
+const encode = ({ payload, ...packet }: SessionPacket): string => {
+  const { cmd, messageId, brokerId, brokerCounter, topic, qos, retain } = packet
+  const text = payload === undefined ? undefined : Buffer.from(payload).toString('base64')
+  return JSON.stringify({ cmd, messageId, brokerId, brokerCounter, topic, qos, retain, text })
+}
+
+const decode = (text: string): SessionPacket => {
+  const { text: payload, ...packet } = JSON.parse(text) as SessionPacket & { text?: string }
+  return payload === undefined ? packet : { ...packet, payload: Buffer.from(payload, 'base64') }
+}
