@@ -3,6 +3,7 @@
 // one is in use. Private keys are readable by their owner only.
 import { X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import type { Issue, Pair } from './authority.ts'
@@ -46,7 +47,9 @@ export const ownServer = async (
     const pair = read(folder, `server-${last}`)
     const certificate = new X509Certificate(pair.certificate)
     const leftDays = (Date.parse(certificate.validTo) - clock.nowUs() / 1000) / dayMs
-    const fits = hosts.every((host) => certificate.checkHost(host) ?? certificate.checkIP(host))
+    const fits = hosts.every((host) =>
+      isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host),
+    )
     if (fits && leftDays > validity.renewDays) return pair
   }
   const { issueLeaf } = await import('./authority.ts')

@@ -13,9 +13,11 @@ export const limits = {
   subscriptionsPerClient: 64,
   /** Messages kept for a session that is away; the oldest go first. */
   queuedPerSession: 1000,
+  /** ... and bytes of all of them together. */
+  queuedBytes: 8 * 1024 * 1024,
   /** Retained messages of others: how many, and their bytes together. */
   retainedMessages: 10_000,
-  retainedBytes: 16 * 1024 * 1024,
+  retainedBytes: 4 * 1024 * 1024,
   /** Bytes waiting for the next commit of the log; beyond, acknowledgements are withheld. */
   appendQueueBytes: 32 * 1024 * 1024,
   /** One log segment, bytes. */

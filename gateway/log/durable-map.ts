@@ -59,7 +59,8 @@ class LoggedMap implements DurableMap {
   readonly #log: Log
   readonly #state: Map<string, string>
   readonly #floor: { offset: number }
-  #writtenBytes = rewriteAfterBytes
+  #writtenBytes = 0
+  #rewriteAtBytes = 0
 
   constructor(log: Log, state: Map<string, string>, floor: { offset: number }) {
     this.#log = log
@@ -91,7 +92,7 @@ class LoggedMap implements DurableMap {
 
   #change(change: Change): Promise<void> {
     const done = this.#append(change).then(() => {})
-    if (this.#writtenBytes > rewriteAfterBytes) this.#rewrite()
+    if (this.#writtenBytes > this.#rewriteAtBytes) this.#rewrite()
     return done
   }
 
@@ -101,6 +102,7 @@ class LoggedMap implements DurableMap {
     const begun = this.#append({ mark: 'begin' })
     for (const entry of this.#state) this.#append(entry).catch(() => {})
     // Only changes made since count: a large state must not be written again at every change.
+    this.#rewriteAtBytes = rewriteAfterBytes + this.#writtenBytes
     this.#writtenBytes = 0
     Promise.all([begun, this.#append({ mark: 'end' })]).then(
       ([offset]) => {

@@ -18,8 +18,10 @@ export interface UnitConnection {
 }
 
 export interface UnitConnectionOptions {
-  /** Such as mqtt://127.0.0.1:1883. */
+  /** Such as mqtt://127.0.0.1:1883, or mqtts:// for TLS. */
   url: string
+  /** PEM: who signs the broker's certificate, and the unit's own where it has one. */
+  tls?: { ca?: string; cert?: string; key?: string }
   clientId: string
   username?: string
   password?: string
@@ -57,7 +59,7 @@ export const connectUnit = async (options: UnitConnectionOptions): Promise<UnitC
 }
 
 const connect = async (options: UnitConnectionOptions): Promise<MqttClient> => {
-  const { url, clientId, username, password, reconnectMs = 500, connectMs = 5000 } = options
+  const { url, clientId, username, password, tls, reconnectMs = 500, connectMs = 5000 } = options
   try {
     return await connectAsync(
       url,
@@ -69,6 +71,7 @@ const connect = async (options: UnitConnectionOptions): Promise<MqttClient> => {
         connectTimeout: connectMs,
         // The default provider wraps without looking whether an id is still in flight.
         messageIdProvider: new UniqueMessageIdProvider(),
+        ...tls,
         ...(username === undefined ? {} : { username }),
         ...(password === undefined ? {} : { password }),
       },

@@ -61,6 +61,7 @@ export class Sessions {
   readonly #kept = new Map<string, Set<string>>()
   readonly #retained = new Map<string, number>()
   #retainedBytes = 0
+  #queuedBytes = 0
   #next = 0
 
   constructor(options: SessionsOptions) {
@@ -121,7 +122,7 @@ export class Sessions {
     const { map } = this.#options
     await Promise.all([
       ...topics.map((topic) => map.delete(key('sub', client.id, topic))),
-      ...waiting.map((delivery) => map.delete(delivery.key)),
+      ...waiting.map((delivery) => this.#forget(delivery)),
     ])
   }
 
@@ -145,10 +146,12 @@ export class Sessions {
       )
     // A command, or one whose session was full: delivered now or not at all.
     if (found === undefined) return
+    this.#queuedBytes -= sizeOf(found.packet)
     found.packet =
       packet.cmd === 'pubrel'
         ? { cmd: 'pubrel', messageId: packet.messageId }
         : { ...found.packet, messageId: packet.messageId }
+    this.#queuedBytes += sizeOf(found.packet)
     await this.#options.map.set(found.key, encode(found.packet))
   }
 
@@ -157,7 +160,7 @@ export class Sessions {
     const at = waiting.findIndex(({ packet: { messageId } }) => messageId === packet.messageId)
     const [found] = at < 0 ? [] : waiting.splice(at, 1)
     if (waiting.length === 0) this.#outgoing.delete(client.id)
-    if (found !== undefined) await this.#options.map.delete(found.key)
+    if (found !== undefined) await this.#forget(found)
     return found?.packet
   }
 
@@ -223,13 +226,22 @@ export class Sessions {
     this.#outgoing.set(clientId, waiting)
     const delivery = { key: key('out', clientId, this.#next++), packet: { ...packet } }
     waiting.push(delivery)
-    const written = this.#options.map.set(delivery.key, encode(packet))
-    const lost = waiting.length > limits.queuedPerSession ? waiting.shift() : undefined
-    if (lost !== undefined) {
-      this.#options.note(`mqtt: ${clientId} has been away too long: its oldest message is dropped`)
-      await this.#options.map.delete(lost.key)
+    this.#queuedBytes += sizeOf(packet)
+    const { map, note } = this.#options
+    const changes = [map.set(delivery.key, encode(packet))]
+    const { queuedPerSession, queuedBytes } = limits
+    while (waiting.length > queuedPerSession || this.#queuedBytes > queuedBytes) {
+      const lost = waiting.shift()
+      if (lost === undefined) break
+      note(`mqtt: ${clientId} has been away too long: its oldest message is dropped`)
+      changes.push(this.#forget(lost))
     }
-    await written
+    await Promise.all(changes)
+  }
+
+  #forget({ key: name, packet }: Delivery): Promise<void> {
+    this.#queuedBytes -= sizeOf(packet)
+    return this.#options.map.delete(name)
   }
 
   async #restore(name: string, value: string): Promise<void> {
@@ -247,7 +259,9 @@ export class Sessions {
       this.#next = Math.max(this.#next, Number(third) + 1)
       const waiting = this.#outgoing.get(id) ?? []
       this.#outgoing.set(id, waiting)
-      waiting.push({ key: name, packet: decode(value) })
+      const packet = decode(value)
+      waiting.push({ key: name, packet })
+      this.#queuedBytes += sizeOf(packet)
     } else if (kind === 'keep') {
       const packet = decode(value)
       const bytes = Buffer.byteLength(packet.payload ?? '')
@@ -257,6 +271,8 @@ export class Sessions {
     }
   }
 }
+
+const sizeOf = ({ payload = '' }: SessionPacket): number => Buffer.byteLength(payload)
 
 const encode = ({ payload, ...packet }: SessionPacket): string => {
   const { cmd, messageId, brokerId, brokerCounter, topic, qos, retain } = packet
