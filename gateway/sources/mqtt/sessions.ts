@@ -152,7 +152,10 @@ export class Sessions {
         ? { cmd: 'pubrel', messageId: packet.messageId }
         : { ...found.packet, messageId: packet.messageId }
     this.#queuedBytes += sizeOf(found.packet)
-    await this.#options.map.set(found.key, encode(found.packet))
+    // At QoS 1 another id after a restart does no harm; at QoS 2 it would deliver twice.
+    if (packet.cmd === 'pubrel' || packet.qos === 2) {
+      await this.#options.map.set(found.key, encode(found.packet))
+    }
   }
 
   async outgoingClearMessageId(client: SessionClient, packet: SessionPacket) {
@@ -236,7 +239,10 @@ export class Sessions {
       note(`mqtt: ${clientId} has been away too long: its oldest message is dropped`)
       changes.push(this.#forget(lost))
     }
-    await Promise.all(changes)
+    const written = Promise.all(changes)
+    // aedes has sent the PUBACK of QoS 1 already: to wait would only let the delivery come late.
+    if (packet.qos === 2) await written
+    else written.catch((error: Error) => note(`mqtt: a message is not kept: ${error.message}`))
   }
 
   #forget({ key: name, packet }: Delivery): Promise<void> {
