@@ -82,6 +82,9 @@ const WorstStep = Type.Object(
   closed,
 )
 
+/** The same of the safety kernel, which runs before every step of every loop. */
+const KernelStep = Type.Object({ cycles: Type.Integer({ minimum: 1 }), how: Text }, closed)
+
 export const BoardSchema = Type.Object(
   {
     board: Type.String({ pattern: '^[a-z0-9][a-z0-9-]*$' }),
@@ -103,6 +106,7 @@ export const BoardSchema = Type.Object(
     drivesPins: Type.Boolean({ description: 'False: only the test build exists.' }),
     pins: Type.Record(Type.String(), Pin),
     worstStep: Type.Record(Type.String(), WorstStep),
+    kernelStep: Type.Optional(KernelStep),
     emulator: Type.Object({ name: Text, proves: Type.Array(Text) }, closed),
     unproven: Type.Array(Text),
   },

@@ -3,10 +3,12 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import type { LoopSpec } from '../hardware-profiles/profile.ts'
+import { basename, join } from 'node:path'
+import type { LoopSpec, SafetySpec } from '../hardware-profiles/profile.ts'
+import { levelsMost } from '../hardware-profiles/safety.ts'
+import { kernelConstants } from './kernel-constants.ts'
 import { constantsSource, generatedConstants, type LoopKind } from './loop-kind.ts'
-import { type Finding, inspectLoop } from './wasm-check.ts'
+import { type Border, type Finding, inspectLoop, kernelBorder, loopBorder } from './wasm-check.ts'
 import { stripCustom } from './wasm-decode.ts'
 
 /** Where builds are kept unless told otherwise, below the project's folder. */
@@ -53,14 +55,58 @@ const flags = [
 export const buildLoop = async (request: BuildRequest): Promise<Build> => {
   const { loop, spec, cacheFolder = defaultCache } = request
   const { loopsFolder = join(import.meta.dirname, 'loops') } = request
-  const sources = readSources(loopsFolder, loop.folder)
+  const sources = readSources(loopsFolder, ['lib', loop.folder], ['board.ts'])
   const constants = constantsSource(generatedConstants(loop, spec))
   sources.set(`${loop.folder}/constants.ts`, constants)
-  const key = sha256(JSON.stringify([compilerVersion(), flags, [...sources]]))
-  const file = join(cacheFolder, `${loop.kind}-${key}.json`)
+  const entry = `${loop.folder}/loop.ts`
+  return build({ name: loop.kind, sources, entry, border: loopBorder }, cacheFolder)
+}
+
+export interface KernelRequest {
+  /** The profile's `safety`. */
+  safety: SafetySpec
+  /** The loop beside which it runs: its channels are what the kernel reads. */
+  loop: LoopKind
+  spec: Pick<LoopSpec, 'rateHz' | 'channels'>
+  cacheFolder?: string
+  /** The kernel's source, where it is not the project's. */
+  kernelFolder?: string
+}
+
+/** The safety kernel of a machine, by the same rules as a loop. */
+export const buildKernel = async (request: KernelRequest): Promise<Build> => {
+  const { cacheFolder = defaultCache, kernelFolder = join(import.meta.dirname, 'kernel') } = request
+  const sources = readSources(join(kernelFolder, '..'), [basename(kernelFolder)], [])
+  const prefix = basename(kernelFolder)
+  const template = sources.get(`${prefix}/level.ts`) ?? ''
+  sources.delete(`${prefix}/level.ts`)
+  const levels = Array.from({ length: levelsMost }, (_, i) => i + 1)
+  for (const n of levels) {
+    sources.set(`${prefix}/level-${n}.ts`, template.replaceAll(/\bLEVEL_/g, `LEVEL_${n}_`))
+  }
+  const exported = levels.map(
+    (n) => `export { checkLevel as checkLevel${n} } from './level-${n}'\n`,
+  )
+  sources.set(`${prefix}/levels.ts`, exported.join(''))
+  sources.set(`${prefix}/constants.ts`, constantsSource(kernelConstants(request)))
+  const entry = `${prefix}/kernel.ts`
+  return build({ name: 'kernel', sources, entry, border: kernelBorder }, cacheFolder)
+}
+
+interface Module {
+  name: string
+  sources: ReadonlyMap<string, string>
+  /** Path of the source that exports what the board calls. */
+  entry: string
+  border: Border
+}
+
+const build = async (module: Module, cacheFolder: string): Promise<Build> => {
+  const key = sha256(JSON.stringify([compilerVersion(), flags, [...module.sources]]))
+  const file = join(cacheFolder, `${module.name}-${key}.json`)
   const kept = readCache(file)
   if (kept !== undefined) return { wasm: kept, digest: sha256(kept), cached: true }
-  const wasm = await compile(sources, loop.folder)
+  const wasm = await compile(module)
   mkdirSync(cacheFolder, { recursive: true })
   const entry = { digest: sha256(wasm), wasm: Buffer.from(wasm).toString('base64') }
   const partial = `${file}.${process.pid}`
@@ -72,17 +118,19 @@ export const buildLoop = async (request: BuildRequest): Promise<Build> => {
 const sha256 = (data: string | Uint8Array): string =>
   createHash('sha256').update(data).digest('hex')
 
-/**
- * Path below the loops folder -> text, sorted: `board.ts`, `lib/*.ts` and the loop's own folder.
- */
-const readSources = (root: string, folder: string): Map<string, string> => {
-  const listed = ['lib', folder].flatMap((name) =>
+/** Path below `root` -> text, sorted: these files, and the sources of these folders. */
+const readSources = (
+  root: string,
+  folders: readonly string[],
+  files: readonly string[],
+): Map<string, string> => {
+  const listed = folders.flatMap((name) =>
     readdirSync(join(root, name))
       .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))
       .map((file) => `${name}/${file}`),
   )
   return new Map(
-    ['board.ts', ...listed].sort().map((path) => [path, readFileSync(join(root, path), 'utf8')]),
+    [...files, ...listed].sort().map((path) => [path, readFileSync(join(root, path), 'utf8')]),
   )
 }
 
@@ -102,14 +150,11 @@ const readCache = (file: string): Uint8Array<ArrayBuffer> | undefined => {
   }
 }
 
-const compile = async (
-  sources: ReadonlyMap<string, string>,
-  folder: string,
-): Promise<Uint8Array<ArrayBuffer>> => {
+const compile = async ({ sources, entry, border }: Module): Promise<Uint8Array<ArrayBuffer>> => {
   const { default: asc } = await import('assemblyscript/asc')
   const written = new Map<string, string | Uint8Array>()
   const findings: Finding[] = []
-  const args = [`${folder}/loop.ts`, '--outFile', 'loop.wasm', ...flags]
+  const args = [entry, '--outFile', 'loop.wasm', ...flags]
   const { error, stderr } = await asc.main(args, {
     readFile: (path) => sources.get(path) ?? null,
     writeFile: (path, data) => {
@@ -123,12 +168,10 @@ const compile = async (
   const binary = written.get('loop.wasm')
   if (error !== null || !(binary instanceof Uint8Array)) {
     const what = error?.message ?? stderr.toString()
-    throw new BuildError(
-      findings.length > 0 ? findings : [{ place: `${folder}/loop.ts`, what, remedy: '' }],
-    )
+    throw new BuildError(findings.length > 0 ? findings : [{ place: entry, what, remedy: '' }])
   }
   const map = written.get('loop.wasm.map')
-  const found = inspectLoop(binary, typeof map === 'string' ? map : undefined)
+  const found = inspectLoop(binary, typeof map === 'string' ? map : undefined, border)
   if (found.length > 0) throw new BuildError(found)
   return stripCustom(binary)
 }

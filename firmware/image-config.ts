@@ -11,7 +11,7 @@ import { wire } from './wiring.ts'
  * So many times the longest measured step must fit into the time of one: what an emulator counts is
  * a lower bound. Code runs from RAM and nothing else is on the bus, so that the rest is small.
  */
-export const stepMargin = 1.5
+export const stepMargin = 1.4
 
 export interface Config {
   /** The header's text. @param module digest of the loop's wasm */
@@ -48,6 +48,7 @@ export const configHeader = (parts: {
       remedy: 'Build the test image (--exercise), or take a board that has drivers.',
     })
   } else if (purpose === 'machine') {
+    if (profile.safety === undefined) findings.push(unguarded(profile))
     const wired = wire({ profile, board, loop, spec })
     machine.push(...wired.defines)
     findings.push(...wired.findings, ...tooFast(parts))
@@ -59,6 +60,12 @@ export const configHeader = (parts: {
   }
   return { text, findings }
 }
+
+const unguarded = (profile: Profile): Finding => ({
+  place: `${profile.machine}: /safety`,
+  what: 'is missing: no image drives pins without a safety kernel',
+  remedy: 'Say what it watches and its limits (firmware/kernel/README.md has an example).',
+})
 
 /** `FLASH_<PART>_AT` and `FLASH_<PART>_BYTES`, offsets from the start of the flash. */
 const flashMap = ({ flash: { parts = {} } }: Board): string[] => [
@@ -78,7 +85,7 @@ const tooFast = (parts: {
   const { profile, board, loop, spec } = parts
   const worst = board.worstStep[loop.kind]
   if (worst === undefined) return []
-  const cycles = worst.cycles + worst.sampling
+  const cycles = worst.cycles + worst.sampling + (board.kernelStep?.cycles ?? 0)
   const mostHz = Math.floor(board.clockHz / (cycles * stepMargin))
   if (spec.rateHz <= mostHz) return []
   const name = Object.keys(profile.loops)[0]
@@ -86,7 +93,7 @@ const tooFast = (parts: {
     {
       place: `${profile.machine}: /loops/${name}/rateHz`,
       what:
-        `${spec.rateHz} Hz is too fast for ${board.title}: the longest step measured takes ` +
+        `${spec.rateHz} Hz is too fast for ${board.title}: the longest step measured, kernel included, takes ` +
         `${cycles} cycles, and with a margin of ${stepMargin} that allows ${mostHz} Hz`,
       remedy: 'Lower rateHz, or take a faster board.',
     },

@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
-import { BuildError, buildLoop } from './build.ts'
+import { type Build, BuildError, buildKernel, buildLoop } from './build.ts'
 import { compilerVersion } from './c-compiler.ts'
 import { compileImage, gatherSources } from './compile.ts'
 import { configHeader } from './image-config.ts'
 import type { LoopKind } from './loop-kind.ts'
 import { type Manifest, manifestOf } from './manifest.ts'
-import { translate } from './wasm2c.ts'
+import { translate, translateSecond } from './wasm2c.ts'
 
 /** `machine` drives pins; `exercise` is the test build: it talks over UART and drives nothing. */
 export type Purpose = 'machine' | 'exercise'
@@ -67,18 +67,29 @@ export const buildImage = async (request: ImageRequest): Promise<Image> => {
   try {
     gather(folder, request)
     translate(wasm, folder)
+    const guard = request.byHand === undefined ? await kernelOf(request, loop, spec) : undefined
+    if (guard !== undefined) translateSecond(guard.wasm, folder, 'kernel')
     writeFileSync(join(folder, 'config.h'), config.text(digest))
     const flags = request.purpose === 'exercise' ? ['-DEXERCISE'] : []
+    if (guard !== undefined) flags.push('-DGUARDED')
     if (request.byHand !== undefined) flags.push('-DLOOP_BY_HAND="by-hand.h"')
     const { path } = request
     const built = compileImage({ folder, board, source: 'image.c', flags, path })
     const gcc = compilerVersion(request.path) ?? 'unknown'
-    const manifest = manifestOf({ ...request, loop, spec, gcc, module: digest, ...built })
+    const digests = { module: digest, kernel: guard?.digest }
+    const manifest = manifestOf({ ...request, loop, spec, gcc, ...digests, ...built })
     return { ...built.files, symbols: built.symbols, manifest }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
+
+const kernelOf = async (
+  { profile: { safety }, cacheFolder }: ImageRequest,
+  loop: LoopKind,
+  spec: LoopSpec,
+): Promise<Build | undefined> =>
+  safety && buildKernel({ safety, loop, spec, ...(cacheFolder !== undefined && { cacheFolder }) })
 
 /** The one loop of a machine. */
 const theLoop = (

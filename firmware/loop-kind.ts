@@ -152,10 +152,10 @@ export const generatedConstants = (
 export const constantsSource = (list: readonly Generated[]): string =>
   list.map(({ name, value }) => `export const ${name}: i32 = ${value}\n`).join('')
 
-/** Declarations of the same, for editors and the type checker; committed beside the loop. */
-export const constantsTypes = (list: readonly Generated[]): string =>
+/** Declarations of the same, for editors and the type checker; committed beside what uses them. */
+export const constantsTypes = (list: readonly Generated[], from: string): string =>
   [
-    '// Derived from loop.json: the names of `./constants`. Their values come from a profile.\n',
+    `// Derived from ${from}: the names of \`./constants\`. Their values come from a profile.\n`,
     ...list.map(({ name, comment }) => {
       const head = comment === '' ? '' : `/** ${comment} */\n`
       return `${head}export declare const ${name}: i32\n`

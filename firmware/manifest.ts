@@ -2,7 +2,7 @@
 // emulator has shown. Whoever flashes or reviews it reads this. Pure; nothing of the machine that
 // built it shows in it but the compiler's version.
 import { createHash } from 'node:crypto'
-import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
+import type { LoopSpec, Profile, SafetySpec } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
 import type { Built } from './compile.ts'
 import { stepMargin } from './image-config.ts'
@@ -15,8 +15,9 @@ export interface Manifest {
   board: string
   purpose: 'machine' | 'exercise'
   loop: { kind: string; rateHz: number }
-  /** SHA-256, hex: of the profile, of the loop's wasm (what the twin runs), of the raw image. */
-  digests: { profile: string; module: string; image: string }
+  /** SHA-256, hex: of the profile, of the loop's and the kernel's wasm (what the twin runs), of the
+   * raw image. */
+  digests: { profile: string; module: string; kernel?: string; image: string }
   /** Bytes: in flash; in RAM as state and stack; in RAM as code, where code runs from RAM. */
   sizes: { flash: number; ram: number; codeInRam: number }
   /** Bytes: the deepest it can get, and what is reserved. */
@@ -26,13 +27,15 @@ export interface Manifest {
   compiler: { gcc: string; wasm2c: string }
   /** The loop's constants, in SI units: what the image keeps to. */
   limits: Readonly<Record<string, number>>
+  /** What the safety kernel trips on, as in the profile. */
+  safety?: SafetySpec
   emulator: string
   unproven: readonly string[]
 }
 
 /** Everything that is missing of a finished product, on every board. */
 const missing = [
-  'there is no safety kernel: only the loop limits current, temperature and voltage',
+  'the safety kernel claims no safety integrity level; nobody but its makers has reviewed it',
   'there is no serial protocol, no flash journal, no update and no key on the board yet',
 ]
 
@@ -45,6 +48,7 @@ export const manifestOf = (
     loop: LoopKind
     spec: LoopSpec
     module: string
+    kernel: string | undefined
     gcc: string
   },
 ): Manifest => {
@@ -62,6 +66,7 @@ export const manifestOf = (
     digests: {
       profile: parts.profileDigest,
       module: parts.module,
+      ...(parts.kernel !== undefined && { kernel: parts.kernel }),
       image: createHash('sha256').update(files.bin).digest('hex'),
     },
     sizes: { flash: files.bin.length, ram, codeInRam },
@@ -69,6 +74,7 @@ export const manifestOf = (
     ...(worst !== undefined && { worstStep: { ...worst, margin: stepMargin } }),
     compiler: { gcc: parts.gcc, wasm2c: wasm2cVersion() },
     limits: spec.constants,
+    ...(profile.safety !== undefined && { safety: profile.safety }),
     emulator: board.emulator.name,
     unproven: [...board.unproven, ...missing],
   }

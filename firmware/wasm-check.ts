@@ -10,13 +10,29 @@ export interface Finding {
   remedy: string
 }
 
-/** The name of the imports' module, and what a loop exports. */
-const board = 'board'
-const boardImports: ReadonlySet<string> = new Set(['readInput', 'writeOutput', 'micros', 'report'])
-const loopExports = ['setup', 'step', 'stop']
+/** What a module may import, from where, and what it must export. */
+export interface Border {
+  from: string
+  imports: ReadonlySet<string>
+  exports: readonly string[]
+}
+export const loopBorder: Border = {
+  from: 'board',
+  imports: new Set(['readInput', 'writeOutput', 'micros', 'report']),
+  exports: ['setup', 'step', 'stop'],
+}
+export const kernelBorder: Border = {
+  from: 'raw',
+  imports: new Set(['reading', 'asked', 'tell']),
+  exports: ['setup', 'step', 'trip', 'clear'],
+}
 
-/** Everything wrong with a compiled loop; `sourceMap` (JSON) turns places into source lines. */
-export const inspectLoop = (bytes: Uint8Array, sourceMap?: string): Finding[] => {
+/** Everything wrong with a compiled module; `sourceMap` (JSON) turns places into source lines. */
+export const inspectLoop = (
+  bytes: Uint8Array,
+  sourceMap?: string,
+  border: Border = loopBorder,
+): Finding[] => {
   let wasm: Wasm
   try {
     wasm = decodeWasm(bytes)
@@ -29,7 +45,7 @@ export const inspectLoop = (bytes: Uint8Array, sourceMap?: string): Finding[] =>
     ...checkSections(wasm, locate),
     ...checkInstructions(wasm, locate),
     ...checkRecursion(wasm),
-    ...checkBorder(wasm),
+    ...checkBorder(wasm, border),
   ]
 }
 
@@ -135,29 +151,30 @@ const checkRecursion = (wasm: Wasm): Finding[] => {
   return findings
 }
 
-const checkBorder = (wasm: Wasm): Finding[] => {
+const checkBorder = (wasm: Wasm, { from, imports, exports }: Border): Finding[] => {
   const foreign = wasm.imports.filter(
-    ({ module, name, kind }) =>
-      module !== board || kind !== functionKind || !boardImports.has(name),
+    ({ module, name, kind }) => module !== from || kind !== functionKind || !imports.has(name),
   )
   const exported = wasm.exports.map(({ name }) => name)
-  const missing = loopExports.filter((name) => !exported.includes(name))
-  const surplus = exported.filter((name) => !loopExports.includes(name))
+  const missing = exports.filter((name) => !exported.includes(name))
+  const surplus = exported.filter((name) => !exports.includes(name))
+  const all = `${exports.slice(0, -1).join(', ')} and ${exports.at(-1)}`
+  const file = from === loopBorder.from ? 'loop.ts' : 'kernel.ts'
   return [
     ...foreign.map(({ module, name }) => ({
       place: 'module',
       what: `the import ${module}.${name} is not offered by a board`,
-      remedy: 'Import from board.ts only; use Mathf, not Math, and no console.',
+      remedy: `Import from ${from}.ts only; use Mathf, not Math, and no console.`,
     })),
     ...missing.map((name) => ({
-      place: 'loop.ts',
+      place: file,
       what: `the export ${name} is missing`,
-      remedy: 'Export setup, step and stop.',
+      remedy: `Export ${all}.`,
     })),
     ...surplus.map((name) => ({
-      place: 'loop.ts',
+      place: file,
       what: `the export ${name} is one too many`,
-      remedy: 'Export setup, step and stop, nothing else.',
+      remedy: `Export ${all}, nothing else.`,
     })),
   ]
 }

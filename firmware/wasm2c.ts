@@ -1,7 +1,7 @@
 // A loop's wasm to C: runs wabt's wasm2c, which comes from npm as wasm itself. It writes only into
 // the folder it is given. The C goes with runtime/wasm-rt.h, written for this very version.
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
@@ -16,11 +16,27 @@ const wabt = (): { folder: string; version: string } => {
 /** Version of the tool, for the manifest. */
 export const wasm2cVersion = (): string => wabt().version
 
-/** Writes `loop.wasm`, `loop.c` and `loop.h` into `folder`. */
-export const translate = (wasm: Uint8Array, folder: string): void => {
-  writeFileSync(join(folder, 'loop.wasm'), wasm)
+/** Writes `<name>.wasm`, `<name>.c` and `<name>.h` into `folder`. */
+export const translate = (wasm: Uint8Array, folder: string, name = 'loop'): void => {
+  writeFileSync(join(folder, `${name}.wasm`), wasm)
   // The name is given, or it would come from the file; relative paths keep the output the same
   // in every folder.
-  const args = [join(wabt().folder, 'bin', 'wasm2c'), 'loop.wasm', '-n', 'loop', '-o', 'loop.c']
+  const files = [`${name}.wasm`, '-n', name, '-o', `${name}.c`]
+  const args = [join(wabt().folder, 'bin', 'wasm2c'), ...files]
   execFileSync(process.execPath, args, { cwd: folder, stdio: 'pipe' })
+}
+
+/**
+ * The same for a second module of one translation unit: what the tool puts before each module (its
+ * own macros and helpers, the same every time) is there already.
+ */
+export const translateSecond = (wasm: Uint8Array, folder: string, name: string): void => {
+  translate(wasm, folder, name)
+  const file = join(folder, `${name}.c`)
+  const lines = readFileSync(file, 'utf8').split('\n')
+  const first = lines.findIndex(
+    (line) => line.startsWith('static ') && line.includes(`w2c_${name}`),
+  )
+  if (first < 0) throw new Error(`wasm2c's output for ${name} is not as expected`)
+  writeFileSync(file, [`#include "${name}.h"`, ...lines.slice(first)].join('\n'))
 }

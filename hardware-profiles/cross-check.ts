@@ -5,6 +5,7 @@
 import { checkLife } from './life-check.ts'
 import { fieldOf } from './names.ts'
 import type { ConstantSpec, Kinds, ProfileData } from './profile.ts'
+import { checkSafety } from './safety-check.ts'
 import { type Mistake, nearest } from './validate.ts'
 import { checkWiring } from './wiring-check.ts'
 
@@ -19,6 +20,7 @@ export const crossCheck = (profile: ProfileData, kinds: Kinds): Mistake[] => {
   checkLoops(profile, kinds, report)
   checkTwin(profile, kinds, report)
   checkWiring(profile, report)
+  checkSafety(profile, report)
   checkEvents(profile, report)
   profile.interlocks.forEach((interlock, i) => {
     known(profile.signals, { name: interlock.signal, path: `/interlocks/${i}/signal`, report })

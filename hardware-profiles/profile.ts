@@ -4,6 +4,7 @@
 import { crossCheck } from './cross-check.ts'
 import { Maintenance, Uptime, Wear } from './life.ts'
 import { namePattern } from './names.ts'
+import { Safety } from './safety.ts'
 import { units } from './units.ts'
 import { type Mistake, mistakesIn, type Static, Type } from './validate.ts'
 import { Boards } from './wiring.ts'
@@ -133,6 +134,7 @@ export const ProfileSchema = Type.Object(
     counters: Type.Record(Name, Counter, closed),
     loops: Type.Record(Name, Loop, closed),
     boards: Type.Optional(Boards),
+    safety: Type.Optional(Safety),
     twin: Type.Optional(Twin),
     interlocks: Type.Array(Interlock, { maxItems: 64 }),
     parts: Type.Record(Name, Part, closed),
@@ -158,6 +160,7 @@ export type CounterSpec = Profile['counters'][string]
 export type LoopSpec = Profile['loops'][string]
 export type WiringSpec = NonNullable<Profile['boards']>[string]
 export type WireSpec = WiringSpec['pins'][string]
+export type SafetySpec = NonNullable<Profile['safety']>
 export type TaskSpec = Profile['maintenance'][number]
 export type WearSpec = NonNullable<Profile['wear']>
 export type UptimeSpec = NonNullable<Profile['uptime']>

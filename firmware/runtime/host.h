@@ -1,6 +1,7 @@
 /* The loop's imports, bound to the board: inputs are read from a table that was filled before the
- * step, outputs are kept within their channel's range and passed on at once, reports are stored.
- * Static and inline: a call with a constant index becomes one load or store. Nothing blocks. */
+ * step, outputs are kept within their channel's range and stored, as reports are. What is stored
+ * here moves nothing: safety.h passes it on. Static and inline: a call with a constant index becomes
+ * one load or store. Nothing blocks. */
 
 struct w2c_board {
   u8 unused;
@@ -17,9 +18,6 @@ SEEN u32 known[(REPORTS + 31) / 32];
 static const s32 output_low[OUTPUTS] = OUTPUT_LOW;
 static const s32 output_high[OUTPUTS] = OUTPUT_HIGH;
 
-/* Provided by what the image is for: drives a pin, or nothing. */
-static inline void drive_output(u32 index, s32 value);
-
 static inline u32 w2c_board_readInput(struct w2c_board *board, u32 index) {
   (void)board;
   return index < INPUTS ? (u32)inputs[index] : 0;
@@ -32,7 +30,6 @@ static inline void w2c_board_writeOutput(struct w2c_board *board, u32 index, u32
   if (value < output_low[index]) value = output_low[index];
   if (value > output_high[index]) value = output_high[index];
   outputs[index] = value;
-  drive_output(index, value);
 }
 
 static inline u32 w2c_board_micros(struct w2c_board *board) {

@@ -1,6 +1,6 @@
 /* One image is one translation unit, so that the loop, its imports and the board's drivers are
- * optimised together. config.h (from profile, loop.json and board.json) and loop.c (the loop's wasm
- * as C) are made by the build; board.h is the board's. */
+ * optimised together. config.h (from profile, loop.json and board.json), loop.c and kernel.c (their
+ * wasm as C) are made by the build; board.h is the board's. */
 #include "config.h"
 #include "wasm-rt.h"
 
@@ -23,6 +23,7 @@ static inline void loop_start(void) {
 static inline void loop_step(void) { w2c_loop_step(&instance); }
 static inline void loop_stop(void) { w2c_loop_stop(&instance); }
 #endif
+#include "safety.h"
 
 #ifdef EXERCISE
 #include "exercise.h"

@@ -1,8 +1,12 @@
 /* The image of a machine: steps at RATE_HZ from one interrupt, sampled in the middle of the
- * bridge's on-time; drives the pins; feeds the watchdog only after a step is done. Drive and brake
- * are one PWM slice and never both on; the gate pin is high only while one of them is asked for.
- * A trap, a fault or a step that takes too long switches off at once, keeps the reason and lets the
- * watchdog reset. This is not the safety kernel: no limit is checked here. */
+ * bridge's on-time; kernel, loop, pins, watchdog, in this order and each only after the one before.
+ * Drive and brake are one PWM slice and never both on; the gate pin is high only while one of them
+ * passes. A trap, a fault or a step that takes too long switches off at once, keeps the reason and
+ * lets the watchdog reset; the trip is latched over it. */
+#ifndef GUARDED
+#error "a machine has a safety kernel"
+#endif
+#include "trip.h"
 
 /* What an analogue input is worth: offset + counts * gain / 2^shift, in the channel's integers. */
 struct analogue {
@@ -22,29 +26,21 @@ static u32 on_b;
 static u32 turn;
 static u32 due_us;
 
-static inline void drive_bridge(void) {
+/* What passed, to the pins. */
+static inline void drive_pins(void) {
+  on_a = (u32)passed[PWM_A_OUTPUT] * PWM_GAIN >> PWM_SHIFT;
+  on_b = (u32)passed[PWM_B_OUTPUT] * PWM_GAIN >> PWM_SHIFT;
   if (on_a != 0 && on_b != 0) on_a = on_b = 0;
   board_pwm(on_a, on_b);
   board_gate(on_a | on_b);
-}
-
-static inline void drive_output(u32 index, s32 value) {
-  if (index == PWM_A_OUTPUT) {
-    on_a = (u32)value * PWM_GAIN >> PWM_SHIFT;
-    drive_bridge();
-  } else if (index == PWM_B_OUTPUT) {
-    on_b = (u32)value * PWM_GAIN >> PWM_SHIFT;
-    drive_bridge();
-  }
-#define DRIVE_PIN(output, pin)                                                                    \
-  else if (index == output) board_pin(pin, value != 0);
+#define DRIVE_PIN(output, pin) board_pin(pin, passed[output] != 0);
   DIGITAL_OUTPUTS(DRIVE_PIN)
 }
 
 void wasm_rt_trap(wasm_rt_trap_t code) {
   interrupts_off();
   board_safe();
-  board_keep_reason(code);
+  board_keep_reason(in_kernel ? TRAP_KERNEL : code);
   for (;;) {
   }
 }
@@ -72,7 +68,17 @@ static inline void sample(void) {
 void step_interrupt(void) {
   board_alarm_taken();
   sample();
+  bool allowed = kernel_step();
+  if (!allowed) {
+    /* At once, not after a step of the loop. */
+    pass_outputs(false);
+    drive_pins();
+    trip_latch();
+  }
   loop_step();
+  if (!allowed) loop_stop();
+  pass_outputs(allowed);
+  drive_pins();
   store_armed((on_a | on_b) != 0);
   board_analogue_begin(analogues[turn].channel);
   due_us += PERIOD_US;
@@ -108,12 +114,14 @@ int main(void) {
   board_watchdog_start();
   board_pins_start();
   sample_all();
+  trip_start(reason);
   loop_start();
   due_us = board_pwm_start() + PERIOD_US;
   board_alarm_at(due_us);
   interrupts_on();
   for (;;) {
     store_poll();
+    trip_poll();
     wait_for_interrupt();
   }
 }

@@ -48,9 +48,11 @@ typedef enum {
   WASM_RT_TRAP_UNCAUGHT_EXCEPTION = 7,
   WASM_RT_TRAP_UNALIGNED = 8,
   WASM_RT_TRAP_EXHAUSTION = 9,
-  /* Ours: a fault of the processor, a step that took longer than its time. */
+  /* Ours: a fault of the processor, a step that took longer than its time, a trap in the kernel.
+   * 18 is a watchdog that found no reason. */
   TRAP_FAULT = 16,
   TRAP_OVERRUN = 17,
+  TRAP_KERNEL = 19,
 } wasm_rt_trap_t;
 
 typedef enum {

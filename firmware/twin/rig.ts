@@ -2,11 +2,14 @@
 // wasm, and hands what it drives to the plant. Simulated time only; pace and protocol are others'
 // work.
 import type { LoopKind } from '../loop-kind.ts'
+import { type GuardedBoard, startGuarded } from './guarded-board.ts'
 import type { Plant } from './plant.ts'
 import { type OnWrite, type SimBoard, startBoard } from './sim-board.ts'
 
 export interface Rig {
   readonly board: SimBoard
+  /** The same board, where a safety kernel guards it. */
+  readonly guarded: GuardedBoard | undefined
   readonly plant: Plant
   /** Simulated time since power-up, microseconds. */
   uptimeUs(): number
@@ -19,14 +22,19 @@ export interface RigParts {
   loop: LoopKind
   plant: Plant
   rateHz: number
+  /** The safety kernel, built for this machine. */
+  kernel?: Uint8Array<ArrayBuffer>
+  /** The trip that outlasted the last run. */
+  latched?: number
   onWrite?: OnWrite
 }
 
 /** Joins both and runs `setup`. Throws where the plant lacks a channel that the loop has. */
-export const createRig = ({ wasm, loop, plant, rateHz, onWrite }: RigParts): Rig => {
+export const createRig = (parts: RigParts): Rig => {
+  const { loop, plant, rateHz } = parts
   let steps = 0
   const uptimeUs = (): number => Math.round((steps * 1e6) / rateHz)
-  const board = startBoard(wasm, loop, { micros: uptimeUs, ...(onWrite && { onWrite }) })
+  const { board, guarded } = boardOf(parts, uptimeUs)
   const sensed = loop.inputs.map(({ name, scale }) => ({ from: place(plant.inputs, name), scale }))
   const driven = plant.outputs.map((name) => {
     const names = loop.outputs.map((output) => output.name)
@@ -47,6 +55,7 @@ export const createRig = ({ wasm, loop, plant, rateHz, onWrite }: RigParts): Rig
   board.setup()
   return {
     board,
+    guarded,
     plant,
     uptimeUs,
     step: () => {
@@ -60,6 +69,18 @@ export const createRig = ({ wasm, loop, plant, rateHz, onWrite }: RigParts): Rig
       steps += 1
     },
   }
+}
+
+const boardOf = (
+  { wasm, loop, kernel, latched = 0, onWrite }: RigParts,
+  micros: () => number,
+): { board: SimBoard; guarded: GuardedBoard | undefined } => {
+  const heard = onWrite && { onWrite }
+  if (kernel === undefined) {
+    return { board: startBoard(wasm, loop, { micros, ...heard }), guarded: undefined }
+  }
+  const guarded = startGuarded({ wasm, kernel, loop, micros, latched, ...heard })
+  return { board: guarded, guarded }
 }
 
 const place = (names: readonly string[], name: string): number => {

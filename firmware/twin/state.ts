@@ -22,6 +22,8 @@ export interface Kept {
   /** What the plant keeps. */
   plant: Record<string, number>
   rules: RuleState
+  /** The hard trip that the safety kernel has latched, where there is one. */
+  trip?: number
 }
 
 /** The kept state cannot be read, or is not one. Nothing is overwritten. */
@@ -80,7 +82,7 @@ const read = (file: string): Kept | undefined => {
 }
 
 const check = (value: unknown): Kept => {
-  const { boot, counters, plant, rules } = value as Kept
+  const { boot, counters, plant, rules, trip } = value as Kept
   if (!Number.isSafeInteger(boot) || boot < 1) throw new TypeError(`boot is ${boot}`)
   for (const [name, table] of Object.entries({ counters, plant, rules })) {
     if (typeof table !== 'object' || table === null) throw new TypeError(`${name} is missing`)
@@ -88,7 +90,8 @@ const check = (value: unknown): Kept => {
       if (!Number.isFinite(number)) throw new TypeError(`${name}.${key} is ${String(number)}`)
     }
   }
-  return { boot, counters, plant, rules }
+  if (trip !== undefined && !Number.isInteger(trip)) throw new TypeError(`trip is ${trip}`)
+  return { boot, counters, plant, rules, ...(trip !== undefined && { trip }) }
 }
 
 /** Beside, synced, renamed, folder synced: a power cut leaves the old state or the new one. */

@@ -5,6 +5,7 @@ import { topicOf } from '../../hardware-profiles/names.ts'
 import type { LoopSpec, Profile } from '../../hardware-profiles/profile.ts'
 import { compileRules, type Observation } from '../../hardware-profiles/rules.ts'
 import type { Build } from '../build.ts'
+import { isHard } from '../kernel-constants.ts'
 import type { LoopKind } from '../loop-kind.ts'
 import type { Machines } from '../profiles.ts'
 import { countersOf, createSignals, createTotals } from './channels.ts'
@@ -28,6 +29,8 @@ export interface TwinOptions {
   unit: string
   /** The loop, built for this profile. */
   build: Build
+  /** The safety kernel, built for this profile; a profile with `safety` should have it. */
+  kernel?: Build
   link: Link
   /** Where the unit keeps its state over restarts. */
   folder: string
@@ -86,7 +89,9 @@ export const startTwin = async (options: TwinOptions): Promise<Twin> => {
   const random = seeded(options.seed + boot * 0x9e3779b1)
   const constants = profile.twin?.constants ?? {}
   const plant = createPlant({ constants, random, kept: state.kept.plant })
-  const rig = createRig({ wasm: build.wasm, loop, plant, rateHz: spec.rateHz })
+  const { wasm } = build
+  const guard = options.kernel && { kernel: options.kernel.wasm, latched: state.kept.trip ?? 0 }
+  const rig = createRig({ wasm, loop, plant, rateHz: spec.rateHz, ...guard })
   const outbox = createOutbox({
     link,
     topicOf: (kind) => topicOf({ machine: profile.machine, unit: options.unit, kind }),
@@ -140,6 +145,12 @@ interface SessionParts {
   rig: Rig
   state: StateFile
   outbox: Outbox
+}
+
+/** A hard trip outlasts losing power; the others are cleared by it. */
+const tripToKeep = ({ guarded }: Rig): number => {
+  const cause = guarded?.safety().cause ?? 0
+  return isHard(cause) ? cause : 0
 }
 
 /** One boot: steps, reports, events, commits. */
@@ -254,7 +265,9 @@ class Session {
     const { state, rig } = this.#parts
     this.#committedUs = this.uptimeUs()
     const counters = this.#totals.totals()
-    state.commit({ counters, plant: rig.plant.keep(), rules: { ...rules } })
+    const trip = tripToKeep(rig)
+    const kept = { counters, plant: rig.plant.keep(), rules: { ...rules } }
+    state.commit(trip === 0 ? kept : { ...kept, trip })
   }
 
   /**

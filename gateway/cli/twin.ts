@@ -4,7 +4,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { buildLoop } from '../../firmware/build.ts'
+import { buildKernel, buildLoop } from '../../firmware/build.ts'
 import { loadProfiles } from '../../firmware/profiles.ts'
 import type { Link } from '../../firmware/twin/protocol.ts'
 import { startTwin } from '../../firmware/twin/twin.ts'
@@ -52,6 +52,8 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   }
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const build = await buildLoop({ loop, spec })
+  const { safety } = profile
+  const kernel = safety && (await buildKernel({ safety, loop, spec }))
   const digest = profileDigest(profile)
   const key = openUnitKey({
     folder,
@@ -71,6 +73,7 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   try {
     const twin = await startTwin({
       ...{ machines, profile, unit, build, folder },
+      ...(kernel && { kernel }),
       link: await linkOver(connection, command),
       clock: systemClock(),
       seed: values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed),

@@ -2,7 +2,16 @@
 // and on a Cortex-M0. Every output and every report of every step is hashed; readings are random,
 // with wild ones among them. In fixed point (the drill) and in f32.
 import { afterAll, describe, expect, test } from 'vitest'
-import { type Drive, rangesOf, readRun, runLine, runTwin, stepLine } from '../emu/exercise.ts'
+import {
+  type Drive,
+  guardedLine,
+  rangesOf,
+  readRun,
+  runGuarded,
+  runLine,
+  runTwin,
+  stepLine,
+} from '../emu/exercise.ts'
 import { Pico } from '../emu/pico.ts'
 import { Qemu, qemuInstalled } from '../emu/qemu.ts'
 import {
@@ -10,6 +19,7 @@ import {
   drill,
   fixture,
   imageOf,
+  kernelOf,
   loadBoard,
   type Subject,
   wasmOf,
@@ -33,6 +43,25 @@ const drives = (name: string, subject: Subject): Drive[] => {
   const everywhere = { seed: 7, steps: 20_000, ranges: rangesOf(subject.loop) }
   if (name !== 'fixed point') return [{ ...everywhere, steps: 100_000 }]
   return [{ seed: 6, steps: 100_000, ranges: rangesOf(subject.loop, work) }, everywhere]
+}
+
+/** Calm enough to be armed now and then, wild enough to trip on most of what there is. */
+const guarded: Drive = {
+  seed: 9,
+  steps: 100_000,
+  ranges: rangesOf(drill().loop, {
+    trigger: [0, 11],
+    motor_current: [-7.5, 9],
+    pack_voltage: [8, 24],
+    motor_temperature: [20, 60],
+    pack_temperature: [20, 60],
+    clutch_setting: [0, 40],
+  }),
+}
+const guardedTwin = async (each?: (told: Int32Array) => void) => {
+  const subject = drill()
+  const [{ wasm }, { wasm: kernel }] = [await wasmOf(subject), await kernelOf(subject)]
+  return runGuarded({ wasm, kernel }, subject.loop, { ...guarded, ...(each && { each }) })
 }
 
 const subjects: [string, Subject][] = [
@@ -80,6 +109,42 @@ describe.each(subjects)('%s', (name, subject) => {
       }
     })
   }
+})
+
+describe('with the safety kernel', () => {
+  test.runIf(build)(
+    'rp2040js',
+    async () => {
+      const { bin } = await imageOf(drill(), 'rp2040-pico', 'exercise')
+      const pico = new Pico({ bin })
+      pico.ask('', 10_000_000)
+      const ran = readRun(pico.ask(guardedLine(guarded), guarded.steps * 20_000))
+      expect({ hash: ran.hash, last: ran.last }).toEqual(await guardedTwin())
+      expect(ran.worst).toBeLessThanOrEqual(loadBoard('rp2040-pico').kernelStep?.cycles ?? 0)
+    },
+    300_000,
+  )
+
+  test.runIf(qemu).each(['stm32f405', 'microbit'] as const)('QEMU %s', async (board) => {
+    const { elf } = await imageOf(drill(), board, 'exercise')
+    const machine = await Qemu.start(board, elf)
+    try {
+      const ran = readRun(await machine.ask(guardedLine(guarded)))
+      expect({ hash: ran.hash, last: ran.last }).toEqual(await guardedTwin())
+    } finally {
+      await machine.stop()
+    }
+  })
+
+  test('random readings arm it and trip it on many things', async () => {
+    const [states, causes] = [new Set<number>(), new Set<number>()]
+    await guardedTwin(([state = 0, cause = 0]) => {
+      states.add(state)
+      causes.add(cause & 31)
+    })
+    expect([...states].sort()).toEqual([0, 1, 2])
+    expect(causes.size).toBeGreaterThanOrEqual(6)
+  })
 })
 
 test('random readings take the drill everywhere: it runs, brakes, trips, is released', async () => {

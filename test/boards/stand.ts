@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadBoard } from '../../firmware/boards.ts'
-import { type Build, buildLoop } from '../../firmware/build.ts'
+import { type Build, buildKernel, buildLoop } from '../../firmware/build.ts'
 import { compilerVersion } from '../../firmware/c-compiler.ts'
 import { buildImage, type Image, type Purpose } from '../../firmware/image.ts'
 import { generatedConstants, type LoopKind } from '../../firmware/loop-kind.ts'
@@ -70,6 +70,12 @@ export const fixture = (name: 'float' | 'faulty'): Subject & { remove: () => voi
 
 export const wasmOf = ({ loop, spec, loopsFolder }: Subject): Promise<Build> =>
   buildLoop({ loop, spec, loopsFolder })
+
+/** The safety kernel of a machine that has one. */
+export const kernelOf = ({ profile: { safety }, loop, spec }: Subject): Promise<Build> => {
+  if (safety === undefined) throw new Error('this machine has no safety section')
+  return buildKernel({ safety, loop, spec })
+}
 
 export const imageOf = (
   { machines, profile, loopsFolder }: Subject,

@@ -1,7 +1,8 @@
 // The twin's side of the test build: the same generated inputs, the same hash, in Node. What
 // runtime/exercise.h does in C is done here once more, so that both can be compared bit by bit.
-import { type LoopKind, reportedOf } from '../../firmware/loop-kind.ts'
-import { startBoard } from '../../firmware/twin/sim-board.ts'
+import type { LoopKind } from '../../firmware/loop-kind.ts'
+import { startGuarded } from '../../firmware/twin/guarded-board.ts'
+import { type SimBoard, startBoard } from '../../firmware/twin/sim-board.ts'
 
 /** What a run of generated steps gives. */
 export interface Ran {
@@ -36,6 +37,8 @@ export const rangesOf = (
 
 export const runLine = ({ seed, steps, ranges }: Drive): string =>
   `R ${[seed, steps, ...ranges.flatMap(({ low, span }) => [low, span])].map(hex).join(' ')}\n`
+/** The same steps, guarded by the kernel; cycles in the answer are the kernel's. */
+export const guardedLine = (drive: Drive): string => runLine(drive).replace('R', 'K')
 export const stepLine = (inputs: readonly number[]): string => `S ${inputs.map(hex).join(' ')}\n`
 
 /** Reads the answer to `runLine`. */
@@ -95,6 +98,52 @@ export const createGenerator = ({ seed, ranges }: Drive): ((inputs: Int32Array) 
   }
 }
 
+/** A board's steps between two resets by a service, as in exercise.h. */
+const stepsToClear = 256
+
+/** Runs kernel and loop in this process as the board's test build would. */
+export const runGuarded = (
+  modules: { wasm: Uint8Array<ArrayBuffer>; kernel: Uint8Array<ArrayBuffer> },
+  loop: LoopKind,
+  drive: Drive & { each?: (told: Int32Array) => void },
+): Ran => {
+  const board = startGuarded({ ...modules, loop, micros: () => 0, powered: false })
+  board.setup()
+  const generate = createGenerator(drive)
+  const mixed = createHash(board)
+  for (let n = 0; n < drive.steps; n += 1) {
+    generate(board.inputs)
+    if (n % stepsToClear === 0) board.clear()
+    board.step()
+    for (const value of [...board.outputs, ...board.told]) mixed.mix(value)
+    mixed.step(board.asked)
+    drive.each?.(board.told)
+  }
+  return { hash: mixed.hash(), last: [...board.outputs, ...board.told].map(hex).join(' ') }
+}
+
+/** The hash of a run: what each step asked for and reported, and which reports were ever made. */
+const createHash = ({ reported, known }: SimBoard) => {
+  const bits = new Int32Array((reported.length + 31) >> 5)
+  let hash = 2166136261
+  const mix = (word: number): void => {
+    hash = Math.imul(hash ^ word, 16777619)
+  }
+  return {
+    mix,
+    bits,
+    hash: () => hash >>> 0,
+    step: (outputs: Int32Array) => {
+      for (const value of outputs) mix(value)
+      for (const value of reported) mix(value)
+      for (let i = 0; i < known.length; i += 1) {
+        if (known[i] === 1) bits[i >> 5] = (bits[i >> 5] ?? 0) | (1 << (i & 31))
+      }
+      for (const value of bits) mix(value)
+    },
+  }
+}
+
 /** Runs the loop's wasm in this process as the board's test build would. */
 export const runTwin = (
   wasm: Uint8Array<ArrayBuffer>,
@@ -104,22 +153,13 @@ export const runTwin = (
   const board = startBoard(wasm, loop, { micros: () => 0 })
   board.setup()
   const generate = createGenerator(drive)
-  const bits = new Int32Array((reportedOf(loop).length + 31) >> 5)
-  let hash = 2166136261
-  const mix = (word: number): void => {
-    hash = Math.imul(hash ^ word, 16777619)
-  }
+  const mixed = createHash(board)
   for (let n = 0; n < drive.steps; n += 1) {
     generate(board.inputs)
     board.step()
-    for (const value of board.outputs) mix(value)
-    for (const value of board.reported) mix(value)
-    for (let i = 0; i < board.known.length; i += 1) {
-      if (board.known[i] === 1) bits[i >> 5] = (bits[i >> 5] ?? 0) | (1 << (i & 31))
-    }
-    for (const value of bits) mix(value)
+    mixed.step(board.outputs)
     drive.each?.(board.reported)
   }
-  const last = [...board.outputs, ...board.reported, ...bits].map(hex).join(' ')
-  return { hash: hash >>> 0, last }
+  const last = [...board.outputs, ...board.reported, ...mixed.bits].map(hex).join(' ')
+  return { hash: mixed.hash(), last }
 }

@@ -111,3 +111,7 @@ static u32 board_take_reason(void) {
   if ((kept & 0xffff0000) == REASON_MARK) return kept & 31;
   return reset_by_it ? REASON_HANG : 0;
 }
+
+/* One word that outlasts every reset but the loss of power: the latched trip. */
+static inline void board_keep_word(u32 word) { REG(WATCHDOG + 0x10) = word; }
+static inline u32 board_kept_word(void) { return REG(WATCHDOG + 0x10); }

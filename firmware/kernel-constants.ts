@@ -1,0 +1,203 @@
+// What the safety kernel is compiled with: a profile's `safety`, in the integers of the loop's
+// channels and in steps of its rate; and the names of everything it can say. Pure. The kernel's own
+// numbers are made here and nowhere else: a loop's constants are others.
+import type { LoopSpec, SafetySpec } from '../hardware-profiles/profile.ts'
+import { levelsMost } from '../hardware-profiles/safety.ts'
+import type { Generated, LoopKind } from './loop-kind.ts'
+
+export const safetyStates = ['wait_release', 'armed', 'tripped'] as const
+/** What the kernel tells, by its index. */
+export const told = ['state', 'cause', 'hindrance'] as const
+
+/**
+ * Kinds of cause by number; they are kept in flash and over resets, so a number never changes its
+ * meaning. From 16 on they are hard: clearing takes more than a new start.
+ */
+export const causeKinds: Readonly<Record<string, number>> = {
+  none: 0,
+  settling: 1,
+  over_current: 2,
+  overload: 3,
+  above: 4,
+  below: 5,
+  held: 6,
+  braked: 7,
+  not_released: 8,
+  no_hardware: 9,
+  out_of_range: 16,
+  jump: 17,
+  stuck: 18,
+  leak: 19,
+  dead_man: 20,
+  outputs: 21,
+  overrun: 22,
+  loop_trap: 23,
+  processor_fault: 24,
+  hang: 25,
+  kernel: 26,
+}
+/** Clearing these takes a service's reset, or the gesture (kernel/README.md). */
+export const hardKind = 16
+/** Where a cause lies, above bit 5: nowhere, the current, the hand, then the levels. */
+export const places = { current: 1, hand: 2, level: 3 } as const
+
+/** How long after the last drive a fault is still one at work, s. */
+const afterS = 0.5
+/** How long the hand must pull from power-up on for the gesture that clears a hard trip, s. */
+export const gestureS = 10
+/** Levels take turns: each is checked once in so many steps. */
+export const levelTurns = 4
+
+/** What a cause is called: `above: pack_voltage`, `dead_man`. */
+export const causeName = (code: number, safety: SafetySpec): string => {
+  const kind = Object.entries(causeKinds).find(([, number]) => number === (code & 31))?.[0]
+  const place = code >> 5
+  const at =
+    place === places.current
+      ? safety.current?.signal
+      : place === places.hand
+        ? safety.hold?.signal
+        : safety.levels[place - places.level]?.signal
+  const name = kind ?? `cause ${code & 31}`
+  return place === 0 || at === undefined ? name : `${name}: ${at}`
+}
+
+/** Whether a cause is hard. */
+export const isHard = (code: number): boolean => (code & hardKind) !== 0
+
+const fixed = (): Record<string, number> => ({
+  ...Object.fromEntries(
+    Object.entries(causeKinds).map(([name, value]) => [`CAUSE_${name.toUpperCase()}`, value]),
+  ),
+  OUTPUTS_WRONG: (causeKinds['outputs'] ?? 0) + (places.hand << 5),
+  HARD: hardKind,
+  ...Object.fromEntries(
+    Object.entries(places).map(([name, value]) => [`PLACE_${name.toUpperCase()}`, value]),
+  ),
+  STATE_WAIT: 0,
+  STATE_ARMED: 1,
+  STATE_TRIPPED: 2,
+  ...Object.fromEntries(told.map((name, i) => [`TELL_${name.toUpperCase()}`, i])),
+})
+
+interface Given {
+  safety: SafetySpec
+  loop: LoopKind
+  spec: Pick<LoopSpec, 'rateHz' | 'channels'>
+}
+
+const lowest = -(2 ** 31)
+const highest = 2 ** 31 - 1
+
+/** Every constant of the kernel. Without a profile (for editors) the values mean nothing. */
+export const kernelConstants = (given?: Given): Generated[] => {
+  const values = { ...fixed(), ...(given === undefined ? blank() : valuesOf(given)) }
+  return Object.entries(values).map(([name, value]) => {
+    if (value !== (value | 0)) throw new RangeError(`${name}: ${value} does not fit 32 bits`)
+    return { name, value, comment: '' }
+  })
+}
+
+/** For the type checker: a level's constants once, as level.ts itself names them. */
+const blank = (): Record<string, number> => {
+  const none = { safety: { armCurrentLimit: 0, drives: [], levels: [] } }
+  const loop = { inputs: [], outputs: [] } as unknown as LoopKind
+  const all = valuesOf({ ...none, loop, spec: { rateHz: 0, channels: {} } })
+  return Object.fromEntries(
+    Object.entries(all).map(([name, value]) => [name.replace(/^LEVEL_\d/, 'LEVEL'), value]),
+  )
+}
+
+/** The channels of a loop by the machine's signals. */
+const channelsOf = ({ loop, spec }: Given) => {
+  const find = (list: LoopKind['inputs'], signal: string | undefined): number =>
+    signal === undefined ? -1 : list.findIndex(({ name }) => spec.channels[name] === signal)
+  const must = (list: LoopKind['inputs'], signal: string | undefined): number => {
+    const index = find(list, signal)
+    if (signal !== undefined && index < 0) {
+      throw new RangeError(`safety watches "${signal}", which is no channel of the loop`)
+    }
+    return index
+  }
+  return {
+    input: (signal: string | undefined) => must(loop.inputs, signal),
+    output: (signal: string | undefined) => must(loop.outputs, signal),
+    /** A value in the channel's integers. */
+    scaled: (signal: string | undefined, value: number) =>
+      Math.round(value / (loop.inputs[find(loop.inputs, signal)]?.scale ?? 1)),
+  }
+}
+
+const valuesOf = (given: Given): Record<string, number> => {
+  const { safety, spec } = given
+  const { hold, current } = safety
+  const { input, output, scaled } = channelsOf(given)
+  const steps = (s: number): number => Math.max(1, Math.round(s * spec.rateHz))
+  const amps = (value: number): number => scaled(current?.signal, value)
+  const levels = Array.from({ length: levelsMost }, (_, i) => levelOf(given, i))
+  return {
+    RATE_HZ: spec.rateHz,
+    MAY_ARM: mayArm(safety) ? 1 : 0,
+    DRIVE_1: output(safety.drives[0]),
+    DRIVE_2: output(safety.drives[1]),
+    DRIVE_3: output(safety.drives[2]),
+    BRAKE: output(safety.brake),
+    BRAKE_STEPS: steps(safety.brakeLongest ?? 0),
+    TURN: output(safety.turn),
+    AFTER_STEPS: steps(afterS),
+    RESET_STEPS: steps(gestureS),
+    HOLD: input(hold?.signal),
+    RELEASED: scaled(hold?.signal, hold?.released ?? 0),
+    // Every level has had its turn twice.
+    RELEASE_STEPS: Math.max(2 * levelTurns, steps(hold?.releaseTime ?? 0.1)),
+    STOP_STEPS: steps(hold?.stopTime ?? 0),
+    HELD_STEPS: steps(hold?.longest ?? 0),
+    CURRENT: input(current?.signal),
+    CURRENT_LOW: amps(current?.range[0] ?? 0),
+    CURRENT_HIGH: amps(current?.range[1] ?? 0),
+    CURRENT_PER_UNIT: amps(1),
+    CURRENT_RANGE_STEPS: steps(current?.rangeTime ?? 0),
+    CURRENT_STUCK_STEPS: steps(current?.stuckTime ?? 0),
+    ABSOLUTE: amps(current?.absolute ?? 0),
+    ABSOLUTE_STEPS: steps(current?.absoluteTime ?? 0),
+    CONTINUOUS: amps(current?.continuous ?? 0),
+    RESERVE: Math.round(current?.reserve ?? 0),
+    OFF_CURRENT: amps(current?.offCurrent ?? 0),
+    OFF_STEPS: steps(current?.offTime ?? 0),
+    ...Object.assign({}, ...levels),
+  }
+}
+
+/** Without pull-down and hardware cut only a small current may ever be armed. */
+export const mayArm = (safety: SafetySpec): boolean =>
+  (safety.gatePullDown !== undefined && safety.overCurrentCut !== undefined) ||
+  (safety.current !== undefined && safety.current.absolute <= safety.armCurrentLimit)
+
+const levelOf = (given: Given, index: number): Record<string, number> => {
+  const { safety, spec } = given
+  const level = safety.levels[index]
+  const { input, scaled } = channelsOf(given)
+  const value = (given: number): number => scaled(level?.signal, given)
+  const hz = spec.rateHz / levelTurns
+  const checks = (s: number | undefined): number =>
+    s === undefined ? 0 : Math.max(1, Math.round(s * hz))
+  const named = {
+    INPUT: input(level?.signal),
+    LOW: value(level?.range[0] ?? 0),
+    HIGH: value(level?.range[1] ?? 0),
+    RANGE_CHECKS: checks(level?.rangeTime),
+    ABOVE: level?.above === undefined ? highest : value(level.above),
+    BELOW: level?.below === undefined ? lowest : value(level.below),
+    LIMIT_CHECKS: checks(level?.limitTime),
+    JUMP: value(level?.jump ?? 0),
+    RATE_Q8: level?.rate === undefined ? 0 : Math.ceil((value(level.rate) * 256) / hz),
+    JUMP_CHECKS: checks(level?.jumpTime),
+    STUCK_CHECKS: checks(level?.stuckTime),
+  }
+  if (Math.max(Math.abs(named.LOW), Math.abs(named.HIGH)) >= 2 ** 22) {
+    throw new RangeError(`the range of "${level?.signal}" is too wide for the kernel`)
+  }
+  return Object.fromEntries(
+    Object.entries(named).map(([name, number]) => [`LEVEL_${index + 1}_${name}`, number]),
+  )
+}
