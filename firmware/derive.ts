@@ -1,6 +1,6 @@
-// What of this folder is derived: for each loop kind, and for the safety kernel, the declarations of
-// the generated constants, for editors and the type checker. `npm run derive` writes them; a test fails when they drift.
-
+// What of this folder is derived: for each loop kind, and for the safety kernel, the declarations
+// of the generated constants, for editors and the type checker. `npm run derive` writes them; a
+// test fails when they drift.
 import { join, relative } from 'node:path'
 import { kernelConstants } from './kernel-constants.ts'
 import { constantsTypes, generatedConstants } from './loop-kind.ts'

@@ -33,7 +33,7 @@ let frozenChecks: i32 = 0
 /** Where the signal can be by now, at the fastest change that physics allows. */
 let reachedQ8: i32 = 0
 
-/** One check; `on`: something is driven. A kind of cause, CAUSE_SETTLING, or 0 where all is fine. */
+/** One check; `on`: something is driven. A kind of cause, CAUSE_SETTLING, or 0. */
 export function checkLevel(on: bool): i32 {
   if (LEVEL_INPUT < 0) return 0
   const raw = reading(LEVEL_INPUT)

@@ -1,6 +1,6 @@
-// All that the kernel sees of the machine. Every function is total. The runtime provides these (wasm
-// module "raw"), and no loop can reach them: readings come straight from the pins, in the integers
-// of the channel, neither filtered nor limited.
+// All that the kernel sees of the machine. Every function is total. The runtime provides these
+// (wasm module "raw"), and no loop can reach them: readings come straight from the pins, in the
+// integers of the channel, neither filtered nor limited.
 
 /** Latest raw reading of the input with this index. */
 export declare function reading(index: i32): i32

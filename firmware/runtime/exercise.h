@@ -3,8 +3,8 @@
  * bit by bit.
  *   "R seed steps low span ..."  steps with generated inputs, each from low over span:
  *                                hash of every step, cycles, last outputs and reports
- *   "K seed steps low span ..."  the same with the safety kernel: hash, cycles of the kernel, last of
- *                                what passed and what the kernel told
+ *   "K seed steps low span ..."  the same with the safety kernel: hash, cycles of the kernel,
+ *                                last of what passed and what the kernel told
  *   "S input ..."                one step with these inputs: outputs, reports
  *   "H"                          the safe state: outputs, reports
  *   others                       exercise-store.h

@@ -1,7 +1,7 @@
 /* The loop's imports, bound to the board: inputs are read from a table that was filled before the
  * step, outputs are kept within their channel's range and stored, as reports are. What is stored
- * here moves nothing: safety.h passes it on. Static and inline: a call with a constant index becomes
- * one load or store. Nothing blocks. */
+ * here moves nothing: safety.h passes it on. Static and inline: a call with a constant index
+ * becomes one load or store. Nothing blocks. */
 
 struct w2c_board {
   u8 unused;

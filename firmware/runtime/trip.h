@@ -1,6 +1,6 @@
-/* The latch of a trip. In a register that only losing power clears, so that no reset of the watchdog
- * lifts it; a hard trip in the flash, too, so that not even that does. How a trip is cleared is in
- * kernel/README.md; nothing here clears one by itself. */
+/* The latch of a trip. In a register that only losing power clears, so that no reset of the
+ * watchdog lifts it; a hard trip in the flash, too, so that not even that does. How a trip is
+ * cleared is in kernel/README.md; nothing here clears one by itself. */
 
 /* Numbers of causes as in kernel-constants.ts. */
 enum {

@@ -1,6 +1,6 @@
 // The board `sim` with its safety kernel: the same kernel module that a microcontroller runs, asked
 // before each step of the loop, on the raw readings. What the loop asks for passes only where the
-// kernel allows it, else everything is off. The same order as runtime/safety.h; it knows no machine.
+// kernel allows it, else everything is off. In the order of runtime/safety.h; knows no machine.
 import { causeKinds, safetyStates, told } from '../kernel-constants.ts'
 import type { LoopKind } from '../loop-kind.ts'
 import { type OnWrite, type SimBoard, startBoard } from './sim-board.ts'
