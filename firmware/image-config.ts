@@ -94,7 +94,8 @@ const tooFast = (parts: {
       place: `${profile.machine}: /loops/${name}/rateHz`,
       what:
         `${spec.rateHz} Hz is too fast for ${board.title}: the longest step measured, ` +
-        `kernel included, takes ${cycles} cycles, and with a margin of ${stepMargin} that allows ${mostHz} Hz`,
+        `kernel included, takes ${cycles} cycles, and with a margin of ${stepMargin} that ` +
+        `allows ${mostHz} Hz`,
       remedy: 'Lower rateHz, or take a faster board.',
     },
   ]

@@ -1,6 +1,6 @@
 // The test stand: the drill's real wasm joined to the plant's own motor and pack, with a scripted
 // hand instead of the operator and no noise, so that a test can say what happens when.
-import { type Build, buildLoop } from '../../firmware/build.ts'
+import { type Build, buildKernel, buildLoop } from '../../firmware/build.ts'
 import { loadProfiles } from '../../firmware/profiles.ts'
 import type { Plant } from '../../firmware/twin/plant.ts'
 import {
@@ -35,6 +35,9 @@ export const constant = (name: string): number => present(spec.constants[name], 
 /** The drill's loop, with some constants changed. */
 export const buildDrill = (changed: Record<string, number> = {}): Promise<Build> =>
   buildLoop({ loop, spec: { ...spec, constants: { ...spec.constants, ...changed } } })
+
+export const kernelOfDrill = (): Promise<Build> =>
+  buildKernel({ safety: present(drill.safety, 'safety'), loop, spec })
 
 export interface Hand {
   trigger: number

@@ -19,12 +19,14 @@ import {
 import { createRig } from '../../firmware/twin/rig.ts'
 import { openState } from '../../firmware/twin/state.ts'
 import { pace, startTwin, type Twin, type TwinClock } from '../../firmware/twin/twin.ts'
-import { buildDrill, drill, loop, machines, spec } from './stand.ts'
+import { buildDrill, drill, kernelOfDrill, loop, machines, spec } from './stand.ts'
 
 let build: Build
+let kernel: Build
 let root = ''
 beforeAll(async () => {
   build = await buildDrill()
+  kernel = await kernelOfDrill()
   root = mkdtempSync(join(tmpdir(), 'tenfold-twin-'))
 })
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -136,7 +138,7 @@ const start = async ({ folder, seed = 7, attestor }: Setting) => {
   const clock = createClock()
   const link = createLink()
   const twin: Twin = await startTwin({
-    ...{ machines, profile: drill, unit: 'drill-1', build, link, folder, clock, seed },
+    ...{ machines, profile: drill, unit: 'drill-1', build, kernel, link, folder, clock, seed },
     identity: { profile: 'ab'.repeat(32), key: 'did:key:z6Mk', custody: 'controller_flash' },
     ...(attestor && { attestor }),
     answer: (command, { boot }) => ({ kind: 'claim', payload: Uint8Array.of(...command, boot) }),
