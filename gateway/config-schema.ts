@@ -5,6 +5,7 @@ import { limits } from './core/limits.ts'
 
 import { influx2Settings } from './sinks/influx2/settings.ts'
 import { influx3Settings } from './sinks/influx3/settings.ts'
+import { firmataSettings } from './sources/firmata/settings.ts'
 import { MqttSettings } from './sources/mqtt/settings.ts'
 import { OpcUaSource } from './sources/opcua/settings.ts'
 
@@ -180,7 +181,7 @@ export const ConfigSchema = Type.Object(
     http: Http,
     mqtt: MqttSettings,
     sources: Type.Object(
-      { opcua: Type.Optional(OpcUaSource) },
+      { opcua: Type.Optional(OpcUaSource), firmata: Type.Optional(firmataSettings) },
       { ...closed, description: 'Where else readings come from.' },
     ),
     log: Log,

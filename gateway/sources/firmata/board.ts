@@ -1,0 +1,109 @@
+// johnny-five on one port: asks the board for its pins, sets them, and keeps the newest value of
+// each. Says in one line why the board cannot be used or has fallen silent.
+import firmata from 'firmata-io'
+import five from 'johnny-five'
+import type { Clock } from '../../core/clock.ts'
+import type { Port } from '../../serial/port.ts'
+import { type PinPlan, pinProblem } from './pins.ts'
+import { sysexBytesMax, Wire } from './wire.ts'
+
+export interface Ask {
+  port: Port
+  pins: readonly PinPlan[]
+  samplingMs: number
+  clock: Clock
+}
+
+export interface Ready {
+  /** Such as `StandardFirmata 2.4`. */
+  firmware: string
+  /** Values that have come since the last call, by signal. */
+  values(): Record<string, number | boolean>
+}
+
+export interface Asked {
+  ready: Promise<Ready>
+  stop(): void
+}
+
+/** An Uno is back from its bootloader after about two seconds, and then lists its pins. */
+const readyMs = 15_000
+/** Values come every sampling; this long without a byte and the board is gone. */
+const silentMs = 3000
+
+/** @param end called with the reason when the board cannot be used, or no longer */
+export const askBoard = (ask: Ask, end: (reason: string) => void): Asked => {
+  const { port, pins, samplingMs, clock } = ask
+  let heardMs = clock.monotonicMs()
+  const heard = (): void => {
+    heardMs = clock.monotonicMs()
+  }
+  const garbage = (): void =>
+    end(`more than ${sysexBytesMax} bytes without an end: this is not Firmata; check the sketch`)
+  const wire = new Wire(port, heard, garbage)
+  const io = new firmata.Firmata(wire, { reportVersionTimeout: 500 })
+  const board = new five.Board({ io, repl: false, debug: false, sigint: false, timeout: readyMs })
+  const failed = (): void =>
+    end('no StandardFirmata answers here; flash it, and check the baud rate')
+  board.on('error', failed)
+  board.on('fail', failed)
+  const { promise: ready, resolve } = Promise.withResolvers<Ready>()
+  const late = setTimeout(failed, readyMs)
+  let watch: NodeJS.Timeout | undefined
+  board.once('ready', () => {
+    clearTimeout(late)
+    const problem = pins
+      .map((pin) => pinProblem(pin, { pins: io.pins, analogPins: io.analogPins, modes: io.MODES }))
+      .find((each) => each !== undefined)
+    if (problem !== undefined) return end(problem)
+    heard()
+    watch = setInterval(() => {
+      if (clock.monotonicMs() - heardMs > silentMs + samplingMs) {
+        end(`silent for ${silentMs} ms; check power and cable`)
+      }
+    }, 500)
+    resolve({ firmware: firmwareOf(io), values: listen(board, ask) })
+  })
+  // The port is open already: this tells both so.
+  wire.emit('open')
+  const stop = (): void => {
+    clearTimeout(late)
+    clearTimeout(io.reportVersionTimeoutId)
+    clearInterval(watch)
+    wire.end()
+    io.removeAllListeners()
+  }
+  return { ready, stop }
+}
+
+type Board = InstanceType<typeof five.Board>
+
+const firmwareOf = ({ firmware }: InstanceType<typeof firmata.Firmata>): string => {
+  const { name = 'a Firmata without a name', version } = firmware
+  const plain = name.replace(/\.ino$/, '')
+  return version === undefined ? plain : `${plain} ${version.major}.${version.minor}`
+}
+
+/** Sets the pins; the newest value of each is taken by whoever calls. */
+const listen = (board: Board, { pins, samplingMs }: Ask): Ready['values'] => {
+  let newest: Record<string, number | boolean> = {}
+  const levels = new Map<PinPlan, number>()
+  board.samplingInterval(samplingMs)
+  for (const pin of pins) {
+    if (pin.isAnalogue) {
+      board.analogRead(pin.number, (counts) => {
+        newest[pin.signal] = pin.valueOf(counts)
+      })
+    } else {
+      board.pinMode(pin.number, pin.pullup ? board.MODES.PULLUP : board.MODES.INPUT)
+      board.digitalRead(pin.number, (level) => levels.set(pin, level))
+    }
+  }
+  return () => {
+    const taken = newest
+    newest = {}
+    // A level is told when it changes, and holds until then.
+    for (const [pin, level] of levels) taken[pin.signal] = pin.valueOf(level)
+    return taken
+  }
+}

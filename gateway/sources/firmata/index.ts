@@ -1,0 +1,33 @@
+// Source: Arduinos with StandardFirmata as heads of sensors, through johnny-five. Each board is a
+// unit; its pins are signals of the unit's profile. A gateway that is not there stops no machine:
+// Firmata drives nothing here, it only listens.
+import type { Emit, Source, SourceContext } from '../../core/source.ts'
+import { openPort } from '../../serial/port.ts'
+import { openBoots } from './boots.ts'
+import { runHead } from './head.ts'
+import { planPins } from './pins.ts'
+import type { FirmataSettings } from './settings.ts'
+
+/** @param settings FirmataSettings, checked by the gateway's config */
+export const create = (settings: unknown, context: SourceContext, open = openPort): Source => {
+  const { boards } = settings as FirmataSettings
+  const stopping = new AbortController()
+  let running: Promise<void>[] = []
+  return {
+    name: 'firmata',
+    async start(emit: Emit) {
+      const plans = boards.map((board) => ({
+        settings: board,
+        pins: planPins(board, context.profiles),
+      }))
+      const boots = openBoots(context.folder)
+      running = plans.map((plan) =>
+        runHead({ ...plan, context, boots, emit, open }, stopping.signal),
+      )
+    },
+    async stop() {
+      stopping.abort()
+      await Promise.all(running)
+    },
+  }
+}
