@@ -1,5 +1,6 @@
-// An Arduino Uno on avr8js with the real StandardFirmata image: its pins are driven by the test, its
-// UART is a serial port. Runs in slices of a thousandth of a second, no faster than twice real time.
+// An Arduino Uno on avr8js with the real StandardFirmata image: its pins are driven by the test,
+// its UART is a serial port. Runs in slices of a thousandth of a second, no faster than twice real
+// time.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'

@@ -1,6 +1,6 @@
 // One board with StandardFirmata: opened, asked for its pins, read, and opened again for as long as
-// it takes when it has gone or fallen silent. Its readings are reports of its unit. It keeps nothing
-// but how often it was opened, and it never writes an output.
+// it takes when it has gone or fallen silent. Its readings are reports of its unit. It keeps
+// nothing but how often it was opened, and it never writes an output.
 import { topicOf } from '../../../hardware-profiles/names.ts'
 import { operatingError } from '../../core/errors.ts'
 import type { Emit, SourceContext } from '../../core/source.ts'

@@ -6,7 +6,9 @@ import type { Port } from '../../serial/port.ts'
 const startSysex = 0xf0
 const endSysex = 0xf7
 
-/** More than the longest answer of any board: its list of pins takes about 6 bytes a pin and mode. */
+/**
+ * More than the longest answer of any board: its list of pins takes about 6 bytes a pin and mode.
+ */
 export const sysexBytesMax = 4096
 
 export class Wire extends EventEmitter {
