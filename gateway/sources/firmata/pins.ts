@@ -72,7 +72,8 @@ export const pinProblem = (plan: PinPlan, board: PinsOfBoard): string | undefine
   const { INPUT, ANALOG, PULLUP } = board.modes
   const needed = plan.isAnalogue ? ANALOG : plan.pullup ? PULLUP : INPUT
   if (modes.includes(needed)) return undefined
-  return `pin ${plan.name} cannot be ${plan.isAnalogue ? 'read as a voltage' : 'an input of this kind'}`
+  const use = plan.isAnalogue ? 'read as a voltage' : 'an input of this kind'
+  return `pin ${plan.name} cannot be ${use}`
 }
 
 const wrong = ({ unit }: BoardSettings, message: string): OperatingError =>

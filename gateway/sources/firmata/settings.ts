@@ -45,7 +45,14 @@ const Board = Type.Object(
 )
 
 export const firmataSettings = Type.Object(
-  { boards: Type.Array(Board, { minItems: 1, maxItems: 16 }) },
+  {
+    boards: Type.Array(Board, {
+      minItems: 1,
+      maxItems: 16,
+      description:
+        'Port, machine, unit, samplingMs and pins of each; see sources/firmata/README.md.',
+    }),
+  },
   { ...closed, description: 'Arduinos with StandardFirmata as heads of sensors; absent = none.' },
 )
 
