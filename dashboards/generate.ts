@@ -13,6 +13,7 @@ import {
 } from '@grafana/grafana-foundation-sdk/dashboard'
 import { dashboardFile, dashboardUid, typeColumn, unitColumn } from '../hardware-profiles/names.ts'
 import type { Profile } from '../hardware-profiles/profile.ts'
+import { cohortPanels, lifePanels } from './life-panels.ts'
 import {
   counterPanels,
   datasource,
@@ -70,6 +71,8 @@ export const dashboardOf = (profile: Profile): DashboardBuilder => {
     ['Use', counterPanels(profile)],
     ['Use by day', usePanels(profile)],
     ['Extremes by day', extremePanels(profile)],
+    ['Durability', lifePanels(profile)],
+    ['All units of this gateway', cohortPanels(profile)],
     ['Maintenance', maintenancePanels(profile)],
     ['Quality', qualityPanels(profile)],
   ])

@@ -52,7 +52,7 @@ interface PanelOf extends Builder<Panel> {
 }
 
 /** How far back daily figures go, whatever the dashboard's range. */
-const dailySpan = '90d'
+export const dailySpan = '90d'
 
 /** One query in InfluxQL: the package has no builder for InfluxDB. */
 export const influxQuery = (
@@ -70,8 +70,8 @@ export const influxQuery = (
     }) as unknown as Dataquery,
 })
 
-const perUnit = { alias: `$tag_${unitColumn}` }
-const perUnitAndColumn = { alias: `$tag_${unitColumn} $col` }
+export const perUnit = { alias: `$tag_${unitColumn}` }
+export const perUnitAndColumn = { alias: `$tag_${unitColumn} $col` }
 
 /** `pack_voltage` to `Pack voltage`. */
 export const titleOf = (name: string): string => {
@@ -89,7 +89,7 @@ const columnOf = (name: string, { unit }: { readonly unit: string }): Column => 
   name,
   field: fieldOf(name, unit),
 })
-const newest = (): ReduceDataOptionsBuilder =>
+export const newest = (): ReduceDataOptionsBuilder =>
   new ReduceDataOptionsBuilder().calcs(['lastNotNull']).values(false)
 
 /** Signals that share a chart, by the chart's number, ascending. */

@@ -3,11 +3,13 @@
 // database.
 import {
   bootField,
+  cohortMeasurement,
   dailyHighOf,
   dailyLowOf,
   dailyMeasurement,
   eventMeasurement,
   lastSeenField,
+  lifeMeasurement,
   machineColumn,
   measurementOf,
   qualityFieldOf,
@@ -37,6 +39,10 @@ const reports = (machine: string): string =>
 const days = (machine: string): string =>
   `${from(retentionPolicies.daily, dailyMeasurement)} ` +
   `WHERE ${quoted(machineColumn)} = ${text(machine)} AND ${ofUnits}`
+const ofMachine = (policy: string, measurement: string, machine: string): string =>
+  `${from(policy, measurement)} WHERE ${quoted(machineColumn)} = ${text(machine)}`
+const lives = (machine: string): string =>
+  `${ofMachine(retentionPolicies.daily, lifeMeasurement, machine)} AND ${ofUnits}`
 const events = (machine: string): string =>
   `${from(retentionPolicies.events, eventMeasurement)} WHERE $timeFilter ` +
   `AND ${quoted(machineColumn)} = ${text(machine)} AND ${ofUnits}`
@@ -110,6 +116,21 @@ export const extremesQuery = (machine: string, columns: readonly Column[]): stri
     `GROUP BY time(1d), ${quoted(unitColumn)} fill(none)`
   )
 }
+
+/** What lives had come to, day by day. */
+export const lifeQuery = (machine: string, columns: readonly Column[]): string =>
+  `SELECT ${selected(columns, (field) => `last(${field})`)} ${lives(machine)} AND $timeFilter ` +
+  `GROUP BY time(1d), ${quoted(unitColumn)} fill(none)`
+
+/** What lives have come to, over all time. */
+export const lifeNowQuery = (machine: string, column: Column): string =>
+  `SELECT ${selected([column], (field) => `last(${field})`)} ${lives(machine)} ${eachUnit}`
+
+/** The same of the machine's cohort. */
+export const cohortQuery = (machine: string, columns: readonly Column[]): string =>
+  `SELECT ${selected(columns, (field) => `last(${field})`)} ` +
+  `${ofMachine(retentionPolicies.daily, cohortMeasurement, machine)} AND $timeFilter ` +
+  'GROUP BY time(1d) fill(none)'
 
 /** Newest first. */
 export const eventTableQuery = (machine: string): string =>

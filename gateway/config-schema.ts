@@ -169,6 +169,19 @@ const Ledger = Type.Object(
   { ...closed, description: 'Shares of the idea.' },
 )
 
+const Durability = Type.Object(
+  {
+    referenceHours: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        description:
+          'B10 of the tool to compare with, hours of use; without it no claim is judged.',
+      }),
+    ),
+  },
+  { ...closed, description: 'The claim of lasting longer, as sinks and dashboards get it.' },
+)
+
 export const ConfigSchema = Type.Object(
   {
     data: Type.String({
@@ -195,6 +208,7 @@ export const ConfigSchema = Type.Object(
       { ...closed, description: 'Databases outside.' },
     ),
     units: Units,
+    durability: Durability,
     ledger: Ledger,
   },
   { ...closed, title: 'Tenfold gateway' },

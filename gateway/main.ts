@@ -182,6 +182,7 @@ const deliveryOptions = (parts: GatewayParts, log: Log) => ({
   head: log.head,
   sinks: sinksOf(parts),
   ...parts.config.units,
+  ...parts.config.durability,
   ledger: parts.config.ledger,
   bounds: {
     readingAgeUs: parts.config.store.retentionDays * dayMs * 1000,

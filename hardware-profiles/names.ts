@@ -61,6 +61,11 @@ export const dailyMeasurement = 'unit_daily'
 /** Measurement of events, one point an event. */
 export const eventMeasurement = 'event'
 
+/** Measurement of what a unit's life has come to, one point a unit and day. */
+export const lifeMeasurement = 'unit_life'
+/** The same of all units of a machine: no unit's identity is in it. */
+export const cohortMeasurement = 'cohort_life'
+
 /** Columns that say what a point is about; every other column of a point is a value. */
 export const unitColumn = 'unit'
 export const machineColumn = 'machine'
@@ -80,6 +85,22 @@ export const dailyHighOf = (field: string): string => `${field}.max`
 export const firstSeenField = 'seen.first_us'
 export const lastSeenField = 'seen.last_us'
 export const simulatedField = 'unit.simulated'
+/** Part of the rated life of a bearing or tooth that is used, by name of the wear. */
+export const usedFieldOf = (wear: string): string => `used.${wear}`
+/** Figures of a life, each with its unit last; parts of 1 have none. */
+export const lifeFields = {
+  ...{ leftLow: 'left.lower_h', left: 'left.median_h', leftHigh: 'left.upper_h' },
+  ...{ health: 'battery.health', resistance: 'battery.resistance_ohm' },
+  ...{ availableLow: 'availability.lower', availableHigh: 'availability.upper' },
+  ...{ mtbfLow: 'mtbf.lower_h', mtbfHigh: 'mtbf.upper_h', mttr: 'mttr_h' },
+  ...{ failures: 'life.failures', unreconciled: 'life.unreconciled' },
+  ...{ due: 'plan.due', overdue: 'plan.overdue', oee: 'shift.oee' },
+} as const
+export const cohortFields = {
+  ...{ units: 'cohort.units', failures: 'cohort.failures', silent: 'cohort.silent' },
+  ...{ b10: 'b10_h', b10Low: 'b10.lower_h', b10High: 'b10.upper_h' },
+  ...{ claim: 'claim.least', repairs: 'cohort.repairs' },
+} as const
 /** A counter as it stood at an event. */
 export const counterAtOf = (field: string): string => `counter.${field}`
 

@@ -28,6 +28,8 @@ export interface Reading {
   readonly quality: Uint8Array
   /** Absolute counters, whole numbers. */
   readonly counters: readonly (number | undefined)[]
+  /** The same over the unit's whole life, whatever controllers it had; for sinks outside. */
+  readonly totals?: readonly (number | undefined)[]
 }
 
 /** Something that happened to a unit, past tense, by a rule of its profile or of the lifecycle. */
@@ -104,7 +106,24 @@ export interface Sink {
    * reading is to blame: the runner bisects.
    */
   write(batch: OutgoingBatch): Promise<DeliveryResult>
+  /**
+   * Writes what lives have come to, over what it has of the same day. Called every few minutes with
+   * all of them: what fails is written the next time. Absent where the far side has no place for it.
+   */
+  figures?(figures: readonly LifeFigures[]): Promise<void>
   stop(): Promise<void>
+}
+
+/** Figures of one unit, or of all units of a machine, on a UTC day. */
+export interface LifeFigures {
+  readonly machine: string
+  /** undefined: of the machine's cohort. */
+  readonly unit: string | undefined
+  readonly simulated: boolean
+  /** First microsecond of the day since 1970. */
+  readonly dayUs: number
+  /** By field of hardware-profiles/names.ts; only finite numbers. */
+  readonly fields: Readonly<Record<string, number>>
 }
 
 export interface OutgoingBatch {

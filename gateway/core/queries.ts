@@ -247,6 +247,8 @@ export interface DurabilityVerdict {
   b10: { value: number; lower: number; upper: number } | undefined
   /** The claim against the other tool, in a sentence. */
   words: string
+  /** How many times longer at least, silent units at their worst; absent where it has no answer. */
+  least: number | undefined
   /** Probability plot, or why there is none. */
   svg: string
   /** The whole analysis as text: survival, models, bounds. */

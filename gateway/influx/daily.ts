@@ -30,7 +30,7 @@ export interface Daily {
   readonly simulated: boolean
   readonly firstUs: number
   readonly lastUs: number
-  /** Absolute counters at the end of the day: they only grow, so that is their greatest value. */
+  /** Counters over the unit's life, end of the day: they only grow, so it is their greatest. */
   readonly counters: readonly (number | undefined)[]
   readonly low: readonly (number | undefined)[]
   readonly high: readonly (number | undefined)[]
@@ -38,7 +38,7 @@ export interface Daily {
 
 /** The day that a reading falls into, as that reading alone tells it. */
 export const dailyOf = (reading: Reading, layout: Layout): Daily => {
-  const { machine, unit, simulated, timeUs, counters } = reading
+  const { machine, unit, simulated, timeUs, counters, totals } = reading
   const values = layout.signals.map(({ isQuantity }, i) =>
     isQuantity ? usable(reading, i) : undefined,
   )
@@ -49,7 +49,8 @@ export const dailyOf = (reading: Reading, layout: Layout): Daily => {
     simulated,
     firstUs: timeUs,
     lastUs: timeUs,
-    counters,
+    // A swapped controller begins anew, a unit's life does not.
+    counters: totals ?? counters,
     low: values,
     high: values,
   }

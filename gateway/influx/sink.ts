@@ -7,6 +7,7 @@ import { OperatingError } from '../core/errors.ts'
 import type { Machine } from '../core/machine.ts'
 import { dayStartUs } from './daily.ts'
 import { createDelivery, createOutcome, type Outcome } from './delivery.ts'
+import { lifePoint } from './life.ts'
 import { eventPoint, type Layout, layoutOf, type Point, reportPoint } from './points.ts'
 import { createRollup } from './rollup.ts'
 
@@ -120,6 +121,15 @@ export const createInfluxSink = ({ name, transport, database, withDaily }: Influ
         }
         throw error
       }
+    },
+    async figures(figures) {
+      if (retention === undefined) await open()
+      const [first] = await deliver('daily', figures.map(lifePoint))
+      if (first === undefined) return
+      throw new OperatingError('influx_figures_refused', {
+        message: `${name} refused figures of lives: ${first.reason}`,
+        remedy: 'Compare the types of the fields of unit_life and cohort_life there: floats.',
+      })
     },
     async stop() {
       transport.stop()

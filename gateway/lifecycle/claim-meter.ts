@@ -41,7 +41,7 @@ export const judgeCases = (cases: Cases, question: ClaimQuestion): DurabilityVer
     silent,
     confidence,
     b10: isFitted ? fitted.value.b10 : undefined,
-    words: wordsOf(cases, question),
+    ...judge(cases, question),
     svg: isFitted ? fitted.value.svg : emptyPlot('Life of the units', fitted.refused),
     report: lifeReport({
       ...{ lives: best, fate: [], mode: [], ageUnit: 'h', confidence, reference: undefined },
@@ -82,9 +82,12 @@ export const judgeRepaired = (
   return { units, failures, words, report: lines, svg }
 }
 
-const wordsOf = ({ best, worst, silent }: Cases, question: ClaimQuestion): string => {
-  const { reference, assumedBeta, target, confidence } = question
-  if (reference === undefined) return 'No tool to compare with was named'
+const judge = (
+  { best, worst, silent }: Cases,
+  { reference, assumedBeta, target, confidence }: ClaimQuestion,
+): Pick<DurabilityVerdict, 'words' | 'least'> => {
+  if (reference === undefined)
+    return { words: 'No tool to compare with was named', least: undefined }
   const options = { confidence, ...(assumedBeta !== undefined && { assumedBeta }) }
   const judged = attempt(() =>
     judgeClaim({
@@ -93,7 +96,9 @@ const wordsOf = ({ best, worst, silent }: Cases, question: ClaimQuestion): strin
       worst: b10Ratio(silent > 0 ? worst : best, reference, options),
     }),
   )
-  return 'value' in judged ? judged.value.words : `Cannot be judged: ${judged.refused}`
+  return 'value' in judged
+    ? { words: judged.value.words, least: judged.value.worst.lower }
+    : { words: `Cannot be judged: ${judged.refused}`, least: undefined }
 }
 
 const attempt = <T>(work: () => T): { value: T } | { refused: string } => {

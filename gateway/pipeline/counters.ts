@@ -90,6 +90,29 @@ const totalOf = (state: UnitState, i: number): number | null => {
   return byHand === null ? null : (state.handBase[i] ?? 0) + byHand
 }
 
+/**
+ * What a reading's counters make of the unit's totals as of its own moment, a late one's too;
+ * absent where its boot is forgotten.
+ */
+export const totalsAt = (
+  state: UnitState,
+  { boot, counters }: { boot: number; counters: Counters },
+): (number | undefined)[] =>
+  counters.map((value, i) => {
+    if (value === undefined) return undefined
+    if (boot < 0) return state.totals[i] ?? undefined
+    let sum = state.base[i] ?? 0
+    let tail = state.tail[i] ?? null
+    for (const { boot: number, first, last } of state.boots) {
+      const begin = first[i] ?? null
+      if (begin === null) continue
+      sum += bridge(tail, begin)
+      if (number === boot) return sum + value
+      tail = last[i] ?? null
+    }
+    return undefined
+  })
+
 const forgetOldest = (state: UnitState): void => {
   const oldest = state.boots.shift()
   if (oldest === undefined) return

@@ -12,9 +12,16 @@ import { openReader } from '../log/reader.ts'
 import { Attestation } from '../sinks/store/attestation.ts'
 import { storeName } from '../sinks/store/local-stage.ts'
 import { Store } from '../sinks/store/store.ts'
+import { FiguresRound } from './figures.ts'
 import { LiveThinner, liveEveryMs } from './live.ts'
 import { OutsideStage } from './outside.ts'
-import type { DeliveryOptions, FromWorker, SinkConfig, SinkHealth } from './protocol.ts'
+import {
+  type DeliveryOptions,
+  type FromWorker,
+  plainError,
+  type SinkConfig,
+  type SinkHealth,
+} from './protocol.ts'
 import { Runner, runnerDefaults, type Stage } from './runner.ts'
 
 /** What a sink's `create` gets beside its settings. */
@@ -73,15 +80,20 @@ export const startHost = async (options: DeliveryOptions, world: World): Promise
     if (readings.length > 0) say({ kind: 'live', readings })
   }, liveEveryMs)
   const stopping = new AbortController()
+  const source = store.queries
+  const { referenceHours } = options
+  const figures = new FiguresRound({ source, sinks, referenceHours }, clock.nowUs())
   const maintenance = maintain(store, { clock, signal: stopping.signal })
+  // By itself: a database that does not answer must hold up neither the store nor a reading.
+  const giving = give(figures, { clock, signal: stopping.signal })
   return {
-    answers: answersOf({ store, runners, passports: attestation }),
+    answers: answersOf({ store, runners, passports: attestation, figures }),
     listen: (on) => live.listen(on),
     async stop() {
       clearInterval(pushing)
       stopping.abort()
       await maintenance
-      const ends = Promise.all(runners.map((runner) => runner.stop()))
+      const ends = Promise.all([giving, ...runners.map((runner) => runner.stop())])
       await Promise.race([ends, clock.sleep(farewellMs)])
       store.close()
     },
@@ -109,13 +121,16 @@ const runnerOf = (
     },
   })
 
+const plainOf = (error: OperatingError | undefined) => error && plainError(error)
+
 interface Answering {
   store: Store
   runners: readonly Runner[]
   passports: Attestation
+  figures: FiguresRound
 }
 
-const answersOf = ({ store, runners, passports }: Answering): Host['answers'] => {
+const answersOf = ({ store, runners, passports, figures }: Answering): Host['answers'] => {
   const { queries } = store
   return {
     units: () => queries.units(),
@@ -125,7 +140,11 @@ const answersOf = ({ store, runners, passports }: Answering): Host['answers'] =>
     durability: (query: Parameters<typeof queries.durability>[0]) => queries.durability(query),
     quarantine: (query: Parameters<typeof queries.quarantine>[0]) => queries.quarantine(query),
     books: (): Books[] => runners.map((runner) => runner.books()),
-    health: (): SinkHealth[] => runners.map((runner) => runner.health()),
+    health: (): SinkHealth[] =>
+      runners.map((runner) => {
+        const health = runner.health()
+        return { ...health, error: health.error ?? plainOf(figures.error(health.sink)) }
+      }),
     passportSummary: (unit: string) => passports.passportSummary(unit),
     passport: (unit: string) => passports.passport(unit),
     register: () => passports.register(),
@@ -150,6 +169,16 @@ const unknownSink = (name: string, cause?: unknown): OperatingError =>
     remedy: `Compare the name with the folders of gateway/sinks; a sink's index.ts exports create.`,
     cause,
   })
+
+const give = async (
+  figures: FiguresRound,
+  { clock, signal }: { clock: Clock; signal: AbortSignal },
+): Promise<void> => {
+  while (!signal.aborted) {
+    await clock.sleep(maintainEveryMs, signal)
+    if (!signal.aborted) await figures.step(clock.nowUs(), signal)
+  }
+}
 
 /** Summaries and retention of the store, between batches. */
 const maintain = async (

@@ -13,6 +13,7 @@ import {
 import type { QuarantineReason } from '../core/errors.ts'
 import { decodeRecord } from '../core/record.ts'
 import type { Batch } from '../log/log.ts'
+import { totalsAt } from './counters.ts'
 import { type Aside, emptyTally, type Keeper, type Progress } from './keeper.ts'
 import type { Outcome, Pipeline } from './pipeline.ts'
 import type { Stage } from './runner.ts'
@@ -140,7 +141,7 @@ const account = (
   } else {
     tally.stored++
     if (outcome.kind === 'signed') return undefined
-    const reading = outcome.kind === 'reading' ? outcome.reading : undefined
+    const reading = outcome.kind === 'reading' ? withTotals(outcome) : undefined
     if (reading !== undefined && outcome.kind === 'reading' && outcome.unsure) {
       // Written again it overwrites itself there; whether it was new is known to the embedded
       // store.
@@ -152,6 +153,11 @@ const account = (
   }
   return undefined
 }
+
+const withTotals = ({ state, reading }: Extract<Outcome, { kind: 'reading' }>): Reading => ({
+  ...reading,
+  totals: totalsAt(state, reading),
+})
 
 const outgoing = (items: readonly Item[]): OutgoingBatch => ({
   readings: items.flatMap(({ reading }) => reading ?? []),

@@ -28,6 +28,8 @@ export interface DeliveryOptions {
   enrol?: 'hello' | 'closed'
   /** did:keys that may declare about any unit. */
   authorities?: readonly string[]
+  /** B10 of the tool that the claim is made against, hours. */
+  referenceHours?: number | undefined
   /** Rules of the ownership register, as in the config; without it the usual ones. */
   ledger?: LedgerSettings
 }
