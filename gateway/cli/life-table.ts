@@ -19,13 +19,14 @@ import { openStoreReader } from '../sinks/store/store.ts'
 import type { Io } from './io.ts'
 import { profilesOf } from './serve.ts'
 
-export const tableUsage = `usage: tenfold durability table [--machine NAME] --out FILE [settings]
+export const tableUsage = `usage: tenfold durability table [--machine NAME] [--part NAME] --out FILE [settings]
        tenfold durability add FILE ... [--reference-b10 HOURS | --reference FILE]
                               [--trust FILE] [--beta B] [--target N] [--confidence P] [--plot FILE]
 
   table              writes the life table of a gateway's units, signed with its key: ages at first
                      failure by part, and of units that still run; no row of fewer than 5 units,
                      no simulated unit, no identity. Settings as for "tenfold gateway".
+  --part NAME        of the lives of one part instead, those that were taken out too
   add                adds tables of many gateways and says what they show
   --trust FILE       keys you trust, "log <vkey>" a line: then every table must be of one of them`
 
@@ -37,7 +38,12 @@ const fail = (code: string, message: string, remedy: string): never => {
 export const runTable = async (args: string[], io: Io): Promise<number> => {
   const { values } = parseArgs({
     args,
-    options: { ...configOptions, machine: { type: 'string' }, out: { type: 'string' } },
+    options: {
+      ...configOptions,
+      machine: { type: 'string' },
+      part: { type: 'string' },
+      out: { type: 'string' },
+    },
   })
   if (values.out === undefined) {
     return fail('usage', '--out is missing: the file for the table', tableUsage)
@@ -47,7 +53,10 @@ export const runTable = async (args: string[], io: Io): Promise<number> => {
     profilesOf().map((profile) => [profile.machine, prepareMachine(profile)]),
   )
   const nowUs = systemClock().nowUs()
-  const cohort = chosen(readCohorts(dataDir, { machines, nowUs }), values.machine)
+  const cohort = chosen(
+    readCohorts(dataDir, { machines, nowUs, part: values.part }),
+    values.machine,
+  )
   const source = openPassportSource(dataDir)
   const { name } = parseVkey(source.vkey())
   source.close()
@@ -61,11 +70,15 @@ export const runTable = async (args: string[], io: Io): Promise<number> => {
 
 const readCohorts = (
   dataDir: string,
-  { machines, nowUs }: { machines: Parameters<typeof openStoreReader>[1]; nowUs: number },
+  question: {
+    machines: Parameters<typeof openStoreReader>[1]
+    nowUs: number
+    part: string | undefined
+  },
 ): Cohort[] => {
-  const reader = openStoreReader(`${dataDir}/store`, machines)
+  const reader = openStoreReader(`${dataDir}/store`, question.machines)
   try {
-    return reader.queries.cohorts(nowUs)
+    return reader.queries.cohorts(question.nowUs, question.part)
   } finally {
     reader.close()
   }

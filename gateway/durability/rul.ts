@@ -22,6 +22,8 @@ export interface RulOptions {
   readonly ridge: number
   /** Number of random Fourier features. */
   readonly features: number
+  /** Models with features of their own, averaged: one draw alone sways what is told. */
+  readonly draws: number
 }
 
 /**
@@ -33,7 +35,8 @@ export const DEFAULT_OPTIONS: RulOptions = {
   window: 20,
   width: 4,
   ridge: 1e-3,
-  features: 200,
+  features: 100,
+  draws: 6,
 }
 
 /** Remaining cycles with an interval. */
@@ -225,14 +228,19 @@ const learn = (
 ): { point: Point; scale: Scale } => {
   const scale = scaleOf(runs)
   const how = { scale, window: options.window }
-  const up = lift(3 * scale.used.length + 1, options, random)
   const rows = rowsOf(runs, STRIDE, how)
-  const weights = solveRidge(rows, up, options)
+  const models = Array.from({ length: options.draws }, () => {
+    const up = lift(3 * scale.used.length + 1, options, random)
+    return { up, weights: solveRidge(rows, up, options) }
+  })
   const point: Point = (run, n) => {
-    const z = up(featuresAt(run, n, how))
-    let y = 0
-    for (let i = 0; i < z.length; i++) y += (z[i] as number) * (weights[i] as number)
-    return Math.min(options.cap, Math.max(0, y))
+    const x = featuresAt(run, n, how)
+    let sum = 0
+    for (const { up, weights } of models) {
+      const z = up(x)
+      for (let i = 0; i < z.length; i++) sum += (z[i] as number) * (weights[i] as number)
+    }
+    return Math.min(options.cap, Math.max(0, sum / models.length))
   }
   return { point, scale }
 }
@@ -247,6 +255,12 @@ export interface HeldOut {
   readonly truth: number
 }
 
+/** Of which run, and at which cycle. */
+interface Calibration extends HeldOut {
+  readonly run: number
+  readonly age: number
+}
+
 /**
  * Cross-validation by whole runs: every run is predicted, at every `stride`-th cycle from 30 on, by
  * a model learnt without it. Truth is not capped.
@@ -255,9 +269,9 @@ export const crossValidate = (
   runs: readonly Run[],
   options: RulOptions,
   random: () => number,
-): HeldOut[] => {
+): Calibration[] => {
   checkRuns(runs, FOLDS)
-  const out: HeldOut[] = []
+  const out: Calibration[] = []
   for (let fold = 0; fold < FOLDS; fold++) {
     const inside = runs.filter((_, i) => i % FOLDS !== fold)
     const { point } = learn(inside, options, random)
@@ -265,7 +279,7 @@ export const crossValidate = (
       if (i % FOLDS !== fold) return
       const n = lengthOf(run)
       for (let at = Math.min(30, n); at <= n; at += STRIDE)
-        out.push({ predicted: point(run, at), truth: n - at })
+        out.push({ predicted: point(run, at), truth: n - at, run: i, age: at })
     })
   }
   return out
@@ -292,27 +306,40 @@ export const coverage = (pairs: readonly { remaining: Remaining; truth: number }
   pairs.filter(({ remaining: r, truth }) => truth >= r.lower && truth <= r.upper).length /
   pairs.length
 
-/** Quantile of the errors among the held-out predictions nearest to this one. */
-const nearbyErrors = (
-  sorted: readonly HeldOut[],
-  predicted: number,
-  count: number,
+/**
+ * One error a run, at the moment when it was most like the machine asked about: its held-out
+ * estimate and its age; the nearest runs only, ascending. Errors of one run hang together, runs do
+ * not: only so is the count of them one that a quantile may be corrected by.
+ */
+const errorsLike = (
+  held: readonly (readonly Calibration[])[],
+  { predicted, age }: { predicted: number; age: number },
+  scale: { predicted: number; age: number },
 ): Float64Array => {
-  let [low, high] = [0, sorted.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((sorted[middle]?.predicted ?? 0) < predicted) low = middle + 1
-    else high = middle
-  }
-  const from = Math.max(0, Math.min(sorted.length - count, low - (count >> 1)))
-  return Float64Array.from(sorted.slice(from, from + count), (p) => p.truth - p.predicted).sort()
+  const nearest = held.map((points) => {
+    let [best, error] = [Number.POSITIVE_INFINITY, 0]
+    for (const p of points) {
+      const d =
+        ((p.predicted - predicted) / scale.predicted) ** 2 + ((p.age - age) / scale.age) ** 2
+      if (d < best) [best, error] = [d, p.truth - p.predicted]
+    }
+    return { best, error }
+  })
+  nearest.sort((p, q) => p.best - q.best)
+  const count = Math.min(nearest.length, Math.max(LEAST_LIKE, Math.ceil(nearest.length * LIKE)))
+  return Float64Array.from(nearest.slice(0, count), ({ error }) => error).sort()
 }
+
+/** Share of the runs that are asked, and fewest: below 40 a tail of 5 % has less than two. */
+const LIKE = 0.6
+const LEAST_LIKE = 40
 
 /**
  * Learns remaining life from runs to failure. The interval holds `nominal` of the true lives: it
- * adds to the estimate the quantiles of cross-validated errors at like estimates (split conformal,
- * Lei et al. 2018, made local by the estimate). `random` gives uniform numbers in [0, 1).
- * Refuses: too_few_failures (fewer than 5 runs), bad_argument.
+ * adds to the estimate quantiles of the errors that were made on held-out runs at a like estimate
+ * and age, one a run, at the ranks of conformal prediction, (n + 1) times the tail, so that few
+ * runs widen it (Lei et al. 2018; locally, as of Guan 2023). `random` gives uniform numbers in
+ * [0, 1). Refuses: too_few_failures (fewer than 10 runs), bad_argument.
  */
 export const trainRul = (
   runs: readonly Run[],
@@ -322,23 +349,25 @@ export const trainRul = (
     random,
   }: { options?: RulOptions; nominal?: number; random: () => number },
 ): RulModel => {
-  const held = crossValidate(runs, options, random).sort((p, q) => p.predicted - q.predicted)
+  const all = crossValidate(runs, options, random)
+  const held = runs.map((_, run) => all.filter((p) => p.run === run))
   const { point, scale } = learn(runs, options, random)
-  const count = Math.max(50, Math.floor(held.length / 12))
+  const like = { predicted: rmse(all, options.cap), age: 2 * options.window }
   const tail = (1 - nominal) / 2
   return {
     options,
     used: scale.used,
     predict: (run) => {
       checkRuns([run], 1)
-      const cycles = point(run, lengthOf(run))
-      const errors = nearbyErrors(held, cycles, count)
-      const at = (p: number) =>
-        errors[Math.min(errors.length - 1, Math.floor(p * errors.length))] as number
+      const age = lengthOf(run)
+      const cycles = point(run, age)
+      const errors = errorsLike(held, { predicted: cycles, age }, like)
+      const n = errors.length
+      const rank = Math.max(1, Math.floor((n + 1) * tail))
       return {
         cycles,
-        lower: Math.max(0, cycles + at(tail)),
-        upper: Math.max(0, cycles + at(1 - tail)),
+        lower: Math.max(0, cycles + (errors[rank - 1] as number)),
+        upper: Math.max(0, cycles + (errors[n - rank] as number)),
       }
     },
   }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { fitLives, lifeAt } from '../../gateway/durability/fit.ts'
 import { livesFrom } from '../../gateway/durability/lives.ts'
 import { Rainflow, RainflowRecord } from '../../gateway/durability/rainflow.ts'
-import { chooseOptions, type Run } from '../../gateway/durability/rul.ts'
+import { chooseOptions, DEFAULT_OPTIONS, type Run } from '../../gateway/durability/rul.ts'
 import {
   emptyTable,
   fitTable,
@@ -96,7 +96,7 @@ const grid = (): void => {
   }))
   const candidates = [12, 20, 30].flatMap((window) =>
     [4, 6, 9].flatMap((width) =>
-      [1e-4, 1e-3, 1e-2].map((ridge) => ({ cap: 125, window, width, ridge, features: 200 })),
+      [1e-4, 1e-3, 1e-2].map((ridge) => ({ ...DEFAULT_OPTIONS, window, width, ridge })),
     ),
   )
   const { best, scores } = chooseOptions(runs, candidates, uniforms(1))
