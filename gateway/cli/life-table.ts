@@ -19,7 +19,7 @@ import { openStoreReader } from '../sinks/store/store.ts'
 import type { Io } from './io.ts'
 import { profilesOf } from './serve.ts'
 
-export const tableUsage = `usage: tenfold durability table [--machine NAME] [--part NAME] --out FILE [settings]
+export const tableUsage = `usage: tenfold durability table [--machine NAME] [--part NAME] --out FILE
        tenfold durability add FILE ... [--reference-b10 HOURS | --reference FILE]
                               [--trust FILE] [--beta B] [--target N] [--confidence P] [--plot FILE]
 

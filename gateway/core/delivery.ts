@@ -108,7 +108,7 @@ export interface Sink {
   write(batch: OutgoingBatch): Promise<DeliveryResult>
   /**
    * Writes what lives have come to, over what it has of the same day. Called every few minutes with
-   * all of them: what fails is written the next time. Absent where the far side has no place for it.
+   * all of them: what fails is written the next time. Absent where there is no place for it.
    */
   figures?(figures: readonly LifeFigures[]): Promise<void>
   stop(): Promise<void>

@@ -35,8 +35,8 @@ export const DEFAULT_OPTIONS: RulOptions = {
   window: 20,
   width: 4,
   ridge: 1e-3,
-  features: 100,
-  draws: 6,
+  features: 120,
+  draws: 4,
 }
 
 /** Remaining cycles with an interval. */
