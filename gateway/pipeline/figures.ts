@@ -1,6 +1,6 @@
 // Hands what lives have come to, to every database outside that has a place for it: all of it,
-// every few minutes, over what it has of the same day. Nothing is remembered here: what fails is worked
-// out anew the next time, and shown until then. It never holds up a reading.
+// every few minutes, over what it has of the same day. Nothing is remembered here: what fails is
+// worked out anew the next time, and shown until then. It never holds up a reading.
 import { setImmediate } from 'node:timers/promises'
 import type { LifeFigures, Sink } from '../core/delivery.ts'
 import { OperatingError } from '../core/errors.ts'
