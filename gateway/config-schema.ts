@@ -7,6 +7,7 @@ import { influx2Settings } from './sinks/influx2/settings.ts'
 import { influx3Settings } from './sinks/influx3/settings.ts'
 import { firmataSettings } from './sources/firmata/settings.ts'
 import { MqttSettings } from './sources/mqtt/settings.ts'
+import { MqttClientSettings } from './sources/mqtt-client/settings.ts'
 import { OpcUaSource } from './sources/opcua/settings.ts'
 
 const closed = { additionalProperties: false } as const
@@ -194,7 +195,11 @@ export const ConfigSchema = Type.Object(
     http: Http,
     mqtt: MqttSettings,
     sources: Type.Object(
-      { opcua: Type.Optional(OpcUaSource), firmata: Type.Optional(firmataSettings) },
+      {
+        firmata: Type.Optional(firmataSettings),
+        'mqtt-client': Type.Optional(MqttClientSettings),
+        opcua: Type.Optional(OpcUaSource),
+      },
       { ...closed, description: 'Where else readings come from.' },
     ),
     log: Log,

@@ -1,0 +1,149 @@
+// A persistent session at a broker outside, for sources that read from one: every message is handed
+// on and acknowledged only when whoever took it says so (`handleMessage` is the one place of the
+// library that comes before the PUBACK). Comes back by itself, with back-off; keeps no queue.
+import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt'
+import { backoffMs } from '../pipeline/backoff.ts'
+
+export interface Incoming {
+  topic: string
+  payload: Uint8Array
+  retained: boolean
+  /** Counts the connections: another one, another epoch. */
+  connection: number
+}
+
+export interface ReaderOptions {
+  /** Such as mqtts://broker.example:8883. */
+  url: string
+  version: 4 | 5
+  clientId: string
+  /** Filters, with `$share/<name>/` where the subscription is shared. */
+  filters: readonly string[]
+  username?: string | undefined
+  password?: string | undefined
+  /** PEM. */
+  tls?: { ca?: string; cert?: string; key?: string }
+  /** How long the broker keeps the session of a gateway that is away, seconds; MQTT 5. */
+  sessionExpiryS: number
+  /** Messages that it may send before the first is acknowledged; MQTT 5. */
+  receiveMaximum: number
+  /** Longest packet that it may send, bytes; MQTT 5. */
+  packetBytesMax: number
+  /** 0 to 1, for the jitter of reconnects. */
+  random(): number
+  /** `done` acknowledges; with an error the connection is dropped, and the message comes again. */
+  take(message: Incoming, done: (error?: Error) => void): void
+  note(line: string): void
+}
+
+export interface Reader {
+  readonly connected: boolean
+  /**
+   * At QoS 1, never retained; `expiryS` bounds its life at the broker (MQTT 5). False while there
+   * is no connection: nothing waits for one.
+   */
+  publish(topic: string, payload: string, more: PublishMore): boolean
+  /** Leaves the session at the broker, so that nothing is missed until the next start. */
+  stop(): Promise<void>
+}
+
+export interface PublishMore {
+  expiryS: number
+  userProperties?: Record<string, string>
+}
+
+/** Data flow again within 5 s of a broker's return. */
+const reconnect = { firstMs: 250, capMs: 4000 }
+
+/** Begins to connect and never gives up; returns at once. */
+export const startReader = (options: ReaderOptions): Reader => {
+  const { url, random, note, take } = options
+  const client = mqtt.connect(url, { ...connectOptions(options), manualConnect: true })
+  let [connection, attempt, said, stopped] = [0, 0, '', false]
+  let timer: NodeJS.Timeout | undefined
+  const say = (line: string): void => {
+    // An outage is said once, not once an attempt.
+    if (line !== said) note(line)
+    said = line
+  }
+  client.handleMessage = (packet, done) => {
+    const { topic, payload, retain } = packet as IPublishPacket
+    const taken = (error?: Error): void => {
+      done(error)
+      if (error !== undefined) client.stream?.destroy()
+    }
+    take({ topic, payload: Buffer.from(payload), retained: retain, connection }, taken)
+  }
+  client.on('error', (error) => say(`${url}: ${error.message || String(error)}`))
+  client.on('connect', () => {
+    connection += 1
+    attempt = 0
+    subscribe(client, options).then(
+      () => say(`${url}: connected`),
+      (error: Error) => say(`${url}: subscribe_refused: ${error.message}`),
+    )
+  })
+  client.on('close', () => {
+    if (stopped) return
+    say(`${url}: no connection (broker_unreachable); trying again`)
+    clearTimeout(timer)
+    timer = setTimeout(() => client.reconnect(), backoffMs(attempt++, reconnect, random))
+  })
+  client.connect()
+  return {
+    get connected() {
+      return client.connected
+    },
+    publish: (topic, payload, { expiryS, userProperties }) => {
+      if (!client.connected) return false
+      const properties = {
+        messageExpiryInterval: Math.max(1, Math.round(expiryS)),
+        ...(userProperties && { userProperties }),
+      }
+      const more = options.version === 5 ? { properties } : {}
+      client.publish(topic, payload, { qos: 1, retain: false, ...more }, () => {})
+      return true
+    },
+    stop: async () => {
+      stopped = true
+      clearTimeout(timer)
+      await client.endAsync(true)
+    },
+  }
+}
+
+const connectOptions = (options: ReaderOptions): IClientOptions => {
+  const { version, clientId, username, password, tls } = options
+  const { sessionExpiryS, receiveMaximum, packetBytesMax } = options
+  return {
+    clientId,
+    clean: false,
+    protocolVersion: version,
+    keepalive: 15,
+    connectTimeout: 10_000,
+    reconnectPeriod: 0,
+    // Subscribed by hand at each connect: a broker that has lost its sessions says so nowhere else.
+    resubscribe: false,
+    queueQoSZero: false,
+    ...tls,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(version === 5
+      ? {
+          properties: {
+            sessionExpiryInterval: sessionExpiryS,
+            receiveMaximum,
+            maximumPacketSize: packetBytesMax,
+          },
+        }
+      : {}),
+  }
+}
+
+const subscribe = async (client: MqttClient, { filters, version }: ReaderOptions) => {
+  // rh 1: retained messages come with a new subscription only, not at every reconnect.
+  const how = version === 5 ? { qos: 1 as const, rh: 1 } : { qos: 1 as const }
+  const granted = await client.subscribeAsync([...filters], how)
+  const refused = granted.filter(({ qos }) => qos >= 0x80).map(({ topic }) => topic)
+  if (refused.length > 0) throw new Error(`the broker refuses ${refused.join(', ')}`)
+}

@@ -1,0 +1,121 @@
+// Reads from an MQTT broker outside, as a client of it: a message is acknowledged there only when
+// it is in our log, so that what the broker has given away is never lost. Only our own topics have
+// a meaning; every other one goes to quarantine.
+import { readFileSync } from 'node:fs'
+import { parseTopic, topicOf } from '../../../hardware-profiles/names.ts'
+import { OperatingError } from '../../core/errors.ts'
+import { limits } from '../../core/limits.ts'
+import type { Emit, Source, SourceContext, UnitCommand } from '../../core/source.ts'
+import { type Incoming, type Reader, startReader } from '../../mqtt/reader.ts'
+import type { MqttClientSettings } from './settings.ts'
+
+/** A unit that said nothing for so long is not taken for one that hears. */
+const heardWithinMs = 60_000
+/** A command that waits at the broker for longer than its life is dropped there (MQTT 5). */
+const commandExpiryS = 10
+/** Units whose last word is remembered. */
+const unitsMax = 10_000
+
+export const create = (settings: MqttClientSettings, context: SourceContext): Source =>
+  new MqttClientSource(settings, context)
+
+class MqttClientSource implements Source {
+  readonly name = 'mqtt-client'
+  readonly #settings: MqttClientSettings
+  readonly #context: SourceContext
+  readonly #epoch: string
+  readonly #heardMs = new Map<string, number>()
+  #readers: Reader[] = []
+
+  constructor(settings: MqttClientSettings, context: SourceContext) {
+    this.#settings = settings
+    this.#context = context
+    this.#epoch = Buffer.from(context.random(6)).toString('hex')
+  }
+
+  async start(emit: Emit): Promise<void> {
+    const { url, version, clientId, filters, share, sessions, username, password } = this.#settings
+    const { sessionHours, receiveMaximum } = this.#settings
+    const { secret, note, random } = this.#context
+    const count = share === undefined ? 1 : sessions
+    const shared = filters.map((one) => (share === undefined ? one : `$share/${share}/${one}`))
+    const tls = this.#tls()
+    this.#readers = Array.from({ length: count }, (_, i) =>
+      startReader({
+        url,
+        version: version === '5' ? 5 : 4,
+        clientId: i === 0 ? clientId : `${clientId}-${i + 1}`,
+        filters: shared,
+        username,
+        password: password === undefined ? undefined : secret(password),
+        tls,
+        sessionExpiryS: Math.round(sessionHours * 3600),
+        receiveMaximum,
+        packetBytesMax: 4 * limits.payloadBytes,
+        random: () => (random(1)[0] ?? 0) / 256,
+        take: (message, done) => this.#take(message, { emit, done, reader: i }),
+        note,
+      }),
+    )
+  }
+
+  command({ machine, unit, payload }: UnitCommand): boolean {
+    const nowMs = this.#context.clock.monotonicMs()
+    const heardMs = this.#heardMs.get(`${machine}/${unit}`) ?? Number.NEGATIVE_INFINITY
+    if (nowMs - heardMs > heardWithinMs) return false
+    const topic = topicOf({ machine, unit, kind: 'command' })
+    return this.#readers[0]?.publish(topic, payload, { expiryS: commandExpiryS }) ?? false
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#readers.splice(0).map((reader) => reader.stop()))
+  }
+
+  #take(message: Incoming, { emit, done, reader }: Taking): void {
+    const { topic, payload, retained, connection } = message
+    const { clock } = this.#context
+    const parts = parseTopic(topic)
+    if (parts !== undefined && !retained) {
+      if (this.#heardMs.size >= unitsMax) this.#heardMs.clear()
+      this.#heardMs.set(`${parts.machine}/${parts.unit}`, clock.monotonicMs())
+    }
+    emit(
+      {
+        receivedUs: clock.nowUs(),
+        source: this.name,
+        session: `${this.#epoch}-${reader}-${connection}`,
+        // Cut where a record could not hold it: refused, the broker would send it for ever.
+        topic: topic.slice(0, 4 * limits.topicBytes),
+        payload: payload.subarray(0, limits.payloadBytes + 1),
+        retained,
+      },
+      done,
+    )
+  }
+
+  #tls(): { ca?: string; cert?: string; key?: string } {
+    const { authority, certificate, key } = this.#settings
+    const read = (path: string): string => {
+      try {
+        return readFileSync(path, 'utf8')
+      } catch (cause) {
+        throw new OperatingError('certificate_wrong', {
+          message: `${path} cannot be read: ${(cause as Error).message}`,
+          remedy: 'Check the paths under sources.mqtt-client.',
+          cause,
+        })
+      }
+    }
+    return {
+      ...(authority === undefined ? {} : { ca: read(authority) }),
+      ...(certificate === undefined ? {} : { cert: read(certificate) }),
+      ...(key === undefined ? {} : { key: read(key) }),
+    }
+  }
+}
+
+interface Taking {
+  emit: Emit
+  done(error?: Error): void
+  reader: number
+}
