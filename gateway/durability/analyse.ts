@@ -19,6 +19,7 @@ import { ageReplacement } from './replacement.ts'
 import { percent, section, show, showBounded, textTable } from './report.ts'
 import { type Survival, survivalCurve, survivorAt } from './survival.ts'
 import { stack } from './svg.ts'
+import { turnbull } from './turnbull.ts'
 import { weibayes } from './weibayes.ts'
 
 /** Text for people and charts as one SVG. */
@@ -194,6 +195,25 @@ const costLines = (q: LifeQuestion, fit: Fit): string[] => {
   ])
 }
 
+/** Inspected units have their own curve: nobody saw when they failed. */
+const survivalLines = (q: LifeQuestion, isInspected: boolean): string[] => {
+  if (!isInspected) {
+    const curve = attempt(() => survivalCurve(q.lives, q.confidence))
+    const lines = 'value' in curve ? curveLines(curve.value, q.ageUnit) : [curve.refused]
+    return section('Survival (Kaplan-Meier, Greenwood, Nelson-Aalen)', lines)
+  }
+  const steps = attempt(() => turnbull(q.lives))
+  if ('refused' in steps) return section('Survival (Turnbull)', [steps.refused])
+  const rows = steps.value
+    .filter(({ chance }) => chance > 1e-9)
+    .map(({ lower, upper, chance, survival }) => [
+      `${show(lower)} to ${upper === Number.POSITIVE_INFINITY ? 'later' : show(upper)}`,
+      ...[show(chance), show(survival)],
+    ])
+  const head = [`between${q.ageUnit && ` (${q.ageUnit})`}`, 'failed', 'surviving after']
+  return section('Survival (Turnbull, between inspections)', textTable([head, ...rows]))
+}
+
 /** The analysis of units that fail once. Parts that cannot be answered say why. */
 export const lifeReport = (q: LifeQuestion): Report => {
   const counts = countLives(q.lives)
@@ -211,13 +231,7 @@ export const lifeReport = (q: LifeQuestion): Report => {
       parts.filter((p) => p !== ''),
     ),
   ]
-  const curve = attempt(() => survivalCurve(q.lives, q.confidence))
-  lines.push(
-    ...section(
-      'Survival (Kaplan-Meier, Greenwood, Nelson-Aalen)',
-      'value' in curve ? curveLines(curve.value, q.ageUnit) : [curve.refused],
-    ),
-  )
+  lines.push(...survivalLines(q, counts.interval > 0))
   const choice = attempt(() => chooseModel(q.lives))
   const fit = attempt(() => fitLives(q.lives, 'weibull'))
   lines.push(
