@@ -4,6 +4,7 @@
 import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
 import { type LoopKind, reportedOf } from './loop-kind.ts'
+import { usageDefines, usagePlan } from './usage-plan.ts'
 import type { Finding } from './wasm-check.ts'
 import { wire } from './wiring.ts'
 
@@ -39,7 +40,8 @@ export const configHeader = (parts: {
     `OUTPUT_LOW {${ends(loop.outputs, 'min').join(', ')}}`,
     `OUTPUT_HIGH {${ends(loop.outputs, 'max').join(', ')}}`,
   ]
-  const findings: Finding[] = []
+  const { plan, findings } = usagePlan(profile, loop, spec)
+  if (plan !== undefined) common.push(...usageDefines(plan))
   const machine: string[] = []
   if (purpose === 'machine' && !board.drivesPins) {
     findings.push({

@@ -4,7 +4,10 @@
  *   "O kind word ..."   outbox_put: number or 0            "A number" outbox_ack
  *   "N after"           outbox_next: number, boot, kind, words; 0 where there is none
  *   "C armed value ..." counters as the loop reports them, a round of the main loop: totals
- *   "W rounds"          so many rounds of the main loop */
+ *   "W rounds"          so many rounds of the main loop
+ *   "U seed steps"      so many steps in which what is counted as usage jumps about
+ *   "V"                 keeps usage, and puts it into the outbox: last number
+ *   "L"                 usage as kept */
 
 static u32 exercise_words[1024];
 
@@ -45,6 +48,25 @@ static void exercise_item(u32 after) {
   for (u32 i = 0; whole && i < item.bytes / 4; i++) put_word(exercise_words[i]);
 }
 
+#ifdef USAGE_BANDS
+/* A little beyond both ends of its range; in use three times of four. */
+static void exercise_usage(u32 seed, u32 steps) {
+  random_state = seed;
+  for (; steps > 0; steps--) {
+    for (u32 i = 0; i < USAGE_BANDS + USAGE_CYCLES; i++) {
+      const struct usage_source *source =
+          i < USAGE_BANDS ? &usage_bands[i] : &usage_loads[i - USAGE_BANDS];
+      u32 span = source->span + source->span / 8;
+      *(s32 *)source->from =
+          source->low - (s32)(source->span / 16) + (s32)((u64)span * random_word() >> 32);
+    }
+    reported[0] = (s32)(random_word() >> 29);
+    usage_tick();
+    usage_fold();
+  }
+}
+#endif
+
 static void exercise_store(u8 command) {
   u32 *words = exercise_words;
   u32 count = take_words();
@@ -74,5 +96,16 @@ static void exercise_store(u8 command) {
   } else if (command == 'W') {
     for (u32 i = words[0]; i > 0; i--) store_poll();
   }
+#ifdef USAGE_BANDS
+  if (command == 'U') {
+    exercise_usage(words[0], words[1]);
+  } else if (command == 'V') {
+    while (!usage_tell()) store_poll();
+    usage_keep();
+    put_word(out_log.number - 1);
+  } else if (command == 'L') {
+    usage_start();
+  }
+#endif
   board_uart_put('\n');
 }

@@ -8,6 +8,7 @@
 #include "board.h"
 #include "host.h"
 #include "store.h"
+#include "usage.h"
 
 #ifdef LOOP_BY_HAND
 #include LOOP_BY_HAND

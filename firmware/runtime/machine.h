@@ -80,6 +80,7 @@ void step_interrupt(void) {
   pass_outputs(allowed);
   drive_pins();
   store_armed((on_a | on_b) != 0);
+  usage_tick();
   board_analogue_begin(analogues[turn].channel);
   due_us += PERIOD_US;
   u32 on = on_a > on_b ? on_a : on_b;
@@ -111,6 +112,7 @@ int main(void) {
   board_uart_put((u8)('a' + reason));
   board_uart_put('\n');
   store_start();
+  usage_start();
   board_watchdog_start();
   board_pins_start();
   sample_all();
@@ -122,6 +124,7 @@ int main(void) {
   for (;;) {
     store_poll();
     trip_poll();
+    usage_poll();
     wait_for_interrupt();
   }
 }

@@ -40,7 +40,7 @@ static inline void store_armed(bool armed) {
   if (armed) armed_us = board_micros();
   armed_now = armed;
 }
-static bool may_erase(void) { return !armed_now && board_micros() - armed_us > ARMED_US; }
+static bool store_idle(void) { return !armed_now && board_micros() - armed_us > ARMED_US; }
 
 static bool kv_write(u8 kind, const struct log_data *data, u32 bytes, u32 keep) {
   u32 at = log_put(&kv_log, (u32)kind << 24 | bytes, data, keep);
@@ -181,7 +181,7 @@ static void store_erase(void) {
     log_erase_end(erasing, erasing_index, erasing_count);
     erasing = 0;
   }
-  if (!may_erase()) return;
+  if (!store_idle()) return;
   if (kv_log.ready < KV_SPARE + 2 && kv_log.stale == 0) kv_release();
   counters_release();
   outbox_release();

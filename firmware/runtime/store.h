@@ -7,7 +7,7 @@
 enum kv_kind {
   KV_BOOT = 1,        /* u32: how often the board has started; counted by the store itself */
   KV_ACKED = 2,       /* u32: newest item of the outbox that a gateway has; the store's own */
-  KV_USAGE = 3,       /* the histograms and cycles of usage.h */
+  KV_USAGE = 3,       /* the histograms of usage.h */
   KV_TRIP = 4,        /* the safety kernel's latch */
   KV_CALIBRATION = 5, /* of `tenfold commission` */
   KV_KEY = 6,         /* the unit's seed: no command reads it */
@@ -15,6 +15,7 @@ enum kv_kind {
   KV_LIMITS = 8,      /* set by a gateway, below the profile's */
   KV_UPDATE = 9,      /* of updates and trial boots */
   KV_BLACK_BOX = 10,  /* where the newest record lies */
+  KV_CYCLES = 11,     /* the cycles of usage.h, and 12 */
   KV_KINDS = 16,
 };
 
@@ -43,6 +44,9 @@ static void store_start(void);
 static void store_poll(void);
 /* From the tick: nothing may be erased while this is true. */
 static inline void store_armed(bool armed);
+
+/* Nothing was driven for a while: a good time for what takes long. */
+static bool store_idle(void);
 
 /* How often the board has started, this start included. It was in the flash before this returns
  * anything but 0; 0 where the board cannot keep it. */
@@ -76,6 +80,7 @@ static u64 store_counter(u32 index);
 static void store_start(void) {}
 static void store_poll(void) {}
 static inline void store_armed(bool armed) { (void)armed; }
+static bool store_idle(void) { return true; }
 static u32 store_boot(void) { return 0; }
 static bool kv_put(u8 kind, const void *data, u32 bytes) {
   (void)kind, (void)data, (void)bytes;

@@ -64,7 +64,8 @@ export class Rainflow {
   /** Counts a block of loads. */
   push(block: ArrayLike<number>): void {
     const grid = this.#grid
-    const step = grid ? (grid.high - grid.low) / (grid.levels - 1) : 0
+    const span = grid ? grid.high - grid.low : 0
+    const step = grid ? span / (grid.levels - 1) : 0
     for (let i = 0; i < block.length; i++) {
       let v = block[i] as number
       const place = this.#seen++
@@ -74,7 +75,8 @@ export class Rainflow {
         continue
       }
       if (grid) {
-        const level = Math.round((v - grid.low) / step)
+        // Multiplied first: a value that lies just between two levels is then exactly there.
+        const level = Math.round(((v - grid.low) * (grid.levels - 1)) / span)
         v = grid.low + step * (level < 0 ? 0 : level >= grid.levels ? grid.levels - 1 : level)
       }
       const last = this.#last
@@ -199,8 +201,11 @@ export class RainflowRecord {
     this.grid = { low, high, levels: LEVELS }
     const span = high - low
     this.#counter = new Rainflow(({ range, mean, count }) => {
-      const r = Math.min(RANGES - 1, Math.floor((range / span) * RANGES))
-      const m = Math.min(MEANS - 1, Math.floor(((mean - low) / span) * MEANS))
+      // In whole levels, as the board has them; the mean of two levels in halves.
+      const steps = Math.round((range / span) * (LEVELS - 1))
+      const middle = Math.round(((mean - low) / span) * 2 * (LEVELS - 1))
+      const r = Math.min(RANGES - 1, Math.floor((steps * RANGES) / (LEVELS - 1)))
+      const m = Math.min(MEANS - 1, Math.floor((middle * MEANS) / (2 * (LEVELS - 1))))
       const at = r * MEANS + m
       const next = (this.halves[at] as number) + 2 * count
       this.halves[at] = Math.min(next, 0xffffffff)

@@ -78,6 +78,11 @@ export class StoreRig {
     if (cells !== undefined) this.flash.cells.set(cells)
   }
 
+  /** Newest number of the outbox. */
+  get highest(): number {
+    return this.#highest
+  }
+
   /** Operations of the flash since power-up. */
   get operations(): number {
     return this.flash.operations - this.#begun
@@ -143,11 +148,6 @@ export class StoreRig {
 
   wait(rounds: number): void {
     this.#ask(`W ${hex(rounds)}\n`)
-  }
-
-  /** What of the counters is not in the flash yet. */
-  get owed(): number[] {
-    return this.#told.map((told, i) => (this.#before[i] ?? 0) + (this.#now[i] ?? 0) - told)
   }
 
   #checkValues(): void {

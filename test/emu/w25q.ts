@@ -146,10 +146,10 @@ export class W25q {
     for (let bit = 1; bit < 256; bit <<= 1) {
       if (((cell ^ target) & bit) === 0 && (weak & bit) === 0) continue
       const luck = this.#random()
-      if (luck < done * 0.8) {
+      if (luck < done) {
         cell = (cell & ~bit) | (target & bit)
         weak &= ~bit
-      } else if (luck < done * 0.8 + 0.2) weak |= bit
+      } else if (luck < (1 + done) / 2) weak |= bit
     }
     this.cells[at] = cell
     if (weak === 0) this.#weak.delete(at)
