@@ -83,7 +83,9 @@ export const usagePlan = (
 /** `#define` lines. */
 export const usageDefines = ({ layout, bands, cycles, inUse }: UsagePlan): string[] => {
   const table = (sources: readonly UsageSource[]): string => {
-    const rows = sources.map(({ from, index, low, span }) => `{&${from}[${index}], ${low}, ${span}u}`)
+    const rows = sources.map(
+      ({ from, index, low, span }) => `{&${from}[${index}], ${low}, ${span}u}`,
+    )
     return `{${rows.join(', ')}}`
   }
   return [
