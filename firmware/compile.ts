@@ -6,6 +6,7 @@ import type { Board } from './boards.ts'
 import { BuildError } from './build.ts'
 import { commonFlags, runTool, type Workplace } from './c-compiler.ts'
 import { checkImage } from './image-check.ts'
+import { ToolError } from './tool-error.ts'
 import { toUf2 } from './uf2.ts'
 import type { Finding } from './wasm-check.ts'
 
@@ -25,8 +26,20 @@ export interface CompileRequest {
   source: string
   /** `-D` and the like, beside the flags of every image. */
   flags?: readonly string[]
+  /** Linked for this slot of the flash: room for its signed head is where boot2 would be. */
+  slot?: 0 | 1
   /** Where the compiler is looked for, as the environment's PATH. */
   path?: string | undefined
+}
+
+/** Where a slot lies in the flash, offset and bytes. Throws ToolError on a board without slots. */
+export const slotOf = (board: Board, slot: 0 | 1): { at: number; bytes: number } => {
+  const part = board.flash.parts?.[slot === 0 ? 'slot_a' : 'slot_b']
+  if (part !== undefined) return part
+  throw new ToolError('no_slots', {
+    message: `${board.board} has no slots for updates in its flash`,
+    remedy: 'Build without --sign for this board.',
+  })
 }
 
 /** The runtime and a board's own sources, into one folder, so that every name is relative. */
@@ -39,8 +52,9 @@ export const gatherSources = (folder: string, board: Board): void => {
 
 /** Compiles, links and checks. Throws BuildError with every finding, ToolError without compiler. */
 export const compileImage = (request: CompileRequest): Built => {
-  const { folder, board, source, path } = request
+  const { folder, board, source, slot, path } = request
   const at: Workplace = { folder, path }
+  const base = slot === undefined ? 0 : slotOf(board, slot).at
   const flags = [
     ...board.flags,
     '-O2',
@@ -48,19 +62,23 @@ export const compileImage = (request: CompileRequest): Built => {
     '-I.',
     '-Ilibc',
     `-DCLOCK_HZ=${board.clockHz}`,
+    ...(slot === undefined ? [] : [`-DRUNNING_SLOT=${slot}`]),
   ]
   runTool('gcc', [...flags, ...(request.flags ?? []), '-c', source, '-o', 'image.o'], at)
   const objects = ['image.o']
   if (board.boot !== undefined) {
-    assembleBoot(at, board.boot, board.flags)
+    const block = slot === undefined ? assembleBoot(at, board.boot, board.flags) : emptyHead
+    writeFileSync(join(folder, 'boot.S'), `.section .boot2, "a"\n.byte ${block.join(', ')}\n`)
+    runTool('gcc', [...board.flags, '-c', 'boot.S', '-o', 'boot.o'], at)
     objects.push('boot.o')
   }
   const link = ['-nostdlib', '-Wl,--gc-sections', '-Wl,--build-id=none', '-Wl,--fatal-warnings']
-  const stack = `-Wl,--defsym=STACK_BYTES=${board.stackBytes}`
+  const places = [`STACK_BYTES=${board.stackBytes}`, `FLASH_BASE=${base}`]
+  const given = places.map((place) => `-Wl,--defsym=${place}`)
   linkOrExplain(() =>
     runTool(
       'gcc',
-      [...board.flags, ...link, stack, '-T', 'link.ld', ...objects, '-lgcc', '-o', 'image.elf'],
+      [...board.flags, ...link, ...given, '-T', 'link.ld', ...objects, '-lgcc', '-o', 'image.elf'],
       at,
     ),
   )
@@ -71,11 +89,11 @@ export const compileImage = (request: CompileRequest): Built => {
   const sections = readSections(runTool('size', ['-A', '-d', 'image.elf'], at))
   const found = [...findings, ...stackFits(board, stackBytes)]
   if (found.length > 0) throw new BuildError(found)
-  return { files: filesOf(at, board), symbols, sections, stackBytes }
+  return { files: filesOf(at, board, base), symbols, sections, stackBytes }
 }
 
 /** The chip's ROM runs the second stage only if its CRC-32 is right (datasheet 2.8.1.3.1). */
-const assembleBoot = (at: Workplace, source: string, flags: readonly string[]): void => {
+const assembleBoot = (at: Workplace, source: string, flags: readonly string[]): Uint8Array => {
   const { folder } = at
   runTool('gcc', [...flags, '-c', source, '-o', 'boot-bare.o'], at)
   runTool('objcopy', ['-O', 'binary', '-j', '.boot2', 'boot-bare.o', 'boot-bare.bin'], at)
@@ -84,10 +102,11 @@ const assembleBoot = (at: Workplace, source: string, flags: readonly string[]): 
   if (code.length > 252) throw new Error(`${source}: ${code.length} bytes, room for 252`)
   block.set(code)
   new DataView(block.buffer).setUint32(252, crc32(block.subarray(0, 252)), true)
-  const bytes = `.section .boot2, "a"\n.byte ${block.join(', ')}\n`
-  writeFileSync(join(folder, 'boot.S'), bytes)
-  runTool('gcc', [...flags, '-c', 'boot.S', '-o', 'boot.o'], at)
+  return block
 }
+
+/** Where a slot's signed head will be. */
+const emptyHead = new Uint8Array(256)
 
 /** Polynomial 04C11DB7, not reflected, starting with all ones, no final inversion. */
 export const crc32 = (data: Uint8Array): number => {
@@ -136,7 +155,7 @@ const stackFits = (board: Board, stackBytes: number): Finding[] => {
   return [{ place: 'image', what, remedy }]
 }
 
-const filesOf = (at: Workplace, board: Board): Built['files'] => {
+const filesOf = (at: Workplace, board: Board, base: number): Built['files'] => {
   const { folder } = at
   runTool('objcopy', ['-O', 'binary', 'image.elf', 'image.bin'], at)
   runTool('strip', ['-s', 'image.elf', '-o', 'stripped.elf'], at)
@@ -144,7 +163,7 @@ const filesOf = (at: Workplace, board: Board): Built['files'] => {
   const bin = read('image.bin')
   const files: Built['files'] = { elf: read('stripped.elf'), bin }
   if (board.formats.includes('uf2') && board.uf2Family !== undefined) {
-    files.uf2 = toUf2(bin, board.flashAddress, board.uf2Family)
+    files.uf2 = toUf2(bin, board.flashAddress + base, board.uf2Family)
   }
   if (board.formats.includes('hex')) {
     runTool('objcopy', ['-O', 'ihex', 'image.elf', 'image.hex'], at)

@@ -17,6 +17,8 @@ interface Code {
 
 /** The parts of the stack that come on top of each other: main, a step, a fault inside it. */
 const levels = [['reset', 'main'], ['step_interrupt'], ['fault']] as const
+/** What starts something else and never comes back: no part of a stack. */
+const starts: ReadonlySet<string> = new Set(['reset', 'boot2', 'start_slot'])
 const branch = /^(b|bl|blx|b[a-z]{2}|cbn?z)(\.[nw])?$/
 const fused = /\sv(f|fn|n)?m(a|la|ls|s)\.f/
 
@@ -36,7 +38,7 @@ export const checkImage = (listing: string, usage: string, exceptionBytes: numbe
     if (fused.test(line)) bad('image', `a fused multiply: ${line.trim()}`, noFuse)
   }
   for (const [name, { indirect }] of functions) {
-    if (indirect && name !== 'reset') bad(name, 'a call through a pointer', noPointer)
+    if (indirect && !starts.has(name)) bad(name, 'a call through a pointer', noPointer)
   }
   const depth = (name: string, path: readonly string[]): number => {
     const code = functions.get(name)
@@ -84,7 +86,7 @@ const readListing = (listing: string): Map<string, Code> => {
     const jump = target === name && (within !== undefined || !mnemonic.startsWith('bl'))
     if (branch.test(mnemonic) && target !== undefined && !jump) current.calls.add(target)
     if (mnemonic === 'blx' && target === undefined) current.indirect = true
-    if (mnemonic === 'bx' && !/^(lr|ip)\b/.test(operands)) current.indirect = name !== 'boot2'
+    if (mnemonic === 'bx' && !/^(lr|ip)\b/.test(operands)) current.indirect = true
   }
   return functions
 }

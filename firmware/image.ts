@@ -92,7 +92,7 @@ const kernelOf = async (
   safety && buildKernel({ safety, loop, spec, ...(cacheFolder !== undefined && { cacheFolder }) })
 
 /** The one loop of a machine. */
-const theLoop = (
+export const theLoop = (
   profile: Profile,
   loops: ReadonlyMap<string, LoopKind>,
 ): { loop: LoopKind; spec: LoopSpec } => {

@@ -97,6 +97,17 @@ static void board_watchdog_start(void) {
   REG(WATCHDOG + 4) = WATCHDOG_LOAD;
   REG(WATCHDOG) = 1u << 30;
 }
+/* For an image on its first trial, until it feeds the watchdog itself: some 8 s, the most it can. */
+static inline void board_watchdog_trial(void) {
+  REG(PSM + 8) = 0x1fffc;
+  REG(WATCHDOG + 4) = 0xffffff;
+  REG(WATCHDOG) = 1u << 30;
+}
+/* A reset now, by the watchdog: everything starts anew, and safe. */
+static inline void board_restart(void) {
+  REG(PSM + 8) = 0x1fffc;
+  REG(WATCHDOG) = 1u << 31;
+}
 static inline void board_watchdog_feed(void) { REG(WATCHDOG + 4) = WATCHDOG_LOAD; }
 
 /* Why the last run ended: a trap's code, 18 for a watchdog without one, 0 for power-up. It stays in

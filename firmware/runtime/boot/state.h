@@ -1,0 +1,83 @@
+/* Which slot runs, which one is on trial, and the oldest version that may come: small records, each
+ * in a page of its own, the newest whole one counts. A power cut leaves the old record or the new
+ * one; which of the two a half-written page reads as may change from start to start, and both are
+ * right. Bootloader and image both write here; neither while the other runs. */
+
+#define STATE_AT FLASH_UPDATE_AT
+/* Two sectors in turn; what is flashed with the board in hand clears both. */
+#define STATE_PAGES (2 * FLASH_SECTOR / FLASH_PAGE)
+#define STATE_MARK 0x54534654 /* "TFST" */
+
+enum trial { TRIAL_NONE = 0, TRIAL_WANTED = 1, TRIAL_STARTED = 2 };
+
+struct boot_state {
+  u32 mark;
+  u32 number; /* grows with every record */
+  u32 active; /* the slot that is confirmed */
+  u32 trial;  /* of the other slot */
+  u32 floor;  /* no update with an older version */
+  u32 check;  /* over all before it */
+};
+
+static u32 state_check(const struct boot_state *state) {
+  const u8 *bytes = (const u8 *)state;
+  u32 crc = 0xffffffff;
+  for (u32 i = 0; i < offsetof(struct boot_state, check); i++) {
+    crc ^= bytes[i];
+    for (u32 bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (0xedb88320 & (0 - (crc & 1)));
+  }
+  return ~crc;
+}
+
+static u32 state_page(u32 index) { return STATE_AT + index % STATE_PAGES * FLASH_PAGE; }
+
+static bool state_at(u32 index, struct boot_state *state) {
+  flash_read(state_page(index), state, sizeof *state);
+  return state->mark == STATE_MARK && state->check == state_check(state) && state->active < 2;
+}
+
+/* The newest record's page; a board without one starts with slot A. */
+static u32 state_find(struct boot_state *newest) {
+  u32 found = STATE_PAGES - 1;
+  *newest = (struct boot_state){.mark = STATE_MARK};
+  for (u32 i = 0; i < STATE_PAGES; i++) {
+    struct boot_state state;
+    if (state_at(i, &state) && state.number >= newest->number) {
+      *newest = state;
+      found = i;
+    }
+  }
+  return found;
+}
+
+static bool state_page_is_blank(u32 index) {
+  for (u32 at = 0; at < FLASH_PAGE; at += 4) {
+    u32 word;
+    flash_read(state_page(index) + at, &word, 4);
+    if (word != 0xffffffff) return false;
+  }
+  return true;
+}
+
+/* Writes the next record; true when it reads back. The sector with the newest record is never
+ * erased: at most the other one. A page that a power cut has spoilt is left out, and its number. */
+static bool state_put(struct boot_state *state) {
+  struct boot_state newest, written;
+  u32 at = state_find(&newest);
+  state->mark = STATE_MARK;
+  state->number = newest.number;
+  const u32 per_sector = FLASH_SECTOR / FLASH_PAGE;
+  for (u32 tries = 0; tries < STATE_PAGES - per_sector; tries++) {
+    at++;
+    state->number++;
+    if (at % per_sector == 0) {
+      flash_erase_begin(state_page(at));
+      flash_settle();
+    }
+    if (!state_page_is_blank(at)) continue;
+    state->check = state_check(state);
+    flash_program(state_page(at), state, sizeof *state);
+    if (state_at(at, &written) && written.number == state->number) return true;
+  }
+  return false;
+}

@@ -1,0 +1,103 @@
+/* Takes a signed image into the slot that does not run, and asks for its trial. Thread mode: an
+ * erase takes up to 400 ms, the steps go on meanwhile. Whoever carries the messages (link.h) calls
+ * begin, chunk after chunk, finish; after the trial has started, confirm. Nothing of the running
+ * image or of the pinned key is touched, and the head comes last: a transfer that breaks off at any
+ * moment leaves no image that could be started. Must not write while the machine is armed. */
+
+static struct slot_head update_head;
+static u32 update_next; /* bytes of the image that are in the flash */
+static bool update_open;
+
+static u32 update_slot(void) { return RUNNING_SLOT ^ 1; }
+
+/* @param head 256 bytes. Refuses what could not be started later, before anything is erased. */
+static enum update_result update_begin(const void *head, bool armed) {
+  struct boot_state state;
+  update_open = false;
+  if (armed) return UPDATE_ARMED;
+  copy_bytes(&update_head, head, sizeof update_head);
+  enum update_result found = slot_check_head(&update_head, update_slot());
+  if (found != UPDATE_OK) return found;
+  state_find(&state);
+  if (state.active != RUNNING_SLOT) return UPDATE_IDLE; /* on trial itself: confirm first */
+  if (update_head.version < state.floor) return UPDATE_OLD;
+  if (state.trial != TRIAL_NONE) {
+    state.trial = TRIAL_NONE;
+    if (!state_put(&state)) return UPDATE_FLASH;
+  }
+  update_next = 0;
+  update_open = true;
+  return UPDATE_OK;
+}
+
+/* What is there already is taken as said; `update_next` is what comes next. A sector is erased when
+ * the first byte for it comes. `bytes` in whole words. */
+static enum update_result update_chunk(u32 offset, const void *data, u32 bytes, bool armed) {
+  if (!update_open) return UPDATE_IDLE;
+  if (armed) return UPDATE_ARMED;
+  if (offset + bytes <= update_next && offset < update_next) return UPDATE_OK;
+  if (offset != update_next || bytes % 4 != 0 || bytes == 0 ||
+      bytes > update_head.bytes - offset) {
+    return UPDATE_ORDER;
+  }
+  for (const u8 *from = data; bytes > 0;) {
+    u32 at = slot_at(update_slot()) + SLOT_HEAD_BYTES + update_next;
+    u32 part = FLASH_PAGE - at % FLASH_PAGE;
+    if (part > bytes) part = bytes;
+    if (update_next == 0 || at % FLASH_SECTOR == 0) {
+      flash_erase_begin(at - at % FLASH_SECTOR);
+      flash_settle();
+    }
+    flash_program(at, from, part);
+    for (u32 i = 0; i < part; i += 4) {
+      u32 word;
+      flash_read(at + i, &word, 4);
+      if (!same_bytes(&word, from + i, 4)) {
+        update_open = false;
+        return UPDATE_FLASH;
+      }
+    }
+    update_next += part;
+    from += part;
+    bytes -= part;
+  }
+  return UPDATE_OK;
+}
+
+/* The head, and the wish for a trial; the next reset begins it. */
+static enum update_result update_finish(bool armed) {
+  struct slot_head written;
+  struct boot_state state;
+  if (!update_open) return UPDATE_IDLE;
+  if (armed) return UPDATE_ARMED;
+  if (update_next != update_head.bytes) return UPDATE_ORDER;
+  update_open = false;
+  if (!slot_image_is(&update_head)) return UPDATE_DIGEST;
+  flash_program(slot_at(update_slot()), &update_head, sizeof update_head);
+  flash_read(slot_at(update_slot()), &written, sizeof written);
+  if (!same_bytes(&written, &update_head, sizeof written)) return UPDATE_FLASH;
+  state_find(&state);
+  state.trial = TRIAL_WANTED;
+  return state_put(&state) ? UPDATE_OK : UPDATE_FLASH;
+}
+
+/* This image runs on trial: it must be confirmed, or the next reset goes back. */
+static bool update_on_trial(void) {
+  struct boot_state state;
+  state_find(&state);
+  return state.trial == TRIAL_STARTED && state.active != RUNNING_SLOT;
+}
+
+/* The image works: from now on it is the one that starts, and nothing older may come. */
+static enum update_result update_confirm(void) {
+  struct boot_state state;
+  struct slot_head head;
+  state_find(&state);
+  if (state.active == RUNNING_SLOT) return UPDATE_OK;
+  if (state.trial != TRIAL_STARTED) return UPDATE_IDLE;
+  flash_read(slot_at(RUNNING_SLOT), &head, sizeof head);
+  state.active = RUNNING_SLOT;
+  state.trial = TRIAL_NONE;
+  if (head.version > state.floor) state.floor = head.version;
+  return state_put(&state) ? UPDATE_OK : UPDATE_FLASH;
+}

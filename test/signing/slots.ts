@@ -1,0 +1,162 @@
+// A Pico with bootloader, pinned key and slots, whose flash lives on over resets and power cuts: the
+// drill's own bootloader, and images of a test build that only takes updates.
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buildBootloader, namesOf } from '../../firmware/bootloader.ts'
+import { type Built, compileImage, gatherSources } from '../../firmware/compile.ts'
+import { flashParts, partsToBin } from '../../firmware/flash-image.ts'
+import { configHeader } from '../../firmware/image-config.ts'
+import { signImage } from '../../firmware/signed-image.ts'
+import { signerOfSeed } from '../../gateway/attestation/identity.ts'
+import { drill, loadBoard } from '../boards/stand.ts'
+import { Pico } from '../emu/pico.ts'
+import { W25q } from '../emu/w25q.ts'
+
+export const board = loadBoard('rp2040-pico')
+export const release = signerOfSeed(new Uint8Array(32).fill(7))
+export const stranger = signerOfSeed(new Uint8Array(32).fill(8))
+const { profile, machines, loop, spec } = drill()
+const path = process.env['PATH']
+
+export const bootloader = (): Built =>
+  buildBootloader({ profile, loops: machines.loops, board, path })
+
+/** The test image, linked for a slot. */
+export const slotImage = (slot: 0 | 1, flags: readonly string[] = []): Uint8Array => {
+  const folder = mkdtempSync(join(tmpdir(), 'tenfold-slot-'))
+  try {
+    gatherSources(folder, board)
+    const config = configHeader({ profile, board, loop, spec, purpose: 'machine' })
+    writeFileSync(join(folder, 'config.h'), config.text(''))
+    copyFileSync(join(import.meta.dirname, 'c', 'slot.c'), join(folder, 'slot.c'))
+    const all = [...namesOf({ profile, board }), ...flags]
+    return compileImage({ folder, board, source: 'slot.c', slot, flags: all, path }).files.bin
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+export interface Release {
+  slot: 0 | 1
+  version: number
+  board?: string
+  machine?: string
+  signer?: typeof release
+}
+
+/** Head and image. */
+export const signed = (image: Uint8Array, wish: Release): Uint8Array => {
+  const { slot, version, signer = release } = wish
+  const digests = { manifest: new Uint8Array(32).fill(1), profile: new Uint8Array(32).fill(2) }
+  const names = { board: wish.board ?? board.board, machine: wish.machine ?? profile.machine }
+  return signImage(image, { slot, version, ...names, ...digests }, (message) =>
+    signer.sign(message),
+  )
+}
+
+/** The flash as it is with the board in hand, image in slot A. */
+export const flashed = (boot: Built, image: Uint8Array): Uint8Array => {
+  const { publicKey } = release
+  return partsToBin(flashParts(board, { bootloader: boot.files.bin, signed: image, publicKey }))
+}
+
+export class Unit {
+  readonly flash: W25q
+  /** Everything that it said since power-up. */
+  text = ''
+  /** Pins that were high for a moment. */
+  readonly rose = new Set<number>()
+  /** Power fails in this program or erase of the flash. */
+  cutAt = Number.POSITIVE_INFINITY
+  #pico: Pico
+
+  constructor(flash: W25q) {
+    this.flash = flash
+    this.#pico = this.powerUp()
+  }
+
+  get pico(): Pico {
+    return this.#pico
+  }
+
+  /** Power comes: runs until an image or the bootloader has something final to say. */
+  powerUp(): Pico {
+    this.text = ''
+    this.#pico = new Pico({
+      bin: this.flash.cells.slice(0, 256),
+      flash: this.flash,
+      onUart: (byte) => {
+        this.text += String.fromCharCode(byte)
+      },
+      onEdge: (pin, high) => {
+        if (high) this.rose.add(pin)
+      },
+    })
+    this.untilStarted()
+    return this.#pico
+  }
+
+  /** What the last start ended in: `slot a version 1`, or the bootloader's complaint. */
+  untilStarted(before = this.text.length): string {
+    this.#run(12, () => /(slot . version .*|flash one .*)\n$/.test(this.text.slice(before)))
+    return this.text.slice(before).trim().split('\n').at(-1) ?? ''
+  }
+
+  /** Sends a line; the answer is a letter. */
+  ask(line: string): string {
+    const before = this.text.length
+    this.#send(line, () => this.text.endsWith('\n') && this.text.length > before)
+    return this.text.slice(before).trim()
+  }
+
+  restart(): string {
+    const before = this.text.length
+    this.#send('R\n', () => false)
+    return this.untilStarted(before)
+  }
+
+  #send(line: string, done: () => boolean): void {
+    let at = 0
+    this.#run(1, () => {
+      if (at < line.length && this.#pico.feed(line.charCodeAt(at))) at += 1
+      return at === line.length && (line === 'R\n' || done())
+    })
+  }
+
+  #run(seconds: number, done: () => boolean): void {
+    const { flash } = this
+    let cut = false
+    this.#pico.run(seconds * 125e6, () => {
+      cut = flash.operations >= this.cutAt && flash.busy
+      return cut || done()
+    })
+    if (!cut) return
+    this.#pico.run(125 * 5)
+    this.#pico.cutPower()
+    throw new Cut('power was cut')
+  }
+}
+
+/** Power was cut as the unit was told to. */
+export class Cut extends Error {
+  override name = 'Cut'
+}
+
+export const newFlash = (cells: Uint8Array, random: () => number = () => 0.5): W25q => {
+  const flash = new W25q({ times: { page: 10, sector: 100 }, random })
+  flash.cells.set(cells)
+  return flash
+}
+
+/** Lines of a whole transfer. */
+export const transfer = (file: Uint8Array, chunk = 512): string[] => {
+  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+  const body = file.subarray(256)
+  const lines = [`B ${hex(file.subarray(0, 256))}\n`]
+  for (let at = 0; at < body.length; at += chunk) {
+    const place = at.toString(16).padStart(8, '0')
+    lines.push(`C ${place} ${hex(body.subarray(at, at + chunk))}\n`)
+  }
+  return [...lines, 'F\n']
+}
