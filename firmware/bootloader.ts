@@ -25,7 +25,7 @@ export const namesOf = ({ profile, board }: Pick<BootloaderRequest, 'profile' | 
   `-DBOARD_NAME="${board.board}"`,
 ]
 
-/** Builds. Throws BuildError where the machine does not fit the board, ToolError without compiler. */
+/** Throws BuildError where the machine does not fit the board, ToolError without a compiler. */
 export const buildBootloader = (request: BootloaderRequest): Built => {
   const { profile, loops, board, path } = request
   const { loop, spec } = theLoop(profile, loops)

@@ -7,6 +7,8 @@
 static struct slot_head update_head;
 static u32 update_next; /* bytes of the image that are in the flash */
 static bool update_open;
+/* What became of the last transfer that ended: asked for again where the answer was lost. */
+static enum update_result update_ended = UPDATE_IDLE;
 
 static u32 update_slot(void) { return RUNNING_SLOT ^ 1; }
 
@@ -14,6 +16,7 @@ static u32 update_slot(void) { return RUNNING_SLOT ^ 1; }
 static enum update_result update_begin(const void *head, bool armed) {
   struct boot_state state;
   update_open = false;
+  update_ended = UPDATE_IDLE;
   if (armed) return UPDATE_ARMED;
   copy_bytes(&update_head, head, sizeof update_head);
   enum update_result found = slot_check_head(&update_head, update_slot());
@@ -64,14 +67,10 @@ static enum update_result update_chunk(u32 offset, const void *data, u32 bytes, 
   return UPDATE_OK;
 }
 
-/* The head, and the wish for a trial; the next reset begins it. */
-static enum update_result update_finish(bool armed) {
+/* The head, and the wish for a trial. */
+static enum update_result update_close(void) {
   struct slot_head written;
   struct boot_state state;
-  if (!update_open) return UPDATE_IDLE;
-  if (armed) return UPDATE_ARMED;
-  if (update_next != update_head.bytes) return UPDATE_ORDER;
-  update_open = false;
   if (!slot_image_is(&update_head)) return UPDATE_DIGEST;
   flash_program(slot_at(update_slot()), &update_head, sizeof update_head);
   flash_read(slot_at(update_slot()), &written, sizeof written);
@@ -79,6 +78,15 @@ static enum update_result update_finish(bool armed) {
   state_find(&state);
   state.trial = TRIAL_WANTED;
   return state_put(&state) ? UPDATE_OK : UPDATE_FLASH;
+}
+
+/* Ends the transfer; the next reset begins the trial. */
+static enum update_result update_finish(bool armed) {
+  if (!update_open) return update_ended;
+  if (armed) return UPDATE_ARMED;
+  if (update_next != update_head.bytes) return UPDATE_ORDER;
+  update_open = false;
+  return update_ended = update_close();
 }
 
 /* This image runs on trial: it must be confirmed, or the next reset goes back. */

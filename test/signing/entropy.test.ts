@@ -1,5 +1,5 @@
 // Seeds from noise: the health tests of SP 800-90B refuse noise that stands still or leans to one
-// side, whatever the host sent; both sources change the seed; the cutoffs are those of the standard.
+// side, whatever the host sent; both sources change the seed; the cutoffs are the standard's.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

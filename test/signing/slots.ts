@@ -1,5 +1,5 @@
-// A Pico with bootloader, pinned key and slots, whose flash lives on over resets and power cuts: the
-// drill's own bootloader, and images of a test build that only takes updates.
+// A Pico with bootloader, pinned key and slots, whose flash lives on over resets and power cuts:
+// the drill's own bootloader, and images of a test build that only takes updates.
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -118,18 +118,25 @@ export class Unit {
 
   #send(line: string, done: () => boolean): void {
     let at = 0
-    this.#run(1, () => {
-      if (at < line.length && this.#pico.feed(line.charCodeAt(at))) at += 1
-      return at === line.length && (line === 'R\n' || done())
-    })
+    const feed = (): boolean => {
+      if (this.#pico.feed(line.charCodeAt(at))) at += 1
+      return at === line.length
+    }
+    this.#run(1, feed, 'always')
+    if (line !== 'R\n') this.#run(1, done)
   }
 
-  #run(seconds: number, done: () => boolean): void {
+  /** Runs until done, which is asked after each byte that was said, or always. */
+  #run(seconds: number, done: () => boolean, when?: 'always'): void {
     const { flash } = this
     let cut = false
+    let seen = -1
     this.#pico.run(seconds * 125e6, () => {
       cut = flash.operations >= this.cutAt && flash.busy
-      return cut || done()
+      if (cut) return true
+      if (when === undefined && this.text.length === seen) return false
+      seen = this.text.length
+      return done()
     })
     if (!cut) return
     this.#pico.run(125 * 5)

@@ -97,7 +97,7 @@ static void board_watchdog_start(void) {
   REG(WATCHDOG + 4) = WATCHDOG_LOAD;
   REG(WATCHDOG) = 1u << 30;
 }
-/* For an image on its first trial, until it feeds the watchdog itself: some 8 s, the most it can. */
+/* For an image on its first trial, until it feeds the watchdog itself: 8 s, the most it can. */
 static inline void board_watchdog_trial(void) {
   REG(PSM + 8) = 0x1fffc;
   REG(WATCHDOG + 4) = 0xffffff;

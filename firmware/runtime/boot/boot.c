@@ -1,8 +1,8 @@
 /* The bootloader: boot2 starts it, it starts the image of a slot. It keeps everything that can move
- * off, gives a new image one trial when the pinned key has signed it, and goes back to the confirmed
- * one when the trial ends without a word. A confirmed image is compared with its digest only, so
- * that a machine is back in milliseconds: its signature was checked before. Must not change slots or
- * the pinned key. */
+ * off, gives a new image one trial when the pinned key has signed it, and goes back to the
+ * confirmed one when the trial ends without a word. A confirmed image is compared with its digest
+ * only, so that a machine is back in milliseconds: its signature was checked before. Must not
+ * change slots or the pinned key. */
 #include "config.h"
 #include "wasm-rt.h"
 
