@@ -1,6 +1,6 @@
 /* What lies in a slot of the flash: 256 bytes of signed head, then the image that is linked for
- * just this slot. Image and bootloader check both before a trial, each for itself. Needs flash.h and
- * crypto.h. */
+ * just this slot. Image and bootloader check both before a trial, each for itself. Needs
+ * flash.h and crypto.h. */
 
 #define SLOT_HEAD_BYTES 256
 #define SLOT_SIGNED_BYTES 192
