@@ -114,3 +114,9 @@ export const dashboardFile = (machine: string): string => `${machine.replaceAll(
 
 /** Constant of a loop in AssemblyScript: `current_limit` becomes `CURRENT_LIMIT`. */
 export const constantOf = (name: string): string => name.toUpperCase()
+
+/** Namespace of our nodes in OPC UA; it never changes, as clients find nodes by it. */
+export const opcUaNamespace = 'urn:tenfold:v1:units'
+/** Node id of a unit's machine there, or of a part of it by its path: text, stable for ever. */
+export const opcUaNodeOf = (unit: string, ...path: readonly string[]): string =>
+  `s=${[unit, ...path].join('/')}`
