@@ -5,6 +5,7 @@ import { limits } from './core/limits.ts'
 
 import { influx2Settings } from './sinks/influx2/settings.ts'
 import { influx3Settings } from './sinks/influx3/settings.ts'
+import { OpcUaSink } from './sinks/opcua/settings.ts'
 import { firmataSettings } from './sources/firmata/settings.ts'
 import { MqttSettings } from './sources/mqtt/settings.ts'
 import { MqttClientSettings } from './sources/mqtt-client/settings.ts'
@@ -209,6 +210,7 @@ export const ConfigSchema = Type.Object(
         influx1: Type.Optional(Influx1),
         influx2: Type.Optional(influx2Settings(Secret(token))),
         influx3: Type.Optional(influx3Settings(Secret(token))),
+        opcua: Type.Optional(OpcUaSink),
       },
       { ...closed, description: 'Databases outside.' },
     ),

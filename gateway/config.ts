@@ -225,7 +225,11 @@ const contradictions = (config: Config, sources: ConfigSources): Mistake[] => {
       'names founder and management itself: set one or the other',
     )
   }
-  const { influx1, influx2, influx3 } = sinks
+  const { influx1, influx2, influx3, opcua } = sinks
+  const isOpen = opcua?.modes.includes('None') === true
+  if (isOpen && !(isLoopback(opcua.host) && opcua.credentials === undefined)) {
+    report('/sinks/opcua/modes', opcua.modes, 'None: values and passwords could be read on the way')
+  }
   const secrets = {
     '/sinks/influx1/password': influx1?.password,
     '/sinks/influx2/token': influx2?.token,

@@ -87,6 +87,7 @@ const start = async (
     command: (command) => {
       if (!sources.command(command)) broker.command(command)
     },
+    note,
     fault: failed.resolve,
   })
   stops.push(() => delivery.stop())

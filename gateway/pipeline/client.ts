@@ -19,6 +19,8 @@ export interface DeliveryListeners {
   live(readings: readonly LiveReading[]): void
   /** To be published to the unit. Asked again at its next hello: losing one is no loss. */
   command(command: UnitCommand): void
+  /** One line of a sink for the person who runs the gateway. */
+  note?(line: string): void
   /** The worker has failed and delivers no more; the log keeps what is acknowledged. */
   fault(error: Error): void
 }
@@ -89,6 +91,7 @@ const connect = (
       if (message.kind === 'answer' || message.kind === 'failure') calls.settle(message)
       else if (message.kind === 'live') listeners.live(message.readings)
       else if (message.kind === 'command') listeners.command(message.command)
+      else if (message.kind === 'note') listeners.note?.(message.line)
       else if (message.kind === 'fault') fail(errorOf(message.error))
       else if (message.kind === 'stopped') void worker.terminate()
       else if (message.kind === 'ready') {

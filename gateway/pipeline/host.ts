@@ -3,10 +3,12 @@
 // and stopped by worker.ts. It never touches the main thread's sockets.
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import type { Profile } from '../../hardware-profiles/profile.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Books, Sink } from '../core/delivery.ts'
 import { OperatingError } from '../core/errors.ts'
 import { type Machine, prepareMachine } from '../core/machine.ts'
+import type { UnitLife, UnitSummary } from '../core/queries.ts'
 import { realFiles } from '../log/files.ts'
 import { openReader } from '../log/reader.ts'
 import { Attestation } from '../sinks/store/attestation.ts'
@@ -27,6 +29,14 @@ import { Runner, runnerDefaults, type Stage } from './runner.ts'
 /** What a sink's `create` gets beside its settings. */
 export interface SinkContext {
   readonly clock: Clock
+  readonly profiles: readonly Profile[]
+  /** Folder of its own in the data folder; it makes it when needed. */
+  readonly folder: string
+  /** One line for the person who runs the gateway; never a secret. */
+  note(line: string): void
+  /** What the embedded store knows of all units, and of one's life. Not before `open`. */
+  units(): UnitSummary[]
+  life(query: { unit: string; nowUs: number }): UnitLife
 }
 
 export interface Host {
@@ -56,7 +66,17 @@ export const startHost = async (options: DeliveryOptions, world: World): Promise
   const machines = new Map<string, Machine>(
     options.profiles.map((profile) => [profile.machine, prepareMachine(profile)]),
   )
-  const sinks = await Promise.all(options.sinks.map((sink) => createSink(sink, { clock })))
+  const sinks = await Promise.all(
+    options.sinks.map((sink) =>
+      createSink(sink, {
+        ...{ clock, profiles: options.profiles },
+        folder: join(options.dataDir, 'sinks', sink.name),
+        note: (line) => say({ kind: 'note', line }),
+        units: () => store.queries.units(),
+        life: (query) => store.queries.life(query),
+      }),
+    ),
+  )
   const { bounds, enrol = 'hello' } = options
   const store = Store.open({ folder: join(options.dataDir, 'store'), machines, enrol, bounds })
   const live = new LiveThinner()

@@ -81,6 +81,7 @@ export type FromWorker =
   | { kind: 'failure'; id: number; error: PlainError }
   | { kind: 'live'; readings: LiveReading[] }
   | { kind: 'command'; command: UnitCommand }
+  | { kind: 'note'; line: string }
   | { kind: 'fault'; error: PlainError }
   | { kind: 'stopped' }
 

@@ -107,6 +107,15 @@ describe('mistakes', () => {
     expect(mistakesOf(value)).toContain('/mqtt/credentials')
   })
 
+  test('an OPC UA server without security stays on loopback and takes no password', () => {
+    const open = { port: 4840, modes: ['None'] }
+    expect(mistakesOf({ sinks: { opcua: open } })).toBe('')
+    for (const more of [{ host: '0.0.0.0' }, { credentials: 'users.json' }]) {
+      const mistakes = mistakesOf({ sinks: { opcua: { ...open, ...more } } })
+      expect(mistakes).toContain('/sinks/opcua/modes')
+    }
+  })
+
   test('a broken file is named, with the place', () => {
     expect(mistakesOf(undefined, { text: '{"http": {port: 1}}' })).toMatch(
       /is not JSON: .*position/,

@@ -124,7 +124,9 @@ const lifetimeCounters = ({ namespace, profile, unit, lifetime, di }: CounterPar
     put('LimitValue', { dataType: opcua.DataType.Double, value: 0 })
     put('EngineeringUnits', { dataType: opcua.DataType.ExtensionObject, value: euOf(spec.unit) })
     const isTime = timeMs[spec.unit] !== undefined
-    const kind = isTime ? indication : addressSpace.findObjectType('NumberOfUsagesIndicationType', di)
+    const kind = isTime
+      ? indication
+      : addressSpace.findObjectType('NumberOfUsagesIndicationType', di)
     if (kind !== null) put('Indication', { dataType: opcua.DataType.NodeId, value: kind.nodeId })
     made.set(task.task, node as opcua.UAVariable)
   }

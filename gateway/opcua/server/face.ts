@@ -1,13 +1,20 @@
-// One unit as a machine of OPC UA for Machinery (OPC 40001-1): identification, item state, operation
-// mode, counters, notifications, and its signals as analog items. Every node id is text from the unit's
-// id and the profile's names, so that it is the same after every start. Nothing here can be written.
+// One unit as a machine of OPC UA for Machinery (OPC 40001-1): identification, item state,
+// operation mode, counters, notifications, and its signals as analog items. Every node id is text
+// from the unit's id and the profile's names, so that it is the same after every start. Nothing
+// here can be written.
 import * as opcua from 'node-opcua'
 import { opcUaNodeOf } from '../../../hardware-profiles/names.ts'
 import type { Profile, SignalSpec } from '../../../hardware-profiles/profile.ts'
 import { quality, qualityNames } from '../../core/quality.ts'
 import { countersOf, type Shown } from './counters.ts'
 import type { ShownEvent, ShownReading, Standing } from './plan.ts'
-import { type Doing, type ItemState, itemStateOf, operationModeOf } from './state.ts'
+import {
+  type Doing,
+  type ItemState,
+  itemStateOf,
+  type OperationMode,
+  operationModeOf,
+} from './state.ts'
 import { euOf, nothing, statusOf, variantOf } from './variant.ts'
 
 export interface FaceParts {
@@ -30,6 +37,7 @@ export class Face {
   #standing: Standing | undefined
   #newestUs = 0
   #itemState: ItemState | undefined
+  #operationMode: OperationMode | undefined
 
   constructor(parts: FaceParts) {
     this.#parts = parts
@@ -57,41 +65,43 @@ export class Face {
       componentOf: this.#machine,
       typeDefinition: 'FolderType',
     })
-    const block = (name: string, index: number, of: string, optionals: string[] = []) => {
-      const made = type(of, machinery).instantiate({
+    const block = (
+      name: string,
+      of: string,
+      { index = machinery, optionals = [] as string[] } = {},
+    ) =>
+      type(of, machinery).instantiate({
         browseName: { name, namespaceIndex: index },
         nodeId: opcUaNodeOf(unit, name),
         optionals,
         ...(name === 'Identification' ? {} : { componentOf: blocks }),
         namespace,
       })
-      return made
-    }
-    const identification = block('Identification', di, 'MachineIdentificationType', [
-      'Model',
-      'ProductCode',
-    ])
+    const identification = block('Identification', 'MachineIdentificationType', {
+      index: di,
+      optionals: ['Model', 'ProductCode'],
+    })
     // Found from the machine and from its building blocks alike (OPC 40001-1, 7.1 and 8.1).
     for (const from of [this.#machine, blocks]) {
       from.addReference({ referenceType: 'HasAddIn', nodeId: identification })
     }
     this.#serial = identify(identification, parts)
     this.#state = opcua.promoteToStateMachine(
-      block('MachineryItemState', machinery, 'MachineryItemState_StateMachineType'),
+      block('MachineryItemState', 'MachineryItemState_StateMachineType'),
     )
     this.#mode = opcua.promoteToStateMachine(
-      block('MachineryOperationMode', machinery, 'MachineryOperationModeStateMachineType'),
+      block('MachineryOperationMode', 'MachineryOperationModeStateMachineType'),
     )
-    this.#notifications = block('Notifications', machinery, 'NotificationsType')
+    this.#notifications = block('Notifications', 'NotificationsType')
     this.#notifications.setEventNotifier(1)
     this.#machine.addReference({ referenceType: 'HasNotifier', nodeId: this.#notifications })
     this.#counters = countersOf({
       ...{ namespace, profile, unit, di },
-      operation: block('OperationCounters', di, 'MachineryOperationCounterType', [
-        'OperationDuration',
-        'OperationCycleCounter',
-      ]),
-      lifetime: block('LifetimeCounters', machinery, 'MachineryLifetimeCounterType'),
+      operation: block('OperationCounters', 'MachineryOperationCounterType', {
+        index: di,
+        optionals: ['OperationDuration', 'OperationCycleCounter'],
+      }),
+      lifetime: block('LifetimeCounters', 'MachineryLifetimeCounterType'),
       machine: this.#machine,
     })
     this.#signals = addSignals(this.#machine, parts)
@@ -153,7 +163,7 @@ export class Face {
     const lifecycle = this.#standing?.lifecycle ?? ''
     const doing: Doing = {
       lifecycle,
-      valueOf: (signal) => {
+      wordOf: (signal) => {
         const value = this.#values[names.indexOf(signal)]
         const words = profile.signals[signal]?.values
         return value === undefined || words === undefined ? value : words[value]
@@ -164,7 +174,8 @@ export class Face {
     if (state !== this.#itemState) this.#state.setState(state)
     this.#itemState = state
     const mode = operationModeOf(lifecycle, state)
-    if (this.#mode.getCurrentState() !== mode) this.#mode.setState(mode)
+    if (mode !== this.#operationMode) this.#mode.setState(mode)
+    this.#operationMode = mode
   }
 }
 

@@ -1,6 +1,6 @@
-// The OPC UA server itself: endpoints with the security that is set, users, the companion nodesets, and
-// a machine for each unit that it hears of. It shows and never takes: there is no node to be written and
-// no method to be called.
+// The OPC UA server itself: endpoints with the security that is set, users, the companion nodesets,
+// and a machine for each unit that it hears of. It shows and never takes: there is no node to be
+// written and no method to be called.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as opcua from 'node-opcua'
@@ -13,7 +13,7 @@ import { libraryNames } from '../library.ts'
 import { applicationUri, makeGatewayCertificate, OwnCertificate } from '../own-certificate.ts'
 import { TrustStore } from '../trust-store.ts'
 import { Face } from './face.ts'
-import type { ShowPlan, ShownEvent, ShownReading, Standing } from './plan.ts'
+import type { ShownEvent, ShownReading, ShowPlan, Standing } from './plan.ts'
 
 const policies = {
   secure: [

@@ -1,6 +1,7 @@
-// Sink: the OPC UA server as a face of the units. It runs in a thread of its own (gateway/opcua/server);
-// a write resolves when it shows what it was given. It holds nothing that the store does not: after a
-// start it stands every unit up from there. Loads no OPC UA library itself.
+// Sink: the OPC UA server as a face of the units. It runs in a thread of its own
+// (gateway/opcua/server); a write resolves when it shows what it was given. It holds nothing that
+// the store does not: after a start it stands every unit up from there. Loads no OPC UA library
+// itself.
 import { Worker } from 'node:worker_threads'
 import type { Profile } from '../../../hardware-profiles/profile.ts'
 import type { Clock } from '../../core/clock.ts'
@@ -56,7 +57,9 @@ class OpcUaServerSink implements Sink {
     const started = Promise.withResolvers<void>()
     worker.on('message', (message: FromServer) => this.#hear(message, started))
     worker.on('error', (cause) => this.#lost(threadFailed(cause as Error), started))
-    worker.on('exit', () => this.#lost(threadFailed(new Error('it stopped')), started))
+    worker.on('exit', () => {
+      if (this.#worker === worker) this.#lost(threadFailed(new Error('it stopped')), started)
+    })
     this.#worker = worker
     await started.promise
     this.#stand(this.#context.units())

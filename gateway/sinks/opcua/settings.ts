@@ -1,5 +1,5 @@
-// Settings of the OPC UA server: where it listens, in what security, and who may read. Security is on
-// unless it is turned off in so many words.
+// Settings of the OPC UA server: where it listens, in what security, and who may read. Security is
+// on unless it is turned off in so many words.
 import { type Static, Type } from '../../../hardware-profiles/validate.ts'
 
 const closed = { additionalProperties: false } as const
@@ -10,7 +10,7 @@ export const OpcUaSink = Type.Object(
       minLength: 1,
       maxLength: 253,
       default: '127.0.0.1',
-      description: 'Address of the OPC UA server; anything but loopback needs credentials.',
+      description: 'Address of the OPC UA server; anything but loopback needs security.',
     }),
     port: Type.Integer({
       minimum: 0,
