@@ -116,7 +116,7 @@ export class Show {
       },
       buildInfo: { productName: 'Tenfold gateway', manufacturerName: 'Tenfold' },
       allowAnonymous: plan.credentials === undefined,
-      userManager: usersOf(plan.credentials),
+      [libraryNames.users]: usersOf(plan.credentials),
       [libraryNames.serverStore]: store,
       // Certificates of users are not offered: they are no way to log in here.
       [libraryNames.userStore]: store,
