@@ -43,7 +43,7 @@ export const places = { current: 1, hand: 2, level: 3 } as const
 
 /** How long after the last drive a fault is still one at work, s. */
 const afterS = 0.5
-/** How long the hand must pull from power-up on for the gesture that clears a hard trip, s. */
+/** How long the hand must pull from power-up on to clear a hard trip, where no profile says, s. */
 export const gestureS = 10
 /** Levels take turns: each is checked once in so many steps. */
 export const levelTurns = 4
@@ -145,7 +145,7 @@ const valuesOf = (given: Given): Record<string, number> => {
     BRAKE_STEPS: steps(safety.brakeLongest ?? 0),
     TURN: output(safety.turn),
     AFTER_STEPS: steps(afterS),
-    RESET_STEPS: steps(gestureS),
+    RESET_STEPS: steps(hold?.resetTime ?? gestureS),
     HOLD: input(hold?.signal),
     RELEASED: scaled(hold?.signal, hold?.released ?? 0),
     // Every level has had its turn twice.

@@ -29,6 +29,12 @@ const Hold = Type.Object(
     releaseTime: Time('How long it must be seen released before the machine is armed'),
     stopTime: Time('How long the loop may go on driving after the release'),
     longest: Time('Longest pull; more is a trigger that is stuck'),
+    resetTime: Type.Optional(
+      Type.Number({
+        ...{ minimum: 5, maximum: 60 },
+        description: 'Pulled for so long from power-up on, then let go: clears a hard trip; 10 s.',
+      }),
+    ),
   },
   { ...closed, description: 'The control that a hand must hold: trigger, button, pedal.' },
 )

@@ -151,8 +151,10 @@ describe.runIf(build)('what goes wrong in a loop ends with the motor off', () =>
   })
   const wish = (percent: number): number => 0.3 + 0.027 * percent
   const running = (): Bench => {
-    const bench = put(image, { ...atRest(), current: wish(30) })
-    bench.pico.run(120 * ms)
+    const bench = put(image, { ...atRest(), current: wish(0) })
+    bench.pico.run(60 * ms)
+    bench.volts.current = wish(30)
+    bench.pico.run(5 * ms)
     expect(bench.pico.level(pin.gate)).toBe(true)
     return bench
   }

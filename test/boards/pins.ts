@@ -3,6 +3,7 @@
 // same in every run; a test may freeze a signal.
 import type { Image } from '../../firmware/image.ts'
 import { Pico } from '../emu/pico.ts'
+import type { W25q } from '../emu/w25q.ts'
 
 export const cyclesPerUs = 125
 export const ms = 1000 * cyclesPerUs
@@ -37,7 +38,8 @@ export interface Bench {
   both: number[]
 }
 
-export const put = (image: Image, volts: Volts = atRest()): Bench => {
+/** Powered up, with a new flash chip or one that lived on. */
+export const put = (image: Image, volts: Volts = atRest(), flash?: W25q): Bench => {
   const heard: [pin: number, cycle: number, high: boolean][] = []
   const sampled: number[] = []
   const both: number[] = []
@@ -46,6 +48,7 @@ export const put = (image: Image, volts: Volts = atRest()): Bench => {
   let seed = 1
   const pico: Pico = new Pico({
     bin: image.bin,
+    ...(flash && { flash }),
     analogue: (channel, level) => {
       if (channel === 1) sampled.push(pico.cycles)
       const position = pin.select.reduce((sum, one, i) => sum + (level(one) ? 1 << i : 0), 0)

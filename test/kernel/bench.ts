@@ -99,6 +99,13 @@ export class KernelBench {
     return Number.POSITIVE_INFINITY
   }
 
+  /** In how many of so many steps anything passed. */
+  stepsPassed(steps: number): number {
+    let passed = 0
+    for (let i = 0; i < steps; i += 1) passed += Number(this.step())
+    return passed
+  }
+
   /** Rests, released, until it is armed. */
   arm(): void {
     for (let i = 0; i < 1000; i += 1) if (this.step()) return

@@ -1,7 +1,7 @@
 // Every fault that the drill's kernel must end, each with the time stated for it (the table of
 // firmware/kernel/README.md) and what it is then called. The same table is injected into the kernel
 // in V8 and, at the pins, into the image on an emulated board.
-import { safety } from './bench.ts'
+import type { SafetySpec } from '../../hardware-profiles/profile.ts'
 
 export interface Fault {
   what: string
@@ -22,59 +22,54 @@ export interface Fault {
   slow?: boolean
 }
 
-const present = <T>(value: T | undefined): T => {
-  if (value === undefined) throw new Error('the drill has both')
-  return value
-}
-const { levels } = safety
-const hold = present(safety.hold)
-const current = present(safety.current)
-const [lowest = 0, highest = 0] = current.range
 /** Signals other than the current are read and checked in turn: so much later at most, ms. */
 const turnsMs = 1.2
 
-const ofCurrent: Fault[] = [
-  ...[1, -1].map((sign) => ({
-    what: `a current of ${sign * (current.absolute + 3)} A`,
-    readings: { motor_current: sign * (current.absolute + 3) },
-    cause: 'over_current: motor_current',
-    withinMs: current.absoluteTime * 1000 + 0.2,
-    notBeforeMs: current.absoluteTime * 1000 - 0.2,
-  })),
-  ...[lowest - 10, highest + 10].map((amps, i) => ({
-    what: `a current sensor ${i === 0 ? 'open' : 'shorted'}, reading ${amps} A`,
-    readings: { motor_current: amps },
-    cause: 'out_of_range: motor_current',
-    withinMs: current.rangeTime * 1000 + 0.2,
-    notBeforeMs: current.rangeTime * 1000 - 0.2,
-  })),
-  {
-    what: 'a current sensor that is stuck',
-    frozen: ['motor_current'],
-    cause: 'stuck: motor_current',
-    withinMs: current.stuckTime * 1000 + 0.3,
-    notBeforeMs: current.stuckTime * 1000 - 1,
-  },
-  {
-    what: 'a current that flows with the bridge off (implausible)',
-    asks: { duty: 0 },
-    readings: { motor_current: 20 },
-    cause: 'leak: motor_current',
-    withinMs: current.offTime * 1000 + 0.3,
-    notBeforeMs: current.offTime * 1000 - 1,
-  },
-  {
-    what: 'I2t: 60 A for long',
-    readings: { motor_current: 60 },
-    cause: 'overload: motor_current',
-    // Half of the reserve is taken as used after a reset.
-    withinMs: (1000 * current.reserve) / (60 ** 2 - current.continuous ** 2),
-    notBeforeMs: (450 * current.reserve) / (60 ** 2 - current.continuous ** 2),
-    slow: true,
-  },
-]
+const ofCurrent = (current: NonNullable<SafetySpec['current']>): Fault[] => {
+  const [lowest = 0, highest = 0] = current.range
+  return [
+    ...[1, -1].map((sign) => ({
+      what: `a current of ${sign * (current.absolute + 3)} A`,
+      readings: { motor_current: sign * (current.absolute + 3) },
+      cause: 'over_current: motor_current',
+      withinMs: current.absoluteTime * 1000 + 0.2,
+      notBeforeMs: current.absoluteTime * 1000 - 0.2,
+    })),
+    ...[lowest - 10, highest + 10].map((amps, i) => ({
+      what: `a current sensor ${i === 0 ? 'open' : 'shorted'}, reading ${amps} A`,
+      readings: { motor_current: amps },
+      cause: 'out_of_range: motor_current',
+      withinMs: current.rangeTime * 1000 + 0.2,
+      notBeforeMs: current.rangeTime * 1000 - 0.2,
+    })),
+    {
+      what: 'a current sensor that is stuck',
+      frozen: ['motor_current'],
+      cause: 'stuck: motor_current',
+      withinMs: current.stuckTime * 1000 + 0.3,
+      notBeforeMs: current.stuckTime * 1000 - 1,
+    },
+    {
+      what: 'a current that flows with the bridge off (implausible)',
+      asks: { duty: 0 },
+      readings: { motor_current: 20 },
+      cause: 'leak: motor_current',
+      withinMs: current.offTime * 1000 + 0.3,
+      notBeforeMs: current.offTime * 1000 - 1,
+    },
+    {
+      what: 'I2t: 60 A for long',
+      readings: { motor_current: 60 },
+      cause: 'overload: motor_current',
+      // Half of the reserve is taken as used after a reset.
+      withinMs: (1000 * current.reserve) / (60 ** 2 - current.continuous ** 2),
+      notBeforeMs: (450 * current.reserve) / (60 ** 2 - current.continuous ** 2),
+      slow: current.reserve > 2000,
+    },
+  ]
+}
 
-const ofLevel = (level: (typeof levels)[number]): Fault[] => {
+const ofLevel = (level: SafetySpec['levels'][number]): Fault[] => {
   const { signal, range, above, below, limitTime = 0, jump, jumpTime = 0, stuckTime } = level
   const [low = 0, high = 0] = range
   const all: Fault[] = [low - 3, high + 3].map((value, i) => ({
@@ -93,7 +88,7 @@ const ofLevel = (level: (typeof levels)[number]): Fault[] => {
       what: `${signal} ${name} ${limit}`,
       readings: { [signal]: limit + past * 0.6 },
       // From near, or it would be a jump.
-      before: { [signal]: limit - past * 5 },
+      before: { [signal]: limit - past * (limit > 30 ? 12 : 5) },
       cause: `${name}: ${signal}`,
       withinMs: limitTime * 1000 + turnsMs,
       notBeforeMs: limitTime * 1000 - turnsMs,
@@ -110,7 +105,7 @@ const ofLevel = (level: (typeof levels)[number]): Fault[] => {
     })
   }
   if (jump !== undefined) {
-    const far = signal === 'pack_voltage' ? -0.2 : 40 + jump + 2
+    const far = signal === 'pack_voltage' ? 0.3 : 40 + jump + 2
     all.push({
       what: `${signal} jumping (implausible)`,
       readings: { [signal]: far },
@@ -122,7 +117,7 @@ const ofLevel = (level: (typeof levels)[number]): Fault[] => {
   return all
 }
 
-const ofHand: Fault[] = [
+const ofHand = (hold: NonNullable<SafetySpec['hold']>, brakeLongest: number): Fault[] => [
   {
     what: 'the hand let go and the loop drives on',
     readings: { trigger: 0 },
@@ -136,15 +131,15 @@ const ofHand: Fault[] = [
     cause: 'held: trigger',
     withinMs: hold.longest * 1000,
     notBeforeMs: hold.longest * 1000 - 100,
-    slow: true,
+    slow: hold.longest > 2,
   },
   {
     what: 'a brake that does not end',
     asks: { duty: 0, brake: 50 },
     readings: { trigger: 0, motor_current: -10 },
     cause: 'braked: trigger',
-    withinMs: (safety.brakeLongest ?? 0) * 1000 + 0.3,
-    notBeforeMs: (safety.brakeLongest ?? 0) * 1000 - 1,
+    withinMs: brakeLongest * 1000 + 0.3,
+    notBeforeMs: brakeLongest * 1000 - 1,
   },
   {
     what: 'drive and brake asked for at once',
@@ -162,4 +157,8 @@ const ofHand: Fault[] = [
   },
 ]
 
-export const faults: readonly Fault[] = [...ofCurrent, ...levels.flatMap(ofLevel), ...ofHand]
+/** Every fault of a machine as the drill is one. */
+export const faultsOf = ({ hold, current, levels, brakeLongest = 0 }: SafetySpec): Fault[] => {
+  if (hold === undefined || current === undefined) throw new Error('the drill has both')
+  return [...ofCurrent(current), ...levels.flatMap(ofLevel), ...ofHand(hold, brakeLongest)]
+}
