@@ -19,13 +19,17 @@ export const loop: LoopKind = present(machines.loops.get('brushed_motor'))
 export const spec: LoopSpec = present(Object.values(drill.loops)[0])
 export const stepMs = 1000 / spec.rateHz
 
-/** The drill's kernel, with some of its limits changed, or of another source. */
+/** The drill's kernel, or one of other limits, or of another source. */
 export const kernelOf = async (
-  changed: Partial<SafetySpec> = {},
+  limits: SafetySpec = safety,
   kernelFolder?: string,
+  cacheFolder?: string,
 ): Promise<Uint8Array<ArrayBuffer>> => {
-  const folder = kernelFolder === undefined ? {} : { kernelFolder }
-  const build = await buildKernel({ safety: { ...safety, ...changed }, loop, spec, ...folder })
+  const folder = {
+    ...(kernelFolder !== undefined && { kernelFolder }),
+    ...(cacheFolder !== undefined && { cacheFolder }),
+  }
+  const build = await buildKernel({ safety: limits, loop, spec, ...folder })
   return build.wasm
 }
 
