@@ -3,6 +3,7 @@
 import { type Static, Type } from '../hardware-profiles/validate.ts'
 import { limits } from './core/limits.ts'
 
+import { alertSettings } from './operations/settings.ts'
 import { influx2Settings } from './sinks/influx2/settings.ts'
 import { influx3Settings } from './sinks/influx3/settings.ts'
 import { OpcUaSink } from './sinks/opcua/settings.ts'
@@ -23,6 +24,7 @@ const Secret = (description: string) =>
     { secret: true, description },
   )
 
+const password = 'Where its password is: {"env": "NAME"} or {"file": "path"}, never the password.'
 const token = 'Where its token is: {"env": "NAME"} or {"file": "path"}, never the token.'
 
 const Host = (description: string) =>
@@ -113,9 +115,7 @@ const Influx1 = Type.Object(
     username: Type.Optional(
       Type.String({ minLength: 1, maxLength: 128, description: 'Name to log in with.' }),
     ),
-    password: Type.Optional(
-      Secret('Where its password is: {"env": "NAME"} or {"file": "path"}, never the password.'),
-    ),
+    password: Type.Optional(Secret(password)),
     retentionDays: Type.Number({
       minimum: 0,
       default: 0,
@@ -216,6 +216,7 @@ export const ConfigSchema = Type.Object(
     ),
     units: Units,
     durability: Durability,
+    alerts: alertSettings(Secret(password)),
     ledger: Ledger,
   },
   { ...closed, title: 'Tenfold gateway' },

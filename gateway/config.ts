@@ -231,6 +231,7 @@ const contradictions = (config: Config, sources: ConfigSources): Mistake[] => {
     report('/sinks/opcua/modes', opcua.modes, 'None: values and passwords could be read on the way')
   }
   const secrets = {
+    '/alerts/email/password': config.alerts.email?.password,
     '/sinks/influx1/password': influx1?.password,
     '/sinks/influx2/token': influx2?.token,
     '/sinks/influx3/token': influx3?.token,

@@ -18,6 +18,7 @@ import { realFiles } from './log/files.ts'
 import { lockFolder } from './log/lock.ts'
 import type { Log } from './log/log.ts'
 import { openLog } from './log/open.ts'
+import { startOperations } from './operations/index.ts'
 import { type Delivery, type SinkConfig, startDelivery } from './pipeline/client.ts'
 import { storedCursor } from './sinks/store/cursor.ts'
 import { createBroker } from './sources/mqtt/index.ts'
@@ -108,6 +109,18 @@ const start = async (
   })
   stops.push(() => sources.stop())
 
+  const operations = startOperations({
+    data: config.data,
+    alerts: config.alerts,
+    ...{ clock, log, note, queries: delivery.queries, env: parts.env },
+    health: () => delivery.health(),
+    freeBytes: () => statfs(config.data).then(({ bavail, bsize }) => bavail * bsize),
+    connections: () => broker.connections,
+    notReady: () => admission.notReady(),
+    secret: (where) => secretOf(parts, where),
+  })
+  stops.push(async () => operations.stop())
+
   const web = await startWeb({
     host: config.http.host,
     port: config.http.port,
@@ -119,6 +132,7 @@ const start = async (
     clock,
     live,
     images: openImages(),
+    metrics: () => operations.metrics(),
     notReady: () => admission.notReady(),
     onDefect: (error) => note(`pages: ${String(error)}`),
   })

@@ -156,7 +156,7 @@ describe('imports', () => {
     const text = typescript.map(read).join('\n') + read('package.json').split('"dependencies"')[0]
     const tools = new Set(['node', 'typescript', '@biomejs/biome', '@types/node'])
     const unused = Object.keys({ ...dependencies, ...devDependencies }).filter(
-      (name) => !tools.has(name) && !text.includes(`${name}`),
+      (name) => !tools.has(name) && !text.includes(name.replace(/^@types\//, '')),
     )
     expect(unused).toEqual([])
   })

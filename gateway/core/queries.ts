@@ -44,6 +44,16 @@ export interface StoredEvent {
   description: string
 }
 
+/** An event with the record that caused it, whatever its unit. */
+export interface RecentEvent {
+  offset: number
+  unit: string
+  type: string
+  timeUs: number
+  cause: string
+  description: string
+}
+
 export interface QuarantineRow {
   sink: string
   offset: number
@@ -299,6 +309,8 @@ export interface Queries {
   series(query: { unit: string; fromUs: number; toUs: number; points: number }): Promise<Series>
   events(query: { unit: string; limit: number }): Promise<StoredEvent[]>
   books(): Promise<Books[]>
+  /** Faults of units that are not simulated, of records after this one; oldest first, bounded. */
+  faults(afterOffset: number): Promise<RecentEvent[]>
   quarantine(query: { limit: number; unit?: string }): Promise<QuarantineRow[]>
   passportSummary(unit: string): Promise<PassportSummary>
   /** The passport file itself, text. */

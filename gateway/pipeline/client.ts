@@ -43,6 +43,7 @@ const methods = [
   'durability',
   'books',
   'quarantine',
+  'faults',
   'passportSummary',
   'passport',
   'register',

@@ -159,6 +159,7 @@ const answersOf = ({ store, runners, passports, figures }: Answering): Host['ans
     life: (query: Parameters<typeof queries.life>[0]) => queries.life(query),
     durability: (query: Parameters<typeof queries.durability>[0]) => queries.durability(query),
     quarantine: (query: Parameters<typeof queries.quarantine>[0]) => queries.quarantine(query),
+    faults: (afterOffset: number) => queries.faults(afterOffset),
     books: (): Books[] => runners.map((runner) => runner.books()),
     health: (): SinkHealth[] =>
       runners.map((runner) => {

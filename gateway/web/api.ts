@@ -14,6 +14,8 @@ export interface ApiOptions {
   profiles: readonly Profile[]
   clock: Clock
   images: Images
+  /** For Prometheus. */
+  metrics(): Promise<{ type: string; text: string }>
   /** Why the gateway is not ready, one line each; empty when it is. */
   notReady(): readonly string[]
 }
@@ -52,6 +54,10 @@ const routes: Readonly<Record<string, Handler>> = {
   '/ready': async ({ notReady }) => {
     const reasons = notReady()
     return json({ ready: reasons.length === 0, reasons }, reasons.length === 0 ? 200 : 503)
+  },
+  '/metrics': async ({ metrics }) => {
+    const { type, text } = await metrics()
+    return { status: 200, type, body: Buffer.from(text) }
   },
   '/api/profiles': async ({ profiles }) =>
     content('application/json; charset=utf-8', JSON.stringify(profiles)),

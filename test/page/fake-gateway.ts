@@ -287,6 +287,7 @@ export const fakeQueries = (profiles: readonly Profile[]): Queries => {
         'tenfold.example/log\n3\nqINS1GRFhWHwdkUeqLEoP4yEMkTBBzxBkGwGQlVlVcs=\n\n— tenfold…',
     }),
     passport: async (unit) => `passport of ${known(unit).unit}\n`,
+    faults: async () => [],
     register: async () => ({
       supply: '1000800',
       holders: [
@@ -335,6 +336,7 @@ export const startFakeGateway = async (more: Partial<WebOptions> = {}): Promise<
     live: fakeFeed(profiles[0] as Profile, 'drill-1'),
     clock: systemClock(),
     images: openImages(),
+    metrics: async () => ({ type: 'text/plain', text: '' }),
     notReady: () => [],
     onDefect: (error) => {
       throw error

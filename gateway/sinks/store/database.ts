@@ -68,6 +68,11 @@ export class Database {
     return inWords(this.#path, () => this.prepare(sql).all(...values) as Row[])
   }
 
+  /** One row after the other; the statement is busy until the last one. */
+  *each(sql: string, ...values: Value[]): Generator<Row> {
+    yield* inWords(this.#path, () => this.#sqlite.prepare(sql).iterate(...values)) as Iterable<Row>
+  }
+
   get(sql: string, ...values: Value[]): Row | undefined {
     return inWords(this.#path, () => this.prepare(sql).get(...values) as Row | undefined)
   }

@@ -10,6 +10,7 @@ import type {
   CohortDurability,
   DurabilityQuery,
   QuarantineRow,
+  RecentEvent,
   Series,
   StoredEvent,
   UnitLife,
@@ -20,6 +21,7 @@ import { judgeFleet } from '../../lifecycle/fleet.ts'
 import { missingIn } from '../../pipeline/sequence.ts'
 import { fitToMachine, type UnitState } from '../../pipeline/unit.ts'
 import type { Database, Row } from './database.ts'
+import { type Exported, type ExportQuery, exportReadings } from './export.ts'
 import { endedParts, readLife } from './life.ts'
 import { storeName } from './local-stage.ts'
 import type { ReportTable } from './report-tables.ts'
@@ -70,6 +72,20 @@ export class StoreQueries {
       return { unit: query.unit, timesUs: [], values: {} }
     }
     return readSeries({ db: this.#db, table, unitId }, this.#summaries, query)
+  }
+
+  /** Every raw reading of a unit in a stretch of time, as rows of a table. */
+  export(query: ExportQuery): Exported {
+    const { machine } = this.#known(query.unit)
+    const table = this.#tables.get(machine)
+    const unitId = this.#idOf(query.unit)
+    if (table !== undefined && unitId !== undefined) {
+      return exportReadings({ db: this.#db, table, unitId }, query)
+    }
+    throw new OperatingError('machine_unknown', {
+      message: `unit "${query.unit}" is a ${machine}, and no profile of that machine is here`,
+      remedy: 'Put its file back into hardware-profiles/.',
+    })
   }
 
   /** Newest first. */
@@ -133,6 +149,26 @@ export class StoreQueries {
       const { cursor, tally } = readSink(row)
       return { sink: String(row['name']), received: cursor, pending: 0, cursor, ...tally }
     })
+  }
+
+  /** Oldest first; the newest are left for the next question where there are many. */
+  faults(afterOffset: number): RecentEvent[] {
+    const rows = this.#db.all(
+      `SELECT event.*, unit.unit AS name FROM event JOIN unit ON unit.id = event.unit
+       WHERE severity = 'fault' AND "offset" > ? ORDER BY "offset" LIMIT ?`,
+      afterOffset,
+      limits.listRows,
+    )
+    return rows
+      .filter((row) => this.state(String(row['name']))?.simulated !== true)
+      .map((row) => ({
+        offset: Number(row['offset']),
+        unit: String(row['name']),
+        type: String(row['type']),
+        timeUs: Number(row['time_us']),
+        cause: String(row['cause']),
+        description: String(row['description']),
+      }))
   }
 
   /** Newest first. */

@@ -214,6 +214,9 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (unit, part, to_us)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE INDEX event_fault ON event ("offset") WHERE severity = 'fault';
+  `,
 ]
 
 export const schemaVersion = migrations.length

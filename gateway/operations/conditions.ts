@@ -1,0 +1,60 @@
+// What a person should be told of, from what is known at one moment: a sink that does not deliver,
+// a gateway that takes no data, a unit that has fallen silent. Pure; when to tell is in alerts.ts.
+import type { UnitSummary } from '../core/queries.ts'
+import type { SinkHealth } from '../pipeline/protocol.ts'
+
+/** Something that is the case, until it no longer is. */
+export interface Condition {
+  /** The same for as long as it is the same thing. */
+  key: string
+  /** One line: what, since when, what to check. */
+  text: string
+}
+
+export interface Known {
+  nowUs: number
+  sinks: readonly SinkHealth[]
+  units: readonly UnitSummary[]
+  notReady: readonly string[]
+}
+
+export interface Thresholds {
+  /** A unit in use that has not reported for so long is silent. */
+  silentMinutes: number
+  /** A sink that is so far behind is late. */
+  lagMinutes: number
+}
+
+const minuteUs = 60_000_000
+
+/** A unit that has been silent for longer is put away, not lost: nobody is told for ever. */
+const forgottenUs = 7 * 24 * 60 * minuteUs
+
+export const conditionsOf = (known: Known, thresholds: Thresholds): Condition[] => [
+  ...known.notReady.map((text) => ({
+    key: 'not ready',
+    text: `the gateway takes no data: ${text}`,
+  })),
+  ...known.sinks.flatMap((sink) => late(sink, thresholds)),
+  ...known.units.flatMap((unit) => silent(unit, known.nowUs, thresholds)),
+]
+
+const late = ({ sink, lagUs, pending, error }: SinkHealth, { lagMinutes }: Thresholds) => {
+  if (lagUs < lagMinutes * minuteUs) return []
+  const why = error === undefined ? '' : `: ${error.message}. ${error.remedy}`
+  const minutes = Math.round(lagUs / minuteUs)
+  const text = `sink ${sink} is ${minutes} min behind, ${pending} records wait${why}`
+  return [{ key: `sink ${sink}`, text }]
+}
+
+const silent = (
+  { unit, simulated, lifecycle, lastTimeUs }: UnitSummary,
+  nowUs: number,
+  { silentMinutes }: Thresholds,
+): Condition[] => {
+  if (simulated || lifecycle !== 'in_use' || lastTimeUs === undefined) return []
+  const silentUs = nowUs - lastTimeUs
+  if (silentUs < silentMinutes * minuteUs || silentUs > forgottenUs) return []
+  const last = new Date(lastTimeUs / 1000).toISOString()
+  return [{ key: `unit ${unit}`, text: `unit ${unit} is silent since ${last}` }]
+}

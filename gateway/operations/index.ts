@@ -1,0 +1,105 @@
+// Joins what helps to keep a gateway running: its metrics, its alerts, what systemd is told. Looks
+// at the gateway from outside, through questions; without it everything else works the same.
+import { basename, join } from 'node:path'
+import type { Clock } from '../core/clock.ts'
+import type { Queries } from '../core/queries.ts'
+import type { Log } from '../log/log.ts'
+import type { SinkHealth } from '../pipeline/protocol.ts'
+import { Alerts } from './alerts.ts'
+import { channelsOf } from './channels.ts'
+import { type Metrics, openMetrics } from './metrics.ts'
+import { openService } from './service.ts'
+import type { AlertSettings } from './settings.ts'
+
+export interface OperationsParts {
+  data: string
+  alerts: AlertSettings
+  clock: Clock
+  env: Readonly<Record<string, string | undefined>>
+  queries: Queries
+  health(): Promise<SinkHealth[]>
+  log: Pick<Log, 'status'>
+  freeBytes(): Promise<number>
+  connections(): number
+  notReady(): readonly string[]
+  secret(where: { env: string } | { file: string }): string
+  note(line: string): void
+}
+
+export interface Operations {
+  /** For Prometheus. */
+  metrics(): Promise<{ type: string; text: string }>
+  stop(): void
+}
+
+/** Between two looks; a message leaves at most once in so long. */
+const lookMs = 60_000
+
+export const startOperations = (parts: OperationsParts): Operations => {
+  let metrics: Promise<Metrics> | undefined
+  const service = openService(parts)
+  const alerts = startAlerts(parts)
+  service.ready()
+  return {
+    metrics: async () => {
+      metrics ??= openMetrics()
+      const opened = await metrics
+      return { type: opened.type, text: await opened.text(await vitalsOf(parts)) }
+    },
+    stop: () => {
+      service.stopping()
+      service.stop()
+      alerts()
+    },
+  }
+}
+
+const vitalsOf = async (parts: OperationsParts) => {
+  const { next, bytes, segments, queuedBytes } = parts.log.status()
+  const units = await parts.queries.units()
+  return {
+    sinks: await parts.health(),
+    log: { next, bytes, segments, queuedBytes },
+    freeBytes: await parts.freeBytes(),
+    lifecycles: units.map(({ lifecycle }) => lifecycle),
+    ready: parts.notReady().length === 0,
+    connections: parts.connections(),
+  }
+}
+
+/** @returns what stops it */
+const startAlerts = (parts: OperationsParts): (() => void) => {
+  const { alerts: settings, clock, queries, note } = parts
+  const channels = channelsOf(settings, (where) => parts.secret(where))
+  if (channels.length === 0) return () => {}
+  const alerts = new Alerts({
+    channels,
+    thresholds: settings,
+    clock,
+    path: join(parts.data, 'alerts.json'),
+    name: `tenfold ${basename(parts.data)}`,
+    known: async () => ({
+      nowUs: clock.nowUs(),
+      sinks: await parts.health(),
+      units: await queries.units(),
+      notReady: parts.notReady(),
+    }),
+    faults: (after) => queries.faults(after),
+    note,
+  })
+  let looking = false
+  const look = async (): Promise<void> => {
+    if (looking) return
+    looking = true
+    try {
+      await alerts.look()
+    } catch (error) {
+      note(`alerts: ${(error as Error).message}`)
+    } finally {
+      looking = false
+    }
+  }
+  void look()
+  const timer = setInterval(() => void look(), lookMs)
+  return () => clearInterval(timer)
+}

@@ -1,0 +1,78 @@
+// The gateway's own counters in the text form that Prometheus reads. No unit is a label: their
+// number has no bound, and a unit's life is in the store. Computed when asked, not kept.
+import type { SinkHealth } from '../pipeline/protocol.ts'
+
+/** What is known of a gateway at one moment. */
+export interface Vitals {
+  sinks: readonly SinkHealth[]
+  log: { next: number; bytes: number; segments: number; queuedBytes: number }
+  /** Room on the disk of the data folder, bytes. */
+  freeBytes: number
+  /** Lifecycle state of each unit. */
+  lifecycles: readonly string[]
+  ready: boolean
+  connections: number
+}
+
+export interface Metrics {
+  readonly type: string
+  text(vitals: Vitals): Promise<string>
+}
+
+/** Loads the package, and from then on watches garbage collection and the event loop. */
+export const openMetrics = async (): Promise<Metrics> => {
+  const { collectDefaultMetrics, Counter, Gauge, Registry } = await import('prom-client')
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const shared = { registers: [registry] }
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge({ name: `tenfold_${name}`, help, labelNames, ...shared })
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter({ name: `tenfold_${name}`, help, labelNames, ...shared })
+
+  const records = counter('sink_records_total', 'Records of the log by how they ended', [
+    'sink',
+    'end',
+  ])
+  const dropped = counter('sink_dropped_total', 'Records that were dropped', ['sink', 'reason'])
+  const pending = gauge('sink_pending_records', 'Records that a sink does not have yet', ['sink'])
+  const lag = gauge('sink_lag_seconds', 'Age of the oldest record it does not have', ['sink'])
+  const failing = gauge('sink_failed_attempts', 'Attempts since the last success', ['sink'])
+  const appended = counter('log_records_total', 'Records that are durable in the log')
+  const logBytes = gauge('log_bytes', 'Bytes of the log on the disk')
+  const queued = gauge('log_queued_bytes', 'Bytes that wait for their fsync')
+  const free = gauge('disk_free_bytes', 'Room on the disk of the data folder')
+  const units = gauge('units', 'Units by lifecycle state', ['lifecycle'])
+  const ready = gauge('ready', '1 while the gateway takes data')
+  const connections = gauge('mqtt_connections', 'Clients of the embedded broker')
+
+  const fill = (vitals: Vitals): void => {
+    for (const each of [records, dropped, appended]) each.reset()
+    for (const each of [pending, lag, failing, units]) each.reset()
+    for (const { sink, ...health } of vitals.sinks) {
+      for (const end of ['stored', 'duplicate', 'quarantined'] as const) {
+        records.inc({ sink, end }, health[end])
+      }
+      for (const [reason, count] of Object.entries(health.dropped)) {
+        dropped.inc({ sink, reason }, count)
+      }
+      pending.set({ sink }, health.pending)
+      lag.set({ sink }, health.lagUs / 1e6)
+      failing.set({ sink }, health.attempts)
+    }
+    appended.inc(vitals.log.next)
+    logBytes.set(vitals.log.bytes)
+    queued.set(vitals.log.queuedBytes)
+    free.set(vitals.freeBytes)
+    for (const lifecycle of vitals.lifecycles) units.inc({ lifecycle })
+    ready.set(vitals.ready ? 1 : 0)
+    connections.set(vitals.connections)
+  }
+  return {
+    type: registry.contentType,
+    text: (vitals) => {
+      fill(vitals)
+      return registry.metrics()
+    },
+  }
+}
