@@ -56,7 +56,7 @@ test('metrics count what came, and the same comes out as CSV', async () => {
     expect(text).toMatch(/process_resident_memory_bytes \d+/)
     expect(text).not.toContain('drill-9')
     for (const line of text.split('\n').filter((each) => each !== '')) {
-      expect(line).toMatch(/^(# (HELP|TYPE) |[a-z_:]+(\{[^}]*\})? -?(\d[\d.e+-]*|Nan)$)/)
+      expect(line).toMatch(/^(# (HELP|TYPE) |[a-z][a-z0-9_:]*(\{[^}]*\})? -?(\d[\d.e+-]*|Nan)$)/)
     }
   } finally {
     await unit.stop()
