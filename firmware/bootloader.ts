@@ -21,8 +21,8 @@ export interface BootloaderRequest {
 
 /** What bootloader and image must agree on, for the compiler. */
 export const namesOf = ({ profile, board }: Pick<BootloaderRequest, 'profile' | 'board'>) => [
-  `-DMACHINE_NAME="${profile.machine}"`,
-  `-DBOARD_NAME="${board.board}"`,
+  `-DSLOT_MACHINE="${profile.machine}"`,
+  `-DSLOT_BOARD="${board.board}"`,
 ]
 
 /** Throws BuildError where the machine does not fit the board, ToolError without a compiler. */

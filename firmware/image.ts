@@ -24,6 +24,8 @@ export interface ImageRequest {
   loops: ReadonlyMap<string, LoopKind>
   board: Board
   purpose: Purpose
+  /** Linked for this slot of the flash, with room for its signed head, instead of its start. */
+  slot?: 0 | 1
   /** Where built loops are kept. */
   cacheFolder?: string
   /** Where the compiler is looked for, as the environment's PATH. */
@@ -74,7 +76,8 @@ export const buildImage = async (request: ImageRequest): Promise<Image> => {
     if (guard !== undefined) flags.push('-DGUARDED')
     if (request.byHand !== undefined) flags.push('-DLOOP_BY_HAND="by-hand.h"')
     const { path } = request
-    const built = compileImage({ folder, board, source: 'image.c', flags, path })
+    const slot = request.slot !== undefined && { slot: request.slot }
+    const built = compileImage({ folder, board, source: 'image.c', flags, path, ...slot })
     const gcc = compilerVersion(request.path) ?? 'unknown'
     const digests = { module: digest, kernel: guard?.digest }
     const manifest = manifestOf({ ...request, loop, spec, gcc, ...digests, ...built })

@@ -24,6 +24,14 @@ export interface Manifest {
   stack: { bound: number; reserved: number }
   /** Cycles of the longest step measured, or absent where none was. */
   worstStep?: { cycles: number; sampling: number; margin: number; how: string }
+  /** Of a signed release: version, public key, digests of both slots' images and the bootloader. */
+  release?: {
+    version: number
+    key: string
+    slots: { a: string; b: string }
+    bootloader: string
+    bootloaderBytes: number
+  }
   compiler: { gcc: string; wasm2c: string }
   /** The loop's constants, in SI units: what the image keeps to. */
   limits: Readonly<Record<string, number>>

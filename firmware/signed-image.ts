@@ -96,6 +96,12 @@ export const readHead = (file: Uint8Array): ImageHead => {
   }
 }
 
+/** Head and image out of a slot, which may be longer. */
+export const signedIn = (slot: Uint8Array): Uint8Array => {
+  const bytes = new DataView(slot.buffer, slot.byteOffset, slot.length).getUint32(8, true)
+  return slot.subarray(0, headBytes + bytes)
+}
+
 /** SubjectPublicKeyInfo of an Ed25519 key (RFC 8410, 4) up to its 32 bytes. */
 const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex')
 

@@ -3,7 +3,10 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
+import { loadBoard } from '../boards.ts'
+import { slotOf } from '../compile.ts'
 import type { Manifest } from '../manifest.ts'
+import { readSigned, signedIn } from '../signed-image.ts'
 import { ToolError } from '../tool-error.ts'
 import { fromUf2 } from '../uf2.ts'
 import { fromHex } from './hex.ts'
@@ -36,11 +39,36 @@ export const readImage = (path: string): ReadyImage => {
     const content = contentOf(beside(ending))
     if (content !== undefined) files.set(ending, content)
   }
+  if (manifest.release !== undefined) return readRelease(name, files, beside('json'))
   const raw = rawOf(files, manifest, path)
   if (createHash('sha256').update(raw).digest('hex') !== manifest.digests.image) {
     throw damaged(path, 'its bytes are not those that its manifest names')
   }
   return { name, manifest, files: new Map([...files, ['bin', raw]]) }
+}
+
+/** A signed release: its UF2 holds an image in slot A that is signed together with the manifest. */
+const readRelease = (
+  name: string,
+  files: ReadonlyMap<string, Uint8Array>,
+  path: string,
+): ReadyImage => {
+  const manifest = parseManifest(path)
+  const uf2 = files.get('uf2')
+  if (uf2 === undefined) throw damaged(path, 'there is no .uf2 beside its manifest')
+  const slot = slotOf(loadBoard(manifest.board), 0)
+  try {
+    const { image } = fromUf2(uf2)
+    const key = Uint8Array.from(Buffer.from(manifest.release?.key ?? '', 'hex'))
+    const head = readSigned(signedIn(image.subarray(slot.at, slot.at + slot.bytes)), key)
+    const digest = createHash('sha256')
+      .update(contentOf(path) ?? '')
+      .digest()
+    if (Buffer.compare(digest, head.manifest) !== 0) throw new Error('its manifest was changed')
+  } catch (error) {
+    throw damaged(path, (error as Error).message)
+  }
+  return { name, manifest, files: new Map([['uf2', uf2]]) }
 }
 
 /**

@@ -1,15 +1,18 @@
 // `tenfold build`: a machine's image for a board, with its manifest, in a folder. It builds and
 // writes files; flashing is another command.
+import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { boardNames, loadBoard } from '../../firmware/boards.ts'
 import { BuildError } from '../../firmware/build.ts'
-import { buildImage, type Image, type ImageRequest } from '../../firmware/image.ts'
+import { buildImage, type Image } from '../../firmware/image.ts'
 import { imageFiles, imageName } from '../../firmware/images.ts'
 import { loadProfiles, type Machines, ProfileError } from '../../firmware/profiles.ts'
+import { buildRelease, type ReleaseRequest } from '../../firmware/release.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import { nearest } from '../../hardware-profiles/validate.ts'
+import { loadOrCreateSigner } from '../attestation/identity.ts'
 import { OperatingError } from '../core/errors.ts'
 import { profileDigest } from '../core/machine.ts'
 import type { Io } from './io.ts'
@@ -19,6 +22,9 @@ export const usage = `usage: tenfold build --profile <machine> --board <board> [
 
   --profile <machine>   a machine of hardware-profiles, such as cordless-drill
   --board <board>       a board of firmware/boards: ${boardNames().join(', ')}
+  --sign <key file>     a signed release for boards that take updates: an Ed25519 key (PKCS #8 PEM,
+                        mode 0600), made there if there is none; needs --version
+  --version <number>    of the release: 1 to 4294967295, greater than the last one
   --exercise            the test build: drives no pin, takes its inputs over UART
   --out <folder>        where the files go; default .tenfold/images
 
@@ -33,6 +39,8 @@ export const run = async (args: string[], io: Io): Promise<number> => {
       profile: { type: 'string' },
       board: { type: 'string' },
       exercise: { type: 'boolean', default: false },
+      sign: { type: 'string' },
+      version: { type: 'string' },
       out: { type: 'string', default: join('.tenfold', 'images') },
     },
   })
@@ -40,12 +48,16 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   const profile = theProfile(machines, values.profile)
   const board = loadBoard(named('--board', values.board, boardNames()))
   const purpose = values.exercise ? 'exercise' : 'machine'
-  const image = await buildOrExplain({
-    ...{ profile, board, purpose, loops: machines.loops },
-    profileDigest: profileDigest(profile),
-    path: io.env['PATH'],
-  })
   const folder = resolve(io.cwd, values.out)
+  const request = {
+    ...{ profile, board, loops: machines.loops, path: io.env['PATH'] },
+    profileDigest: profileDigest(profile),
+  }
+  if (values.sign !== undefined || values.version !== undefined) {
+    const { sign, version, exercise } = values
+    return release(request, io, { sign, version, exercise, folder })
+  }
+  const image = await orExplain(() => buildImage({ ...request, purpose }))
   const name = imageName(profile.machine, board.board, purpose)
   await mkdir(folder, { recursive: true })
   for (const [ending, content] of imageFiles(image)) {
@@ -54,6 +66,46 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   print(image, io)
   const endings = [...imageFiles(image).keys()].join(', ')
   io.out(`wrote     ${join(relative(io.cwd, folder), name)}.{${endings.replaceAll(' ', '')}}`)
+  return 0
+}
+
+interface ReleaseOptions {
+  exercise: boolean
+  folder: string
+}
+
+const isVersion = (value: number): boolean =>
+  Number.isInteger(value) && value >= 1 && value < 2 ** 32
+
+/** Builds, signs and writes a release; of the key only its public half is ever shown. */
+const release = async (
+  request: Omit<ReleaseRequest, 'version' | 'sign' | 'publicKey'>,
+  io: Io,
+  values: { sign: string | undefined; version: string | undefined } & ReleaseOptions,
+): Promise<number> => {
+  const version = Number(values.version)
+  if (values.sign === undefined || values.exercise || !isVersion(version)) {
+    throw new OperatingError('usage', {
+      message: '--sign needs a key file and a whole --version from 1, and no --exercise',
+      remedy: 'See "tenfold help build".',
+    })
+  }
+  const keyFile = resolve(io.cwd, values.sign)
+  const signer = loadOrCreateSigner(keyFile, randomBytes)
+  const { publicKey, sign } = signer
+  const built = await orExplain(() => buildRelease({ ...request, version, publicKey, sign }))
+  const { machine, board, release: made } = built.manifest
+  const name = `${imageName(machine, board, 'machine')}-v${made?.version}`
+  await mkdir(values.folder, { recursive: true })
+  const files = { 'a.signed': built.a, 'b.signed': built.b, uf2: built.uf2, json: built.text }
+  for (const [ending, content] of Object.entries(files)) {
+    await writeFile(join(values.folder, `${name}.${ending}`), content)
+  }
+  print(built, io)
+  io.out(`release   version ${made?.version}, signed by ${signer.did}`)
+  io.out(`slots     a ${made?.slots.a}`)
+  io.out(`          b ${made?.slots.b}`)
+  io.out(`wrote     ${join(relative(io.cwd, values.folder), name)}.{a.signed,b.signed,uf2,json}`)
   return 0
 }
 
@@ -87,9 +139,9 @@ const machinesOrExplain = (): Machines => {
   }
 }
 
-const buildOrExplain = async (request: ImageRequest): Promise<Image> => {
+const orExplain = async <T>(build: () => Promise<T>): Promise<T> => {
   try {
-    return await buildImage(request)
+    return await build()
   } catch (error) {
     if (!(error instanceof BuildError)) throw error
     const message = error.findings.map(({ place, what }) => `${place}: ${what}`).join('\n  ')
@@ -98,7 +150,7 @@ const buildOrExplain = async (request: ImageRequest): Promise<Image> => {
   }
 }
 
-const print = ({ manifest }: Image, io: Io): void => {
+const print = ({ manifest }: Pick<Image, 'manifest'>, io: Io): void => {
   const { sizes, stack, digests, worstStep, loop, unproven } = manifest
   io.out(`machine   ${manifest.machine} on ${manifest.board}, ${manifest.purpose}`)
   io.out(`loop      ${loop.kind} at ${loop.rateHz} Hz, module ${digests.module.slice(0, 16)}`)

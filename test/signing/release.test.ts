@@ -1,0 +1,120 @@
+// A signed release of the drill for a Pico, from the command line to the machine image that starts
+// from its slot: what is signed, what is written, and what is refused.
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readImage } from '../../firmware/flash/images.ts'
+import type { Manifest } from '../../firmware/manifest.ts'
+import { readHead, readSigned } from '../../firmware/signed-image.ts'
+import { fromUf2 } from '../../firmware/uf2.ts'
+import { loadSigner } from '../../gateway/attestation/identity.ts'
+import { run } from '../../gateway/cli/build.ts'
+import { compilerInstalled } from '../boards/stand.ts'
+import { Pico } from '../emu/pico.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'tenfold-release-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const keyFile = join(folder, 'keys', 'release.pem')
+const stem = join(folder, 'cordless-drill-rp2040-pico-v7')
+const read = (ending: string): Uint8Array => new Uint8Array(readFileSync(`${stem}.${ending}`))
+
+const build = async (...more: string[]): Promise<string> => {
+  const said: string[] = []
+  const machine = ['--profile', 'cordless-drill', '--board', 'rp2040-pico', '--out', folder]
+  const io = { cwd: folder, env: process.env, out: (line: string) => said.push(line) }
+  await run([...machine, ...more], io as unknown as Parameters<typeof run>[1])
+  return said.join('\n')
+}
+
+describe.runIf(compilerInstalled())('tenfold build --sign', () => {
+  let said = ''
+  beforeAll(async () => {
+    said = await build('--sign', keyFile, '--version', '7')
+  }, 120_000)
+
+  test('makes a key that only its owner may read, and shows none of it', () => {
+    expect(statSync(keyFile).mode & 0o777).toBe(0o600)
+    const pem = readFileSync(keyFile, 'utf8').split('\n')[1] ?? '-'
+    expect(said).not.toContain(pem)
+    expect(said).toContain(loadSigner(keyFile).did)
+  })
+
+  test('signs an image for each slot, with the manifest that names both', () => {
+    const { publicKey } = loadSigner(keyFile)
+    const manifest = JSON.parse(Buffer.from(read('json')).toString()) as Manifest
+    const digest = createHash('sha256').update(read('json')).digest('hex')
+    const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+    for (const [slot, name] of [
+      [0, 'a'],
+      [1, 'b'],
+    ] as const) {
+      const head = readSigned(read(`${name}.signed`), publicKey)
+      expect(head).toMatchObject({ slot, version: 7, board: 'rp2040-pico' })
+      expect(head.machine).toBe('cordless_drill')
+      expect(hex(head.manifest)).toBe(digest)
+      expect(hex(head.profile)).toBe(manifest.digests.profile)
+      expect(hex(head.image)).toBe(manifest.release?.slots[name])
+    }
+    expect(manifest.release?.slots.a).not.toBe(manifest.release?.slots.b)
+    expect(manifest.release?.key).toBe(hex(publicKey))
+  })
+
+  test('flashed, starts the machine image from slot A with everything off', () => {
+    const { image } = fromUf2(read('uf2'))
+    let text = ''
+    const high = new Set<number>()
+    const pico = new Pico({
+      bin: image,
+      analogue: () => 2048,
+      onUart: (byte) => {
+        text += String.fromCharCode(byte)
+      },
+      onEdge: (pin, level) => level && high.add(pin),
+    })
+    const started = (): boolean => pico.inInterrupt
+    expect(pico.run(125e6, started)).toBe(true)
+    pico.run(125_000 * 20)
+    expect(text).not.toContain('no signed image')
+    for (const pin of [2, 3, 5]) expect(high.has(pin)).toBe(false)
+    expect(pico.resets).toBe(0)
+    expect(pico.read(0xe000ed08) >>> 28).toBe(2)
+  })
+
+  test('is what "tenfold flash" takes, and a changed one is not', () => {
+    expect(readImage(`${stem}.uf2`).manifest.release?.version).toBe(7)
+    const text = readFileSync(`${stem}.json`, 'utf8')
+    writeFileSync(`${stem}.json`, text.replace('"format": 1', '"format": 1 '))
+    expect(() => readImage(`${stem}.uf2`)).toThrow(/its manifest was changed/)
+    writeFileSync(`${stem}.json`, text)
+    const uf2 = read('uf2')
+    const at = uf2.length - 40 * 512 + 100
+    writeFileSync(`${stem}.uf2`, uf2.with(at, (uf2[at] ?? 0) ^ 1))
+    expect(() => readImage(`${stem}.uf2`)).toThrow(/image behind the head is another one/)
+    writeFileSync(`${stem}.uf2`, uf2)
+  })
+
+  test('is the same bytes from the same key and sources', async () => {
+    const before = ['a.signed', 'b.signed', 'uf2', 'json'].map((ending) => read(ending))
+    await build('--sign', keyFile, '--version', '7')
+    for (const [i, ending] of ['a.signed', 'b.signed', 'uf2', 'json'].entries()) {
+      expect(Buffer.compare(read(ending), before[i] ?? Buffer.of())).toBe(0)
+    }
+  }, 120_000)
+})
+
+test.each([
+  [['--sign', keyFile], /whole --version/],
+  [['--version', '3'], /--sign needs a key file/],
+  [['--sign', keyFile, '--version', '1.5'], /whole --version/],
+  [['--sign', keyFile, '--version', '0'], /whole --version/],
+  [['--sign', keyFile, '--version', '3', '--exercise'], /no --exercise/],
+])('%j is refused before anything is built', async (args, message) => {
+  await expect(build(...args)).rejects.toThrow(message)
+})
+
+test('what is no signed image is named so', () => {
+  expect(() => readHead(new Uint8Array(20))).toThrow(/shorter than a head/)
+  expect(() => readHead(new Uint8Array(400))).toThrow(/no head of a signed image/)
+})
