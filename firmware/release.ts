@@ -1,6 +1,6 @@
-// A release of a machine's firmware for a board that takes signed updates: the image linked for each
-// slot, both signed, the bootloader, one manifest with all digests, and what is flashed with the
-// board in hand. The key stays outside: `sign` is passed in.
+// A release of a machine's firmware for a board that takes signed updates: the image linked for
+// each slot, both signed, the bootloader, one manifest with all digests, and what is flashed with
+// the board in hand. The key stays outside: `sign` is passed in.
 import { createHash } from 'node:crypto'
 import { buildBootloader } from './bootloader.ts'
 import { flashParts, partsToUf2 } from './flash-image.ts'
