@@ -12,6 +12,7 @@ const parts = [
   'page',
   'durability',
   'lifecycle',
+  'opcua',
   'firmware',
 ]
 

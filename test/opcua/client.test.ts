@@ -67,7 +67,7 @@ describe('an OPC UA server as a source', { timeout: 60_000 }, () => {
     for (let i = 0; i < counting; i++) expectUnbroken(desk.values(`count${i}`))
     expect(desk.noted('SignAndEncrypt, Basic256Sha256')).toBe(true)
     expect(new Set(desk.records.map(({ topic }) => topic))).toEqual(
-      new Set(['tenfold/v1/press/press-1/report']),
+      new Set(['tenfold/v1/press/press-1/hello', 'tenfold/v1/press/press-1/report']),
     )
   })
 

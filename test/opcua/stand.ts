@@ -138,7 +138,8 @@ export class Desk {
     await this.#source.start((record, done) => {
       if (this.refuse !== undefined) return done(new Error(this.refuse))
       this.records.push(record)
-      this.heard.push(JSON.parse(Buffer.from(record.payload).toString()) as Heard)
+      const said = JSON.parse(Buffer.from(record.payload).toString()) as Heard
+      if (record.topic.endsWith('/report')) this.heard.push(said)
       done()
     })
   }

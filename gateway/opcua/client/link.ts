@@ -9,6 +9,7 @@ import { deaf, explain, notDurable } from './errors.ts'
 import { Feed } from './feed.ts'
 import { readHistory } from './history.ts'
 import type { ReportRecord, ServerPlan } from './plan.ts'
+import { helloOf } from './report.ts'
 import { timeOf } from './sample.ts'
 import {
   type OpenSession,
@@ -121,6 +122,7 @@ export class Link {
     try {
       const limits = await this.#within(openMs, readLimits(open.session))
       const missing = await this.#within(openMs, this.#subscribe(open, { subscription, limits }))
+      await this.#parts.emit(`${plan.name}-${this.#connections}`, plan.units.map(helloOf))
       await this.#fill(open, limits)
       isLive = true
       this.#say('', `connected to ${plan.url}, ${plan.mode}, ${plan.policy}`)

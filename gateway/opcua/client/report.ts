@@ -5,6 +5,14 @@ import { topicOf } from '../../../hardware-profiles/names.ts'
 import type { ReportRecord } from './plan.ts'
 import type { Sample } from './sample.ts'
 
+/**
+ * A unit's hello: it has neither boots nor an uptime here, so that both are 0 for its whole life.
+ */
+export const helloOf = ({ unit, machine }: { unit: string; machine: string }): ReportRecord => ({
+  topic: topicOf({ machine, unit, kind: 'hello' }),
+  payload: JSON.stringify({ boot: 0, t: 0 }),
+})
+
 interface Report {
   time: number
   v?: Record<string, number | string | boolean>
