@@ -1,6 +1,6 @@
-// 1,000 OPC UA values that change every 100 ms at a real server process, signed and encrypted, read by
-// the source into a real log with fsync. Prints what was lost and what the source's process took of a
-// core, beside an idle connection to the same server; judges nothing.
+// 1,000 OPC UA values that change every 100 ms at a real server process, signed and encrypted, read
+// by the source into a real log with fsync. Prints what was lost and what the source's process took
+// of a core, beside an idle connection to the same server; judges nothing.
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { systemClock } from '../../gateway/core/clock.ts'

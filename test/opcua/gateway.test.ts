@@ -1,6 +1,6 @@
-// The whole gateway as a process, with a real OPC UA server as its source and its own OPC UA server as
-// a sink: a value goes in at one end and is read at the other; and a gateway without these settings
-// loads no OPC UA library.
+// The whole gateway as a process, with a real OPC UA server as its source and its own OPC UA server
+// as a sink: a value goes in at one end and is read at the other; and a gateway without these
+// settings loads no OPC UA library.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
