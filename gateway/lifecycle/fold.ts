@@ -206,7 +206,10 @@ const batteryFold = (
     // Behind a switched bridge the pack gives its current for a part of the time only.
     const amps = (given * duty) / 100
     life.resistance ??= wear.newResistance()
-    wear.foldResistance(life.resistance, { volts, amps, timeUs, hours }, battery.leastStepA)
+    // A duty of 0 is what the loop has just decided; voltage and current are of the moment before,
+    // and what flows back into the pack while the motor coasts is not known.
+    if (duty === 0) wear.breakResistance(life.resistance)
+    else wear.foldResistance(life.resistance, { volts, amps, timeUs, hours }, battery.leastStepA)
     if (spec === undefined) return
     life.pack ??= newPack()
     foldPack(life.pack, { timeUs, volts, amps, celsius: values[tAt], hours }, spec)

@@ -141,6 +141,12 @@ export const foldResistance = (
   fold.atUs = timeUs
 }
 
+/** The next reading has no neighbour: what lies between is not a step of current alone. */
+export const breakResistance = (fold: ResistanceFold): void => {
+  fold.volts = null
+  fold.amps = null
+}
+
 /** Points of the trend of a resistance. */
 export const mostTrend = 16
 
