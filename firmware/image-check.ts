@@ -15,8 +15,16 @@ interface Code {
   indirect: boolean
 }
 
-/** The parts of the stack that come on top of each other: main, a step, a fault inside it. */
-const levels = [['reset', 'main'], ['step_interrupt'], ['fault']] as const
+/**
+ * The parts of the stack that come on top of each other: main, a port's interrupt (one of them, as
+ * they have one priority), a step, a fault inside it.
+ */
+const levels = [
+  { names: ['reset', 'main'], together: true },
+  { names: ['uart_interrupt', 'usb_interrupt'], together: false },
+  { names: ['step_interrupt'], together: true },
+  { names: ['fault'], together: true },
+] as const
 /** What starts something else and never comes back: no part of a stack. */
 const starts: ReadonlySet<string> = new Set(['reset', 'boot2', 'start_slot'])
 const branch = /^(b|bl|blx|b[a-z]{2}|cbn?z)(\.[nw])?$/
@@ -51,7 +59,10 @@ export const checkImage = (listing: string, usage: string, exceptionBytes: numbe
     return (own.get(name) ?? code.pushed) + Math.max(0, ...inner)
   }
   const stackBytes = levels
-    .map((names) => names.filter((name) => functions.has(name)).map((name) => depth(name, [])))
+    .map(({ names, together }) => {
+      const found = names.filter((name) => functions.has(name)).map((name) => depth(name, []))
+      return found.length === 0 || together ? found : [Math.max(...found)]
+    })
     .reduce((sum, depths, i) => {
       if (depths.length === 0) return sum
       // Main is entered from reset; every further level is an exception, aligned to 8.

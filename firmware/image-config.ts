@@ -3,6 +3,8 @@
 // enough for the rate. Pure.
 import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
+import type { Purpose } from './image.ts'
+import { linkDefines } from './link-config.ts'
 import { type LoopKind, reportedOf } from './loop-kind.ts'
 import { usageDefines, usagePlan } from './usage-plan.ts'
 import type { Finding } from './wasm-check.ts'
@@ -25,7 +27,9 @@ export const configHeader = (parts: {
   board: Board
   loop: LoopKind
   spec: LoopSpec
-  purpose: 'machine' | 'exercise'
+  purpose: Purpose
+  /** SHA-256 of the profile, hex: what the board states at hello. */
+  profileDigest: string
 }): Config => {
   const { profile, board, loop, spec, purpose } = parts
   const ends = (list: readonly { min: number; max: number; scale: number }[], end: 'min' | 'max') =>
@@ -43,11 +47,13 @@ export const configHeader = (parts: {
   const { plan, findings } = usagePlan(profile, loop, spec)
   if (plan !== undefined) common.push(...usageDefines(plan))
   const machine: string[] = []
+  const link = purpose === 'exercise' ? undefined : linkDefines(parts)
+  if (link !== undefined) findings.push(...link.findings)
   if (purpose === 'machine' && !board.drivesPins) {
     findings.push({
       place: `${profile.machine}: /boards/${board.board}`,
       what: `${board.title} has no drivers for pins yet, only the test build`,
-      remedy: 'Build the test image (--exercise), or take a board that has drivers.',
+      remedy: 'Build a test image (--exercise, --rig), or take a board that has drivers.',
     })
   } else if (purpose === 'machine') {
     if (profile.safety === undefined) findings.push(unguarded(profile))
@@ -56,8 +62,7 @@ export const configHeader = (parts: {
     findings.push(...wired.findings, ...tooFast(parts))
   }
   const text = (module: string): string => {
-    const name = `FIRMWARE_NAME "${profile.machine} ${board.board} ${module.slice(0, 12)}"`
-    const lines = [...common, ...machine, name]
+    const lines = [...common, ...machine, ...(link?.defines(module) ?? [])]
     return `/* Made by the build. */\n${lines.map((line) => `#define ${line}\n`).join('')}`
   }
   return { text, findings }

@@ -14,8 +14,11 @@ import type { LoopKind } from './loop-kind.ts'
 import { type Manifest, manifestOf } from './manifest.ts'
 import { translate, translateSecond } from './wasm2c.ts'
 
-/** `machine` drives pins; `exercise` is the test build: it talks over UART and drives nothing. */
-export type Purpose = 'machine' | 'exercise'
+/**
+ * `machine` drives pins. The others are for tests and drive nothing: `exercise` takes readings over
+ * UART, `rig` makes them up and speaks to a gateway as a machine does.
+ */
+export type Purpose = 'machine' | 'exercise' | 'rig'
 
 export interface ImageRequest {
   profile: Profile
@@ -58,7 +61,8 @@ export interface Image {
 export const buildImage = async (request: ImageRequest): Promise<Image> => {
   const { profile, board, cacheFolder, loopsFolder } = request
   const { loop, spec } = theLoop(profile, request.loops)
-  const config = configHeader({ profile, board, loop, spec, purpose: request.purpose })
+  const { purpose, profileDigest } = request
+  const config = configHeader({ profile, board, loop, spec, purpose, profileDigest })
   if (config.findings.length > 0) throw new BuildError(config.findings)
   const { wasm, digest } = await buildLoop({
     ...{ loop, spec },
@@ -72,7 +76,7 @@ export const buildImage = async (request: ImageRequest): Promise<Image> => {
     const guard = request.byHand === undefined ? await kernelOf(request, loop, spec) : undefined
     if (guard !== undefined) translateSecond(guard.wasm, folder, 'kernel')
     writeFileSync(join(folder, 'config.h'), config.text(digest))
-    const flags = request.purpose === 'exercise' ? ['-DEXERCISE'] : []
+    const flags = purpose === 'machine' ? [] : [`-D${purpose.toUpperCase()}`]
     if (guard !== undefined) flags.push('-DGUARDED')
     if (request.byHand !== undefined) flags.push('-DLOOP_BY_HAND="by-hand.h"')
     const { path } = request

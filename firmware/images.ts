@@ -10,9 +10,9 @@ import type { Machines } from './profiles.ts'
 /** Folder of the stock images, from the project's root. */
 export const imagesFolder = 'firmware/images'
 
-/** `cordless-drill-rp2040-pico`, with `-exercise` for the test build. */
+/** `cordless-drill-rp2040-pico`, with `-exercise` or `-rig` for a test build. */
 export const imageName = (machine: string, board: string, purpose: Purpose): string =>
-  `${machine.replaceAll('_', '-')}-${board}${purpose === 'exercise' ? '-exercise' : ''}`
+  `${machine.replaceAll('_', '-')}-${board}${purpose === 'machine' ? '' : `-${purpose}`}`
 
 /** Files of an image by their ending; the manifest is JSON. */
 export const imageFiles = (image: Image): Map<string, string | Uint8Array> =>

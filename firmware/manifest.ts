@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import type { LoopSpec, Profile, SafetySpec } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
 import type { Built } from './compile.ts'
+import type { Purpose } from './image.ts'
 import { stepMargin } from './image-config.ts'
 import type { LoopKind } from './loop-kind.ts'
 import { wasm2cVersion } from './wasm2c.ts'
@@ -13,7 +14,7 @@ export interface Manifest {
   format: 1
   machine: string
   board: string
-  purpose: 'machine' | 'exercise'
+  purpose: Purpose
   loop: { kind: string; rateHz: number }
   /** SHA-256, hex: of the profile, of the loop's and the kernel's wasm (what the twin runs), of the
    * raw image. */
@@ -52,7 +53,7 @@ export const manifestOf = (
     profile: Profile
     profileDigest: string
     board: Board
-    purpose: 'machine' | 'exercise'
+    purpose: Purpose
     loop: LoopKind
     spec: LoopSpec
     module: string

@@ -15,6 +15,7 @@ export interface Wired {
 
 type LoopOf = Profile['loops'][string]
 interface Context {
+  profile: Profile
   board: Board
   loop: LoopKind
   spec: LoopOf
@@ -44,7 +45,7 @@ export const wire = (parts: {
     return { defines: [], findings }
   }
   const pin = pinFinder(board, refuse)
-  const context: Context = { board, loop, spec, wiring, pin, refuse }
+  const context: Context = { profile, board, loop, spec, wiring, pin, refuse }
   const defines = [
     ...rates(context),
     ...bridge(context),
@@ -164,7 +165,7 @@ const analogue = (context: Context): string[] => {
   const timed: string[] = []
   const others: string[] = []
   loop.inputs.forEach((input, i) => {
-    if (input.values !== undefined) return
+    if (input.values !== undefined || isSetpoint(context, input.name)) return
     const signal = spec.channels[input.name] ?? ''
     const found = wireOf(context, signal)
     if (found === undefined) return
@@ -183,6 +184,10 @@ const analogue = (context: Context): string[] => {
   return [`ANALOGUES ${table.length}`, `ANALOGUE_TABLE {${table.join(', ')}}`]
 }
 
+/** A setpoint comes over the link, not from a pin. */
+const isSetpoint = ({ profile, spec }: Context, channel: string): boolean =>
+  profile.signals[spec.channels[channel] ?? '']?.direction === 'setpoint'
+
 const digital = (context: Context): string[] => {
   const { loop, spec, refuse } = context
   const lines = { INPUTS: [] as string[], OUTPUTS: [] as string[] }
@@ -199,7 +204,7 @@ const digital = (context: Context): string[] => {
     lines[to].push(`X(${i}, ${found.pin.number}${level})`)
   }
   loop.inputs.forEach((input, i) => {
-    if (input.values !== undefined) add(input, i, 'INPUTS')
+    if (input.values !== undefined && !isSetpoint(context, input.name)) add(input, i, 'INPUTS')
   })
   loop.outputs.forEach((output, i) => {
     if (output.unit !== '%') add(output, i, 'OUTPUTS')

@@ -11,6 +11,7 @@ import { firmataSettings } from './sources/firmata/settings.ts'
 import { MqttSettings } from './sources/mqtt/settings.ts'
 import { MqttClientSettings } from './sources/mqtt-client/settings.ts'
 import { OpcUaSource } from './sources/opcua/settings.ts'
+import { serialSettings } from './sources/serial/settings.ts'
 
 const closed = { additionalProperties: false } as const
 const didPattern = '^did:key:z[1-9A-HJ-NP-Za-km-z]{16,128}$'
@@ -200,6 +201,7 @@ export const ConfigSchema = Type.Object(
         firmata: Type.Optional(firmataSettings),
         'mqtt-client': Type.Optional(MqttClientSettings),
         opcua: Type.Optional(OpcUaSource),
+        serial: Type.Optional(serialSettings),
       },
       { ...closed, description: 'Where else readings come from.' },
     ),

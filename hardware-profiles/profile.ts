@@ -31,6 +31,9 @@ const Signal = Type.Object(
     estimated: Type.Optional(
       Type.Boolean({ description: 'Computed without a sensor: its quality is at best uncertain.' }),
     ),
+    rest: Type.Optional(
+      Type.Number({ description: 'Of a setpoint: its value without a gateway. Else the lowest.' }),
+    ),
     deadband: Type.Optional(Type.Number({ minimum: 0 })),
     chart: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 8, description: 'Signals of one number share a chart.' }),

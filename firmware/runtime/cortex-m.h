@@ -6,6 +6,8 @@
 #define SYST_RVR REG(0xe000e014)
 #define SYST_CVR REG(0xe000e018)
 #define NVIC_ISER REG(0xe000e100)
+#define NVIC_ICER REG(0xe000e180)
+#define NVIC_IPR(n) REG(0xe000e400 + 4 * (n))
 #define SCB_VTOR REG(0xe000ed08)
 #define SCB_CPACR REG(0xe000ed88)
 

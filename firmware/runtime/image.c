@@ -4,6 +4,9 @@
 #include "config.h"
 #include "wasm-rt.h"
 
+#ifndef EXERCISE
+#define LINK
+#endif
 #include "cortex-m.h"
 #include "board.h"
 #include "host.h"
@@ -29,6 +32,14 @@ static inline void loop_stop(void) { w2c_loop_stop(&instance); }
 #ifdef EXERCISE
 #include "exercise.h"
 #else
+#include "memory.h"
+#include "cbor.h"
+#include "link-frame.h"
+#include "link.h"
+#ifdef RIG
+#include "rig.h"
+#else
 #include "machine.h"
+#endif
 #endif
 #include "start.h"

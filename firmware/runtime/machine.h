@@ -68,6 +68,7 @@ static inline void sample(void) {
 void step_interrupt(void) {
   board_alarm_taken();
   sample();
+  link_tick();
   bool allowed = kernel_step();
   if (!allowed) {
     /* At once, not after a step of the loop. */
@@ -106,11 +107,6 @@ int main(void) {
   board_clocks();
   board_uart_start();
   u32 reason = board_take_reason();
-  for (const char *text = "tenfold " FIRMWARE_NAME " reason "; *text != 0;) {
-    board_uart_put((u8)*text++);
-  }
-  board_uart_put((u8)('a' + reason));
-  board_uart_put('\n');
   store_start();
   usage_start();
   board_watchdog_start();
@@ -118,6 +114,7 @@ int main(void) {
   sample_all();
   trip_start(reason);
   loop_start();
+  link_start(reason);
   due_us = board_pwm_start() + PERIOD_US;
   board_alarm_at(due_us);
   interrupts_on();
@@ -125,6 +122,7 @@ int main(void) {
     store_poll();
     trip_poll();
     usage_poll();
+    link_poll();
     wait_for_interrupt();
   }
 }

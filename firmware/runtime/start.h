@@ -37,6 +37,12 @@ __attribute__((used, section(".vectors"))) static const vector vectors[VECTOR_CO
 #ifdef STEP_INTERRUPT
     [16 + STEP_INTERRUPT] = step_interrupt,
 #endif
+#ifdef LINK
+    [16 + UART_INTERRUPT] = uart_interrupt,
+#ifdef HAS_USB
+    [16 + USB_INTERRUPT] = usb_interrupt,
+#endif
+#endif
 };
 
 #ifdef CODE_IN_RAM

@@ -25,7 +25,8 @@ export const usage = `usage: tenfold build --profile <machine> --board <board> [
   --sign <key file>     a signed release for boards that take updates: an Ed25519 key (PKCS #8 PEM,
                         mode 0600), made there if there is none; needs --version
   --version <number>    of the release: 1 to 4294967295, greater than the last one
-  --exercise            the test build: drives no pin, takes its inputs over UART
+  --exercise            a test build: drives no pin, takes its inputs over UART
+  --rig                 another: makes its readings up, speaks to a gateway as a machine does
   --out <folder>        where the files go; default .tenfold/images
 
 Writes ELF, raw bytes, UF2 or HEX, and the manifest: digests, sizes, stack, limits, and what is
@@ -41,13 +42,14 @@ export const run = async (args: string[], io: Io): Promise<number> => {
       exercise: { type: 'boolean', default: false },
       sign: { type: 'string' },
       version: { type: 'string' },
+      rig: { type: 'boolean', default: false },
       out: { type: 'string', default: join('.tenfold', 'images') },
     },
   })
   const machines = machinesOrExplain()
   const profile = theProfile(machines, values.profile)
   const board = loadBoard(named('--board', values.board, boardNames()))
-  const purpose = values.exercise ? 'exercise' : 'machine'
+  const purpose = values.exercise ? 'exercise' : values.rig ? 'rig' : 'machine'
   const folder = resolve(io.cwd, values.out)
   const request = {
     ...{ profile, board, loops: machines.loops, path: io.env['PATH'] },

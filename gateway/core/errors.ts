@@ -35,6 +35,8 @@ export const quarantineReasons = {
   machine_unknown: 'No profile has this machine name; see hardware-profiles/.',
   unit_unknown: 'The unit has not said hello; publish its hello first, or check the unit id.',
   machine_changed: 'The unit said hello as another machine; give it its own unit id.',
+  profile_mismatch:
+    'The unit was built for another version of its profile; flash it anew, or put that one back.',
   payload_empty: 'The payload is empty.',
   payload_oversize: 'The payload is longer than the limit; send fewer values at once.',
   json_malformed: 'The payload is not JSON; check quotes and commas.',

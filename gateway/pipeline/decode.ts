@@ -40,6 +40,15 @@ export interface RawReport {
   readonly q: Readonly<Record<string, unknown>> | undefined
 }
 
+/** What a board kept until a gateway came. Its number is used once in the unit's life. */
+export interface Item {
+  readonly boot: number
+  readonly number: number
+  readonly kind: 'event' | 'usage'
+  /** Base64; its layout is the firmware's. */
+  readonly data: string
+}
+
 /** Why a record cannot be used, and what exactly is wrong in it. */
 export interface Fault {
   readonly reason: QuarantineReason
@@ -50,6 +59,7 @@ export type Message =
   | { readonly kind: 'hello'; route: Route; record: LogRecord; hello: Hello }
   | { readonly kind: 'report'; route: Route; record: LogRecord; report: RawReport }
   | { readonly kind: 'signed'; route: Route; record: LogRecord }
+  | { readonly kind: 'item'; route: Route; record: LogRecord; item: Item }
   | { readonly kind: 'fault'; route: Route | undefined; record: LogRecord; fault: Fault }
   | { readonly kind: 'foreign' }
 
@@ -113,6 +123,10 @@ const decodePayload = (route: Route, record: LogRecord): Message => {
     const hello = readHello(json)
     return isFault(hello) ? refuse(hello) : { kind: 'hello', route, record, hello }
   }
+  if (route.kind === 'item') {
+    const item = readItem(json)
+    return isFault(item) ? refuse(item) : { kind: 'item', route, record, item }
+  }
   const report = readReport(json)
   return isFault(report) ? refuse(report) : { kind: 'report', route, record, report }
 }
@@ -137,6 +151,21 @@ const readReport = (json: Readonly<Record<string, unknown>>): RawReport | Fault 
     (q !== undefined && !isObject(q) && 'q')
   if (wrong !== false) return fault('type_wrong', `"${wrong}" is not an object of names and values`)
   return { boot, seq, t, time, v, c, q } as RawReport
+}
+
+const itemFields = ['boot', 'number', 'kind', 'data']
+
+const readItem = (json: Readonly<Record<string, unknown>>): Item | Fault => {
+  for (const name in json) {
+    if (!itemFields.includes(name)) return unknownField(name, itemFields)
+  }
+  const { boot, number, kind, data } = json as { [K in keyof Item]: unknown }
+  if (!isWhole(boot) || !isWhole(number)) {
+    return fault('sequence_wrong', `boot ${show(boot)}, number ${show(number)}`)
+  }
+  if (kind !== 'event' && kind !== 'usage') return fault('type_wrong', `kind ${show(kind)}`)
+  if (typeof data !== 'string') return fault('type_wrong', `data ${show(data)}: base64`)
+  return { boot, number, kind, data }
 }
 
 const helloFields = ['boot', 't', 'profile', 'firmware', 'key', 'custody', 'simulated']

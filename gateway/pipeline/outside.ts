@@ -140,7 +140,7 @@ const account = (
     tally.quarantined++
   } else {
     tally.stored++
-    if (outcome.kind === 'signed') return undefined
+    if (outcome.kind === 'signed' || outcome.kind === 'item') return undefined
     const reading = outcome.kind === 'reading' ? withTotals(outcome) : undefined
     if (reading !== undefined && outcome.kind === 'reading' && outcome.unsure) {
       // Written again it overwrites itself there; whether it was new is known to the embedded

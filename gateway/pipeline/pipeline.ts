@@ -10,7 +10,14 @@ import type { LogRecord } from '../core/record.ts'
 import { createLifeFold, type LifeFold } from '../lifecycle/fold.ts'
 import type { ClosedSpan } from '../lifecycle/uptime.ts'
 import { type Check, createCheck } from './check.ts'
-import { createDecode, type Decode, type Fault, isFault, type Message } from './decode.ts'
+import {
+  createDecode,
+  type Decode,
+  type Fault,
+  type Item,
+  isFault,
+  type Message,
+} from './decode.ts'
 import { createDetect, type Detect } from './detect.ts'
 import { foldHello, foldReport, type Place } from './fold.ts'
 import { fitToMachine, newUnit, type UnitState } from './unit.ts'
@@ -29,6 +36,7 @@ export type Outcome =
     }
   | { readonly kind: 'hello'; machine: Machine; state: UnitState; events: readonly UnitEvent[] }
   | { readonly kind: 'signed'; state: UnitState; signed: 'entry' | 'claim'; record: LogRecord }
+  | { readonly kind: 'item'; machine: Machine; state: UnitState; item: Item; record: LogRecord }
   | { readonly kind: 'duplicate'; state: UnitState }
   | {
       readonly kind: 'quarantine'
@@ -89,8 +97,13 @@ export class Pipeline {
     if (state === undefined || refused !== undefined) {
       return this.#quarantine(message, refused ?? unknownUnit(message))
     }
+    const other = mismatch(state.mismatch ?? undefined, message.route.machine)
+    if (other !== undefined && message.kind !== 'signed') return this.#quarantine(message, other)
     if (message.kind === 'report') return this.#report(offset, message, state)
     const { record, route } = message
+    if (message.kind === 'item') {
+      return { kind: 'item', machine: route.machine, state, item: message.item, record }
+    }
     return { kind: 'signed', state, signed: route.kind === 'claim' ? 'claim' : 'entry', record }
   }
 
@@ -134,14 +147,21 @@ export class Pipeline {
   ): Outcome {
     const { record, hello } = message
     const { machine, unit } = message.route
-    const refused = known && refuse(message, known)
-    if (refused !== undefined) return this.#quarantine(message, refused)
+    const refused = (known && refuse(message, known)) ?? mismatch(hello.profile, machine)
+    if (refused !== undefined) {
+      // What it reports from now on means something else than here.
+      if (known !== undefined && refused.reason === 'profile_mismatch') {
+        known.mismatch = hello.profile ?? null
+      }
+      return this.#quarantine(message, refused)
+    }
     if (known === undefined && this.#parts.enrol === 'closed') {
       return this.#quarantine(message, unknownUnit(message))
     }
     const state = known ?? newUnit(unit, machine)
     if (known === undefined) this.#units.set(unit, state)
     this.#touched.add(state)
+    state.mismatch = null
     const timeUs = foldHello(state, hello, record.receivedUs)
     const isNewest = state.boots.at(-1)?.boot === hello.boot
     const moment = { offset, timeUs, boot: hello.boot, values: [] }
@@ -208,6 +228,13 @@ const unknownUnit = ({ route }: Exclude<Message, { kind: 'foreign' | 'fault' }>)
   reason: 'unit_unknown',
   detail: `unit ${route.unit}`,
 })
+
+/** A unit that was built for another profile: its names and values cannot be trusted to be ours. */
+const mismatch = (stated: string | undefined, { digest }: Machine): Fault | undefined => {
+  if (stated === undefined || stated === digest) return undefined
+  const [theirs, ours] = [stated.slice(0, 12), digest.slice(0, 12)]
+  return { reason: 'profile_mismatch', detail: `built for ${theirs}…, here it is ${ours}…` }
+}
 
 const refuse = (
   { route }: Exclude<Message, { kind: 'foreign' | 'fault' }>,

@@ -39,6 +39,8 @@ export interface UnitState {
   custody: Custody
   /** Digests that the newest hello stated. */
   profile: string | null
+  /** Digest of another profile, where the newest hello stated one: nothing it reports is taken. */
+  mismatch?: string | null
   firmware: string | null
   lifecycle: LifecycleState | null
   /** What its maintenance, uptime and wear are worked out from. */

@@ -7,11 +7,25 @@ import { OperatingError } from '../core/errors.ts'
 export interface Port {
   readonly path: string
   onData(listener: (bytes: Uint8Array) => void): void
-  /** Called once, when the port has gone: pulled out, or closed by us. */
-  onClose(listener: () => void): void
+  /** Called once, when the port has gone: pulled out (then with the reason), or closed by us. */
+  onClose(listener: (why?: string) => void): void
   /** Never blocks; false where the port has gone. */
   write(bytes: Uint8Array): boolean
   close(): Promise<void>
+}
+
+/** A port that can make its other side wait, and tells what it has not yet sent. */
+export interface FlowPort extends Port {
+  readonly unsentBytes: number
+  /** Until `resume`, nothing is read: the other side fills its own memory. */
+  pause(): void
+  resume(): void
+}
+
+/** Path of the USB port with this serial number; undefined where none is plugged in. */
+export const findPort = async (serialNumber: string): Promise<string | undefined> => {
+  const ports = await SerialPort.list().catch(() => [])
+  return ports.find((port) => port.serialNumber === serialNumber)?.path
 }
 
 export interface PortOptions {
@@ -21,7 +35,7 @@ export interface PortOptions {
 }
 
 /** Opens it. Throws an OperatingError where it cannot. */
-export const openPort = ({ path, baud }: PortOptions): Promise<Port> =>
+export const openFlowPort = ({ path, baud }: PortOptions): Promise<FlowPort> =>
   new Promise((resolve, reject) => {
     const port = new SerialPort({ path, baudRate: baud, autoOpen: false })
     port.open((error) => {
@@ -30,13 +44,21 @@ export const openPort = ({ path, baud }: PortOptions): Promise<Port> =>
     })
   })
 
-const portOf = (port: SerialPort, path: string): Port => {
+/** The same, for who needs no more of it. */
+export const openPort: (options: PortOptions) => Promise<Port> = openFlowPort
+
+const portOf = (port: SerialPort, path: string): FlowPort => {
   // An error of an open port is followed by its close, which is what the source hears.
   port.on('error', () => {})
   return {
     path,
     onData: (listener) => void port.on('data', listener),
-    onClose: (listener) => void port.once('close', listener),
+    onClose: (listener) => void port.once('close', (why?: Error | null) => listener(why?.message)),
+    get unsentBytes() {
+      return port.writableLength
+    },
+    pause: () => void port.pause(),
+    resume: () => void port.resume(),
     write: (bytes) => {
       if (!port.isOpen) return false
       port.write(Buffer.from(bytes))

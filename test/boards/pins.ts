@@ -2,6 +2,7 @@
 // come out. A sound sensor is never quite still, so the converter gets a few counts of noise, the
 // same in every run; a test may freeze a signal.
 import type { Image } from '../../firmware/image.ts'
+import { hellosIn } from '../emu/hello.ts'
 import { Pico } from '../emu/pico.ts'
 import type { W25q } from '../emu/w25q.ts'
 
@@ -27,7 +28,8 @@ export const atRest = (): Volts => ({ trigger: 0.3, current: 1.65, slow: [1.9, 0
 export interface Bench {
   pico: Pico
   volts: Volts
-  text: () => string
+  /** Why each run ended that came before a start; 0 is power-up. */
+  reasons: () => number[]
   /** Edges of a pin since `since`, as [cycle, high]. */
   edges: (pin: number, since?: number) => [cycle: number, high: boolean][]
   /** When the converter was asked for the motor current. */
@@ -44,7 +46,7 @@ export const put = (image: Image, volts: Volts = atRest(), flash?: W25q): Bench 
   const sampled: number[] = []
   const both: number[] = []
   const frozen = new Set<string | number>()
-  let text = ''
+  const said: number[] = []
   let seed = 1
   const pico: Pico = new Pico({
     bin: image.bin,
@@ -63,11 +65,12 @@ export const put = (image: Image, volts: Volts = atRest(), flash?: W25q): Bench 
       if (high && pico.level(pin.duty) && pico.level(pin.brake)) both.push(cycle)
     },
     onUart: (byte) => {
-      text += String.fromCharCode(byte)
+      said.push(byte)
     },
   })
   pico.drive(pin.direction, true)
   const edges: Bench['edges'] = (which, since = 0) =>
     heard.flatMap(([one, cycle, high]) => (one === which && cycle >= since ? [[cycle, high]] : []))
-  return { pico, volts, text: () => text, edges, sampled, frozen, both }
+  const reasons = (): number[] => hellosIn(said).map(({ reason }) => reason)
+  return { pico, volts, reasons, edges, sampled, frozen, both }
 }

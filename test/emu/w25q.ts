@@ -48,6 +48,8 @@ export class W25q {
   readonly erases = new Uint32Array(flashBytes / sectorBytes)
   /** Programs and erases that were begun. */
   operations = 0
+  /** What no two chips have in common. */
+  readonly uniqueId = Uint8Array.of(0xe6, 0x60, 0x58, 0x38, 0x83, 0x2d, 0x91, 0x2a)
   /** Microseconds; the owner moves it. */
   nowUs = 0
   times: FlashTimes
@@ -115,6 +117,8 @@ export class W25q {
     if (place === 0) return 0xff
     if (code === 0x05) return (this.busy ? 1 : 0) | (this.writeEnabled ? 2 : 0)
     if (code === 0x9f) return [0xef, 0x40, 0x15][(place - 1) % 3] as number
+    // Four bytes that mean nothing, then the number (8.2.27).
+    if (code === 0x4b && place >= 5) return this.uniqueId[(place - 5) % 8] as number
     if (code === 0x03 && place >= 4) {
       return this.read(((high << 16) | (middle << 8) | low) + place - 4)
     }
@@ -163,7 +167,7 @@ export class W25q {
     if (code === 0x06) this.#writeEnabled = true
     if (code === 0x04) this.#writeEnabled = false
     if (code !== 0x02 && code !== 0x20) {
-      if (![0x03, 0x04, 0x05, 0x06, 0x9f].includes(code)) {
+      if (![0x03, 0x04, 0x05, 0x06, 0x4b, 0x9f].includes(code)) {
         throw new FlashMisuse(`command ${code.toString(16)} is not modelled`)
       }
       return

@@ -57,3 +57,37 @@ static u8 board_uart_take(void) {
   UART_RXDRDY = 0;
   return (u8)UART_RXD;
 }
+
+#ifdef LINK
+/* What comes raises an interrupt. The next byte may go when the last one has (29.5, TXDRDY). */
+#define UART_INTERRUPT 2
+#define UART_NONE 0xffffffffu
+#define UART_INTENSET REG(0x40002304)
+static bool uart_busy;
+
+static void board_uart_listen(void) {
+  UART_INTENSET = 1u << 2;
+  NVIC_ISER = 1u << UART_INTERRUPT;
+}
+static inline u32 board_uart_read(void) {
+  if (UART_RXDRDY == 0) return UART_NONE;
+  UART_RXDRDY = 0;
+  return UART_RXD & 255;
+}
+static inline bool board_uart_room(void) {
+  if (uart_busy && UART_TXDRDY == 0) return false;
+  uart_busy = false;
+  return true;
+}
+static inline void board_uart_write(u8 byte) {
+  UART_TXDRDY = 0;
+  uart_busy = true;
+  UART_TXD = byte;
+}
+
+/* The chip's own number: FICR, DEVICEID. */
+static u32 board_id(u8 *id) {
+  for (u32 i = 0; i < 8; i++) id[i] = (u8)(REG(0x10000060 + (i & ~3u)) >> 8 * (i & 3));
+  return 8;
+}
+#endif

@@ -28,8 +28,9 @@
 
 /* IO_BANK0, PADS_BANK0, both PLLs, PWM, TIMER. */
 #define EARLY_BLOCKS (1u << 5 | 1u << 8 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 21)
-/* ADC and UART0 leave reset only when their own clocks run: waiting earlier would never end. */
-#define CLOCKED_BLOCKS (1u | 1u << 22)
+/* ADC, UART0 and USB leave reset only when their own clocks run: waiting earlier would never end.
+ * */
+#define CLOCKED_BLOCKS (1u | 1u << 22 | 1u << 24)
 #define PINS_BLOCKS (1u << 5 | 1u << 8)
 
 static inline void release(u32 blocks) {
@@ -53,7 +54,7 @@ static void pll(u32 base, u32 multiply, u32 dividers) {
   REG(base + 4) = 0x04;
 }
 
-/* Crystal 12 MHz; clk_sys 12 * 125 / 6 / 2 = 125 MHz, clk_adc 12 * 100 / 5 / 5 = 48 MHz. */
+/* Crystal 12 MHz; clk_sys 12 * 125 / 6 / 2 = 125 MHz; clk_usb and clk_adc 12 * 100 / 5 / 5 = 48. */
 static void board_clocks(void) {
   REG(XOSC + 0xc) = 47;
   REG(XOSC) = 0xfabaa0;
@@ -72,6 +73,7 @@ static void board_clocks(void) {
   while ((REG(CLOCKS + 0x44) & 2) == 0) {
   }
   REG(CLOCKS + 0x48) = 1u << 11;
+  REG(CLOCKS + 0x54) = 1u << 11;
   REG(CLOCKS + 0x60) = 1u << 11;
   release(CLOCKED_BLOCKS);
   REG(WATCHDOG + 0x2c) = 12 | 1u << 9; /* the timer's microsecond comes from here */
@@ -103,5 +105,6 @@ static u8 board_uart_take(void) {
   return (u8)REG(UART0);
 }
 #else
+#include "link-uart.h"
 #include "machine-pins.h"
 #endif

@@ -110,6 +110,8 @@ export class LocalStage implements Stage {
       else {
         if (outcome.kind === 'signed') {
           this.#signed(offset, outcome, step)
+        } else if (outcome.kind === 'item') {
+          this.#item(outcome, tally)
         } else {
           tally.stored++
           this.#parts.ids.idOf(outcome.state.unit, outcome.machine)
@@ -163,6 +165,20 @@ export class LocalStage implements Stage {
       this.#lifecycle.measured(unitId, { event, counters: text })
       this.#parts.attestor?.event(event)
     }
+  }
+
+  /** Once, however often it comes: a board says it again until it knows that it was heard. */
+  #item({ machine, state, item, record }: Extract<Outcome, { kind: 'item' }>, tally: Tally): void {
+    const { db, ids } = this.#parts
+    const { number, boot, kind, data } = item
+    const { changes } = db
+      .prepare('INSERT OR IGNORE INTO item VALUES (?, ?, ?, ?, ?, ?)')
+      .run(
+        ...([ids.idOf(state.unit, machine), number, boot, kind] as const),
+        ...([record.receivedUs, Buffer.from(data, 'base64')] as const),
+      )
+    if (Number(changes) > 0) tally.stored++
+    else tally.duplicate++
   }
 
   #signed(offset: number, outcome: Signed, step: SignedStep): void {

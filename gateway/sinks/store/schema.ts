@@ -217,6 +217,18 @@ export const migrations: readonly string[] = [
   `
   CREATE INDEX event_fault ON event ("offset") WHERE severity = 'fault';
   `,
+  `
+  -- What boards kept until a gateway came: events and snapshots of usage, in the firmware's layout.
+  CREATE TABLE item (
+    unit INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    boot INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    received_us INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (unit, number)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 export const schemaVersion = migrations.length

@@ -1,0 +1,399 @@
+// One line to one board, from greeting to silence: judges its hello, learns its dictionary, hands
+// reports and items to the log, and acknowledges an item only when the log has it. It opens no port
+// and reads no clock: bytes, time and a way to write are passed in. Must never wait for a board or
+// keep more of one than a frame and an item.
+import { topicOf } from '../../../hardware-profiles/names.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { Machine } from '../../core/machine.ts'
+import type { Emit } from '../../core/source.ts'
+import { type Dictionary, readDictionary, schemaDigest } from './dictionary.ts'
+import { encodeFrame, FrameReader } from './frame.ts'
+import { helloPayload, type Judged, judge, type RefusalCode } from './hello.ts'
+import { type Item, ItemTray } from './items.ts'
+import {
+  type BoardMessage,
+  decodeMessage,
+  encodeMessage,
+  type HelloMessage,
+  type Protocol,
+  type ToBoard,
+} from './messages.ts'
+
+export interface LineParts {
+  /** Id that the settings give the unit. */
+  readonly unit: string | undefined
+  readonly machines: ReadonlyMap<string, Machine>
+  readonly protocol: Protocol
+  readonly clock: Clock
+  /** Part of every session's name: new at every start of the gateway. */
+  readonly epoch: string
+  /** A number of 32 bits that nobody guesses. */
+  nonce(): number
+  readonly emit: Emit
+  write(bytes: Uint8Array): void
+  /** False where another line has this unit. */
+  claim(unit: string): boolean
+  note(line: string): void
+  /** Dictionaries by digest: a board that comes back is not asked again. */
+  readonly dictionaries: Map<string, Uint8Array>
+}
+
+/** What a person may want to know of a line; counts are since the port was opened. */
+export interface LineStatus {
+  state: 'silent' | 'refused' | 'learning' | 'speaking'
+  unit: string | undefined
+  board: string | undefined
+  refusal: { code: RefusalCode; detail: string } | undefined
+  frames: number
+  damaged: number
+  malformed: number
+  reports: number
+  /** Reports that came faster than they are taken, or that the log refused. */
+  dropped: number
+  items: number
+  /** As the board counts them. */
+  boardDamaged: number
+  boardLost: number
+}
+
+export const pace = {
+  greetMs: 1000,
+  /** So long without a whole frame, and the board counts as gone. */
+  silentMs: 5000,
+  /** Reports on their way to the log. */
+  flyingMax: 256,
+  /** Above the profile's rate: states that a board reports at once. */
+  urgentHz: 220,
+} as const
+
+interface Session {
+  hello: HelloMessage
+  unit: string
+  machine: Machine
+  name: string
+  dictionary: Dictionary | undefined
+  schema: Buffer
+  gathered: number
+  tray: ItemTray
+  budget: number
+  setpoint: number
+  /** The hello is durable: what comes after it may be acknowledged. */
+  isLogged: boolean
+}
+
+export class Line {
+  readonly #parts: LineParts
+  readonly #reader = new FrameReader()
+  readonly #status: LineStatus
+  #session: Session | undefined
+  #greeting: number
+  #version: number
+  #heardMs: number
+  #greetedMs = Number.NEGATIVE_INFINITY
+  #budgetMs: number
+  #sessions = 0
+  #flying = 0
+  #said = ''
+  #isClosed = false
+
+  constructor(parts: LineParts) {
+    this.#parts = parts
+    this.#greeting = parts.nonce()
+    this.#version = parts.protocol.newest
+    this.#heardMs = parts.clock.monotonicMs()
+    this.#budgetMs = this.#heardMs
+    this.#status = {
+      ...{ state: 'silent', unit: undefined, board: undefined, refusal: undefined },
+      ...{ frames: 0, damaged: 0, malformed: 0, reports: 0, dropped: 0, items: 0 },
+      ...{ boardDamaged: 0, boardLost: 0 },
+    }
+  }
+
+  status(): LineStatus {
+    const { frames, damaged } = this.#reader
+    return { ...this.#status, frames, damaged }
+  }
+
+  /** The unit that is heard now. */
+  get unit(): string | undefined {
+    return this.#status.state === 'speaking' ? this.#session?.unit : undefined
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.#reader.push(bytes, (frame) => {
+      if (this.#isClosed) return
+      const decoded = decodeMessage(frame, this.#parts.protocol)
+      if (!decoded.ok) {
+        this.#status.malformed += 1
+        if (decoded.why === 'version') this.#refuse('version', decoded.detail)
+        return
+      }
+      this.#heardMs = this.#parts.clock.monotonicMs()
+      if (decoded.message !== undefined) this.#take(decoded.message, frame.version)
+    })
+  }
+
+  /** Several times a second: greets, asks again, notices silence. */
+  tick(): void {
+    const nowMs = this.#parts.clock.monotonicMs()
+    const isSilent = nowMs - this.#heardMs > pace.silentMs
+    if (isSilent && this.#status.state !== 'silent') {
+      this.#forget()
+      this.#heardMs = nowMs
+      this.#status.state = 'silent'
+    }
+    this.#refill(nowMs)
+    if (nowMs - this.#greetedMs < pace.greetMs) return
+    this.#greetedMs = nowMs
+    this.#send('greet', [this.#greeting])
+    if (this.#status.state === 'learning') this.#askSchema()
+  }
+
+  /** A setpoint, a challenge or a claim; false where it cannot be sent. */
+  command(kind: ToBoard, fields: (number: number) => readonly (number | Uint8Array | string)[]) {
+    const session = this.#session
+    if (session === undefined || this.#status.state !== 'speaking') return false
+    // Grows over restarts of the gateway, too: it begins at the second.
+    const seconds = Math.floor(this.#parts.clock.nowUs() / 1e6)
+    session.setpoint = Math.max(session.setpoint + 1, seconds)
+    this.#send(kind, fields(session.setpoint))
+    return true
+  }
+
+  /** Values of the unit's setpoints in SI units; gives what is wrong with them. */
+  setpoint(values: Readonly<Record<string, unknown>>, holdsMs: number): string | undefined {
+    const session = this.#session
+    const list = session?.dictionary?.setpoint(values)
+    if (session === undefined || list === undefined) return 'the unit is not heard'
+    if (typeof list === 'string') return list
+    const { boot } = session.hello
+    this.command('setpoint', (number) => [number, boot, holdsMs, list] as never)
+    return undefined
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#forget()
+  }
+
+  #send(kind: ToBoard, fields: Parameters<typeof encodeMessage>[1]): void {
+    if (!this.#isClosed) this.#parts.write(encodeFrame(encodeMessage(kind, fields, this.#version)))
+  }
+
+  #forget(): void {
+    this.#session = undefined
+    this.#greeting = this.#parts.nonce()
+    this.#status.unit = undefined
+  }
+
+  #take(message: BoardMessage, version: number): void {
+    if (message.is === 'hello') {
+      this.#hello(message, version)
+      return
+    }
+    const session = this.#session
+    if (session === undefined) return
+    if (message.is === 'schema') this.#learn(session, message)
+    else if (this.#status.state !== 'speaking') return
+    else if (message.is === 'report') this.#report(session, message)
+    else if (message.is === 'item') this.#item(session, message)
+    else if (message.is === 'result' && message.code !== 0) {
+      const why = resultCodes[message.code] ?? `code ${message.code}`
+      this.#parts.note(`${session.unit} refused message ${message.of}: ${why}`)
+    }
+  }
+
+  #hello(hello: HelloMessage, version: number): void {
+    if (hello.greeting !== this.#greeting) {
+      // It has started anew, or answers a greeting of before: what it said until now is over.
+      if (this.#session !== undefined && hello.greeting === 0) this.#forget()
+      this.#greetedMs = Number.NEGATIVE_INFINITY
+      this.tick()
+      return
+    }
+    this.#version = version
+    this.#status.board = hello.board
+    this.#status.boardDamaged = hello.damaged
+    this.#status.boardLost = hello.lost
+    if (this.#session !== undefined) {
+      // Said again because our answer was lost.
+      if (this.#status.state === 'speaking') this.#send('accept', [this.#greeting])
+      return
+    }
+    const judged = judge(hello, this.#parts)
+    const name = `${this.#parts.epoch}-${++this.#sessions}`
+    if (judged.refusal !== undefined) {
+      const { refusal } = judged
+      if (judged.unit !== undefined) this.#log(judged, hello, name)
+      this.#refuse(refusal.code, refusal.detail)
+      this.#send('refuse', [this.#greeting, refusal.number])
+      return
+    }
+    const { unit, machine } = judged
+    const tray = new ItemTray()
+    this.#session = {
+      ...{ hello, unit, machine, name, dictionary: undefined, tray },
+      ...{ schema: Buffer.alloc(Math.min(hello.schemaBytes, schemaBytesMax)), gathered: 0 },
+      ...{ budget: pace.urgentHz, setpoint: 0, isLogged: false },
+    }
+    Object.assign(this.#status, { state: 'learning', unit, refusal: undefined })
+    this.#log(judged, hello, name)
+  }
+
+  /** The hello goes to the log whatever we think of it: what is refused is seen in quarantine. */
+  #log(judged: Judged, hello: HelloMessage, name: string): void {
+    const payload = helloPayload(hello)
+    const topic = topicOf({ machine: hello.machine, unit: judged.unit ?? '', kind: 'hello' })
+    const session = this.#session
+    this.#emit({ topic, payload, name }, (error) => {
+      if (session === undefined || session !== this.#session) return
+      if (error !== undefined) {
+        this.#forget()
+        this.#status.state = 'silent'
+        return
+      }
+      session.isLogged = true
+      const known = this.#parts.dictionaries.get(hello.schema)
+      if (known === undefined) this.#askSchema()
+      else this.#accept(session, known)
+    })
+  }
+
+  #askSchema(): void {
+    const session = this.#session
+    if (session?.isLogged === true) this.#send('askSchema', [session.gathered])
+  }
+
+  #learn(session: Session, { at, bytes }: Extract<BoardMessage, { is: 'schema' }>): void {
+    if (this.#status.state !== 'learning' || at !== session.gathered) return
+    if (bytes.length === 0 || at + bytes.length > session.schema.length) return
+    session.schema.set(bytes, at)
+    session.gathered += bytes.length
+    if (session.gathered < session.schema.length) {
+      this.#askSchema()
+      return
+    }
+    if (schemaDigest(session.schema) === session.hello.schema) {
+      this.#accept(session, session.schema)
+      return
+    }
+    // Parts of two boards, or a board that is wrong about itself: begin again.
+    session.gathered = 0
+    this.#status.malformed += 1
+  }
+
+  #accept(session: Session, schema: Uint8Array): void {
+    const dictionary = readDictionary(schema, session.machine.profile)
+    if (typeof dictionary === 'string') {
+      this.#refuse('schema', dictionary)
+      this.#send('refuse', [this.#greeting, 4])
+      return
+    }
+    const { dictionaries, note } = this.#parts
+    if (dictionaries.size >= dictionariesMax) dictionaries.clear()
+    dictionaries.set(session.hello.schema, schema)
+    session.dictionary = dictionary
+    this.#status.state = 'speaking'
+    this.#send('accept', [this.#greeting])
+    this.#said = ''
+    note(`${session.unit} is heard, a ${session.hello.machine}, boot ${session.hello.boot}`)
+  }
+
+  #report(session: Session, report: Extract<BoardMessage, { is: 'report' }>): void {
+    const { boot, seq, t, v, c } = report
+    const values = session.dictionary?.report(v, c)
+    if (values === undefined || boot !== session.hello.boot) {
+      this.#status.malformed += 1
+      return
+    }
+    if (session.budget < 1 || this.#flying >= pace.flyingMax) {
+      this.#status.dropped += 1
+      return
+    }
+    session.budget -= 1
+    this.#flying += 1
+    // A board that cannot count its boots has no sequence that would be its own for ever.
+    const counted = boot === 0 ? {} : { boot, seq, t }
+    const payload = Buffer.from(JSON.stringify({ ...counted, ...values }))
+    this.#emit({ ...this.#place(session, 'report'), payload }, (error) => {
+      this.#flying -= 1
+      if (error === undefined) this.#status.reports += 1
+      else this.#status.dropped += 1
+    })
+  }
+
+  #item(session: Session, part: Extract<BoardMessage, { is: 'item' }>): void {
+    if (session.tray.isDurable(part)) {
+      // Our acknowledgement was lost.
+      this.#send('ack', [part.number])
+      return
+    }
+    const item = session.tray.add(part)
+    if (item === undefined) return
+    const record = { ...this.#place(session, item.topic), payload: payloadOf(item) }
+    this.#emit(record, (error) => {
+      session.tray.done(item.number, error === undefined)
+      // Not durable: not acknowledged, and the board says it again.
+      if (error !== undefined || session !== this.#session) return
+      this.#status.items += 1
+      this.#send('ack', [item.number])
+    })
+  }
+
+  #place(session: Session, kind: 'report' | 'entry' | 'item') {
+    const { unit, name } = session
+    return { topic: topicOf({ machine: session.hello.machine, unit, kind }), name }
+  }
+
+  #emit(what: { topic: string; payload: Uint8Array; name: string }, done: Done): void {
+    const receivedUs = this.#parts.clock.nowUs()
+    const { topic, payload, name: session } = what
+    this.#parts.emit(
+      { receivedUs, source: 'serial', session, topic, payload, retained: false },
+      done,
+    )
+  }
+
+  #refuse(code: RefusalCode, detail: string): void {
+    Object.assign(this.#status, { state: 'refused', refusal: { code, detail } })
+    this.#session = undefined
+    // Once for each reason, not once a second.
+    if (this.#said !== detail) this.#parts.note(`refused: ${detail}`)
+    this.#said = detail
+  }
+
+  #refill(nowMs: number): void {
+    const session = this.#session
+    const seconds = (nowMs - this.#budgetMs) / 1000
+    this.#budgetMs = nowMs
+    if (session === undefined) return
+    const hz = 1.5 * session.machine.profile.reportHz + pace.urgentHz
+    session.budget = Math.min(hz, session.budget + hz * seconds)
+  }
+}
+
+type Done = (error?: Error) => void
+
+/** Longest dictionary that is taken, and how many are remembered. */
+const schemaBytesMax = 16_384
+const dictionariesMax = 256
+
+const payloadOf = (item: Item): Uint8Array =>
+  item.topic === 'entry'
+    ? item.bytes
+    : Buffer.from(
+        JSON.stringify({
+          ...{ boot: item.boot, number: item.number, kind: item.kind },
+          data: Buffer.from(item.bytes).toString('base64'),
+        }),
+      )
+
+/** As enum link_code in firmware/runtime/link.h. */
+const resultCodes: Readonly<Record<number, string>> = {
+  1: 'its firmware does not know this kind of message',
+  2: 'the message is not what its kind asks for',
+  3: 'the message is of another boot, or its number was there already',
+  4: "a value is outside the profile's limits",
+  5: 'nobody has armed the machine at the machine',
+  6: 'it is busy',
+}
