@@ -28,8 +28,8 @@ export const configHeader = (parts: {
   loop: LoopKind
   spec: LoopSpec
   purpose: Purpose
-  /** SHA-256 of the profile, hex: what the board states at hello. */
-  profileDigest: string
+  /** SHA-256 of the profile, hex: what the board states at hello. Without it there is no link. */
+  profileDigest?: string
 }): Config => {
   const { profile, board, loop, spec, purpose } = parts
   const ends = (list: readonly { min: number; max: number; scale: number }[], end: 'min' | 'max') =>
@@ -47,7 +47,9 @@ export const configHeader = (parts: {
   const { plan, findings } = usagePlan(profile, loop, spec)
   if (plan !== undefined) common.push(...usageDefines(plan))
   const machine: string[] = []
-  const link = purpose === 'exercise' ? undefined : linkDefines(parts)
+  const { profileDigest } = parts
+  const hasLink = purpose !== 'exercise' && profileDigest !== undefined
+  const link = hasLink ? linkDefines({ ...parts, profileDigest }) : undefined
   if (link !== undefined) findings.push(...link.findings)
   if (purpose === 'machine' && !board.drivesPins) {
     findings.push({
