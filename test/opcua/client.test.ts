@@ -1,11 +1,11 @@
 // The OPC UA source against a real server process: what comes, in what security, and what happens
 // when the server is killed, frozen, or asks for what was missed. One server serves most of the
 // file.
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { prepareMachine } from '../../gateway/core/machine.ts'
-import { factsOf } from '../../gateway/opcua/certificates.ts'
+import { CertificateFolder, factsOf } from '../../gateway/opcua/certificates.ts'
 import { makeOwnCertificate } from '../../gateway/opcua/own-certificate.ts'
 import { createCheck } from '../../gateway/pipeline/check.ts'
 import {
@@ -192,6 +192,18 @@ describe('security', { timeout: 60_000 }, () => {
     const wrong = { name: 'maker', password: { env: 'saw' } }
     const refused = await attempt({ user: wrong }, 'opcua_login_refused')
     expect(refused.heard).toEqual([])
+  })
+
+  test('a user with a certificate is let in once it is approved', async () => {
+    const anna = new CertificateFolder(join(place.path, 'anna'))
+    await makeOwnCertificate(anna, {
+      ...{ applicationUri: 'urn:test:anna', name: 'Anna', fromMs: Date.now() - 60_000, days: 9 },
+    })
+    server.certificates.offer(anna.own() as Buffer)
+    const { thumbprint } = factsOf(anna.own() as Buffer)
+    server.certificates.approve(thumbprint)
+    const key = { env: readFileSync(anna.ownKey, 'utf8') }
+    await attempt({ user: { certificate: anna.ownCertificate, key } }, 'connected to')
   })
 
   test('is never less than what is set: a server without it gets no session', async () => {
