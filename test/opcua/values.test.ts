@@ -221,8 +221,10 @@ describe('a feed', () => {
         await one.release(new Set([1]))
         if (!early) await one.live(live)
         const values = heard.flatMap(({ v }) => v?.['count0'] ?? [])
-        const said = values.filter((n, i) => values.indexOf(n) === i)
-        expect(said).toEqual(range(1, left + kept + 10).map((_, i) => i + 1))
+        const all = range(1, left + kept + 10).map((_, i) => i + 1)
+        // Without news in the gap the server says the last value again: it still holds.
+        const isSaidAgain = kept === 0 && first === left
+        expect(values).toEqual(isSaidAgain ? all.toSpliced(left, 0, left) : all)
       }),
     )
   })
