@@ -27,8 +27,8 @@ export const turnbull = (lives: Lives): TurnbullStep[] => {
     refuse('bad_argument', 'late entries with interval data', 'Fit a model: it takes both')
   }
   const places = innermost(lives)
-  const isFinite = places.filter(({ upper }) => upper < Number.POSITIVE_INFINITY)
-  if (isFinite.length === 0) refuse('all_censored', 'no unit has failed', 'Wait for a failure')
+  const closed = places.filter(({ upper }) => upper < Number.POSITIVE_INFINITY)
+  if (closed.length === 0) refuse('all_censored', 'no unit has failed', 'Wait for a failure')
   const n = lives.lower.length
   // Innermost intervals of a row are neighbours: two indices each.
   const [from, to] = [new Int32Array(n), new Int32Array(n)]
