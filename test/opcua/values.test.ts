@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { DataType, DataValue, StatusCode, StatusCodes, Variant, VariantArrayType } from 'node-opcua'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { run } from '../../gateway/cli/trust.ts'
 import { prepareMachine } from '../../gateway/core/machine.ts'
 import { CertificateFolder, expiryWarning, factsOf } from '../../gateway/opcua/certificates.ts'
@@ -232,6 +232,7 @@ describe('a feed', () => {
 
 describe('settings', () => {
   const folder = temporary()
+  afterAll(() => folder.remove())
   const context = {
     ...{ profiles: [countingProfile(1)], folder: folder.path },
     secret: () => 'hidden',
