@@ -138,10 +138,10 @@ const Influx1 = Type.Object(
 
 const Units = Type.Object(
   {
-    enrol: Type.Enum(['hello', 'closed'], {
+    enrol: Type.Enum(['hello', 'closed', 'pairing'], {
       default: 'hello',
       description:
-        "hello: a unit is known from its first hello on; closed: a new unit's messages go aside.",
+        'hello: known from the first hello; closed: new units go aside; pairing: by a code.',
     }),
     authorities: Type.Array(Type.String({ pattern: didPattern }), {
       maxItems: 256,

@@ -194,7 +194,7 @@ const soundSections = (config: Config, mistakes: readonly Mistake[]): Config => 
  * there.
  */
 const contradictions = (config: Config, sources: ConfigSources): Mistake[] => {
-  const { http, mqtt, log, ledger, sinks } = config
+  const { http, mqtt, log, ledger, sinks, units } = config
   const found: Mistake[] = []
   const report = (path: string, value: unknown, message: string): void => {
     found.push({ path, value, message })
@@ -203,7 +203,7 @@ const contradictions = (config: Config, sources: ConfigSources): Mistake[] => {
     if (credentials !== undefined) {
       const problem = credentialsProblem(credentials, sources)
       if (problem !== undefined) report(`/${name}/credentials`, credentials, problem)
-    } else if (!isLoopback(host)) {
+    } else if (!isLoopback(host) && !(name === 'mqtt' && units.enrol === 'pairing')) {
       report(
         `/${name}/host`,
         host,

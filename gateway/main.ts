@@ -7,18 +7,20 @@ import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Profile } from '../hardware-profiles/profile.ts'
 import { Admission } from './admission.ts'
+import { CommandDesk } from './commands/desk.ts'
 import { type Config, resolveSecret, type Secret } from './config.ts'
 import type { Clock } from './core/clock.ts'
 import { OperatingError } from './core/errors.ts'
 import { limits } from './core/limits.ts'
-import type { SourceContext } from './core/source.ts'
-import { checkPassword, parseCredentials } from './credentials.ts'
+import type { SourceContext, UnitCommand } from './core/source.ts'
+import { parseCredentials } from './credentials.ts'
 import { Live } from './live.ts'
 import { realFiles } from './log/files.ts'
 import { lockFolder } from './log/lock.ts'
 import type { Log } from './log/log.ts'
 import { openLog } from './log/open.ts'
 import { startOperations } from './operations/index.ts'
+import { authentication, openPairing } from './pairing/open.ts'
 import { type Delivery, type SinkConfig, startDelivery } from './pipeline/client.ts'
 import { storedCursor } from './sinks/store/cursor.ts'
 import { createBroker } from './sources/mqtt/index.ts'
@@ -85,9 +87,7 @@ const start = async (
   const live = new Live()
   const delivery = await startDelivery(deliveryOptions(parts, log), {
     live: (readings) => live.push(readings),
-    command: (command) => {
-      if (!sources.command(command)) broker.command(command)
-    },
+    command: (command) => void send(command),
     note,
     fault: failed.resolve,
   })
@@ -95,19 +95,29 @@ const start = async (
   live.onListeners((on) => delivery.listen(on))
   stops.push(watch({ parts, log, delivery, consumed, admission }))
 
+  const desk = new CommandDesk({
+    ...{ profiles, clock, random: parts.random },
+    machineOf: async (unit) =>
+      (await delivery.queries.units()).find((one) => one.unit === unit)?.machine,
+    send: (command) => send(command),
+  })
+  const emit = desk.tap(admission.emit)
+  const pairing = config.units.enrol === 'pairing' ? await openPairing(parts) : undefined
+  stops.push(async () => pairing?.close())
   const broker = createBroker(config.mqtt, {
     context: sourceContext(parts, 'mqtt'),
     keysFolder: join(config.data, 'keys', 'tls'),
-    ...authentication(config.mqtt.credentials),
+    ...authentication(credentialsIn(config.mqtt.credentials), pairing),
   })
-  await broker.start(admission.emit)
+  await broker.start(emit)
   stops.push(() => broker.stop())
   const sources = await startSources({
     settings: config.sources,
     context: (name) => sourceContext(parts, name),
-    emit: admission.emit,
+    emit,
   })
   stops.push(() => sources.stop())
+  const send = (command: UnitCommand) => sources.command(command) || broker.command(command)
 
   const operations = startOperations({
     data: config.data,
@@ -131,6 +141,10 @@ const start = async (
     profiles,
     clock,
     live,
+    actions: {
+      command: (unit, request) => desk.send(unit, request),
+      ...(pairing && { pair: () => pairing.desk.offer() }),
+    },
     images: openImages(),
     metrics: () => operations.metrics(),
     notReady: () => admission.notReady(),
@@ -197,6 +211,8 @@ const deliveryOptions = (parts: GatewayParts, log: Log) => ({
   head: log.head,
   sinks: sinksOf(parts),
   ...parts.config.units,
+  // Who was paired may say hello; who was not does not get so far.
+  enrol: parts.config.units.enrol === 'closed' ? ('closed' as const) : ('hello' as const),
   ...parts.config.durability,
   ledger: parts.config.ledger,
   bounds: {
@@ -231,14 +247,6 @@ const sinksOf = (parts: GatewayParts): SinkConfig[] =>
 
 const credentialsIn = (path: string | undefined) =>
   path === undefined ? undefined : parseCredentials(path, readFileSync(path, 'utf8'))
-
-const authentication = (path: string | undefined) => {
-  const credentials = credentialsIn(path)
-  if (credentials === undefined) return {}
-  return {
-    authenticate: (user: string, password: string) => checkPassword(credentials, user, password),
-  }
-}
 
 interface Watched {
   parts: GatewayParts

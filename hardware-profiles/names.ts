@@ -5,9 +5,18 @@ import { unitOf } from './units.ts'
 
 /**
  * What a message is about, last level of its topic. `command` goes to the unit, the rest come from
- * it; an `item` is what a board kept for a gateway: an event, a snapshot of its usage.
+ * it; an `item` is what a board kept for a gateway: an event, a snapshot of its usage; an `answer`
+ * says what became of a command.
  */
-export const topicKinds = ['hello', 'report', 'entry', 'claim', 'item', 'command'] as const
+export const topicKinds = [
+  'hello',
+  'report',
+  'entry',
+  'claim',
+  'item',
+  'answer',
+  'command',
+] as const
 export type TopicKind = (typeof topicKinds)[number]
 
 export interface TopicParts {

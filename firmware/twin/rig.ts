@@ -27,6 +27,8 @@ export interface RigParts {
   /** The trip that outlasted the last run. */
   latched?: number
   onWrite?: OnWrite
+  /** Changes inputs after they were sampled: setpoints. */
+  onSample?: (inputs: Int32Array, uptimeUs: number) => void
 }
 
 /** Joins both and runs `setup`. Throws where the plant lacks a channel that the loop has. */
@@ -50,6 +52,7 @@ export const createRig = (parts: RigParts): Rig => {
       if (channel !== undefined)
         inputs[i] = Math.round((readings[channel.from] ?? 0) / channel.scale)
     }
+    parts.onSample?.(inputs, uptimeUs())
   }
   sample()
   board.setup()

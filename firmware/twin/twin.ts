@@ -12,6 +12,7 @@ import { countersOf, createSignals, createTotals } from './channels.ts'
 import { loadPlant, seeded } from './plant.ts'
 import { type Attestor, createOutbox, type Link, type Outbox } from './protocol.ts'
 import { createRig, type Rig } from './rig.ts'
+import { Setpoints } from './setpoints.ts'
 import { openState, type StateFile } from './state.ts'
 
 /** Time as the twin needs it; the gateway's Clock fits. */
@@ -91,7 +92,9 @@ export const startTwin = async (options: TwinOptions): Promise<Twin> => {
   const plant = createPlant({ constants, random, kept: state.kept.plant })
   const { wasm } = build
   const guard = options.kernel && { kernel: options.kernel.wasm, latched: state.kept.trip ?? 0 }
-  const rig = createRig({ wasm, loop, plant, rateHz: spec.rateHz, ...guard })
+  const setpoints = new Setpoints({ profile, loop, spec })
+  const onSample = (inputs: Int32Array, us: number): void => setpoints.apply(inputs, us)
+  const rig = createRig({ wasm, loop, plant, rateHz: spec.rateHz, onSample, ...guard })
   const outbox = createOutbox({
     link,
     topicOf: (kind) => topicOf({ machine: profile.machine, unit: options.unit, kind }),
@@ -99,7 +102,7 @@ export const startTwin = async (options: TwinOptions): Promise<Twin> => {
     reportsMax: pace.reportsMax,
     flyingMax: pace.flyingMax,
   })
-  const session = new Session({ options, loop, spec, rig, state, outbox })
+  const session = new Session({ options, loop, spec, rig, state, outbox, setpoints })
   const sayHello = (): void => {
     const { build: image } = options
     outbox.hello({
@@ -145,6 +148,7 @@ interface SessionParts {
   rig: Rig
   state: StateFile
   outbox: Outbox
+  setpoints: Setpoints
 }
 
 /** A hard trip outlasts losing power; the others are cleared by it. */
@@ -220,7 +224,13 @@ class Session {
   }
 
   command(command: Uint8Array): void {
-    const { options, state, outbox } = this.#parts
+    const { options, state, outbox, setpoints, rig } = this.#parts
+    const asked = { boot: state.kept.boot, uptimeUs: this.uptimeUs() }
+    const said = setpoints.take(command, rig.board.inputs, asked)
+    if (said !== undefined) {
+      outbox.send('answer', new TextEncoder().encode(JSON.stringify(said)))
+      return
+    }
     const counters = this.#committed()
     const now = { boot: state.kept.boot, timeUs: this.uptimeUs(), counters }
     const answer = options.answer?.(command, now)

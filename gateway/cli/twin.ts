@@ -1,7 +1,7 @@
 // `tenfold twin`: one simulated unit, in a process of its own, that speaks to a gateway over MQTT
 // as a board would. Its folder is its controller's flash: key, chain, counters and pack live there.
 import { randomBytes, randomInt } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildKernel, buildLoop } from '../../firmware/build.ts'
@@ -14,8 +14,9 @@ import { systemClock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
 import { profileDigest } from '../core/machine.ts'
 import { connectUnit, type UnitConnection } from '../mqtt/client.ts'
+import { pairedSecret, pairingPassword } from '../pairing/unit.ts'
 import type { Io } from './io.ts'
-import { openUnitKey } from './unit-key.ts'
+import { openUnitKey, type UnitKey } from './unit-key.ts'
 
 export const summary = 'runs one simulated unit against a gateway'
 export const usage = `usage: tenfold twin [options]
@@ -24,6 +25,8 @@ export const usage = `usage: tenfold twin [options]
   --unit ID        id of the unit (default twin-drill-1)
   --broker URL     where the gateway's broker is (default mqtt://127.0.0.1:1883)
   --folder PATH    where the unit keeps its key and state (default .tenfold/twins/<unit>)
+  --pair CODE      pairs the unit first, with a code of "tenfold pair"
+  --authority FILE who signs the broker's certificate (PEM), for mqtts:// addresses
   --seed N         repeats a run's chance events
 
 Its reports and its passport say "simulated"; they count for no claim.`
@@ -33,6 +36,8 @@ const options = {
   unit: { type: 'string', default: 'twin-drill-1' },
   broker: { type: 'string', default: 'mqtt://127.0.0.1:1883' },
   folder: { type: 'string' },
+  pair: { type: 'string' },
+  authority: { type: 'string' },
   seed: { type: 'string' },
 } as const
 
@@ -68,7 +73,7 @@ export const run = async (args: string[], io: Io): Promise<number> => {
       simulated: true,
     },
   })
-  const connection = await connectUnit({ url: values.broker, clientId: unit })
+  const connection = await enter(key, { ...values, folder, io })
   const command = topicOf({ machine, unit, kind: 'command' })
   try {
     const twin = await startTwin({
@@ -96,6 +101,31 @@ const noTwin = (machine: string, able: { machine: string }[]): OperatingError =>
     message: `the machine "${machine}" has no twin${nearest(machine, names)}`,
     remedy: `Machines with one: ${names.join(', ')}. It comes from a file's "twin" section.`,
   })
+}
+
+interface Entrance {
+  io: Io
+  unit: string
+  broker: string
+  folder: string
+  pair?: string
+  authority?: string
+}
+
+/** Logs in with what pairing has left, pairing first where a code is given. */
+const enter = async (key: UnitKey, given: Entrance): Promise<UnitConnection> => {
+  const { io, unit, broker: url, folder, pair, authority } = given
+  const tls =
+    authority === undefined ? {} : { ca: readFileSync(resolve(io.cwd, authority), 'utf8') }
+  const base = { url, clientId: unit, tls }
+  if (pair !== undefined) {
+    const password = pairingPassword(pair, { ...key, folder, unit, random: randomBytes })
+    // A code is good for one login: the next is with the secret alone.
+    await (await connectUnit({ ...base, username: unit, password })).stop()
+    io.out(`paired ${unit}`)
+  }
+  const secret = pairedSecret(folder)
+  return connectUnit(secret === undefined ? base : { ...base, username: unit, password: secret })
 }
 
 /** The board's link over an MQTT connection. */

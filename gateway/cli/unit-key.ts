@@ -12,6 +12,8 @@ import { loadOrCreateSigner } from '../attestation/identity.ts'
 
 export interface UnitKey {
   readonly did: string
+  /** Signature of its key over what is no entry: pairing. */
+  sign(message: Uint8Array): Uint8Array
   readonly attestor: Attestor
   readonly answer: NonNullable<TwinOptions['answer']>
 }
@@ -30,6 +32,7 @@ export const openUnitKey = ({ folder, enrolment, random }: UnitKeyOptions): Unit
   const holder = new UnitKeyHolder({ signer, store, random })
   return {
     did: signer.did,
+    sign: (message) => signer.sign(message),
     attestor: {
       compose: (event) => compose(holder, enrolment, event),
       unsent: () => holder.unsent(),

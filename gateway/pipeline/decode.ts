@@ -49,6 +49,17 @@ export interface Item {
   readonly data: string
 }
 
+/** What a unit says of a command, checked. Times in microseconds of uptime. */
+export interface Answer {
+  readonly boot: number
+  readonly t: number
+  readonly id: string
+  readonly kind: string
+  readonly accepted: boolean
+  readonly reason?: string
+  readonly values?: Readonly<Record<string, unknown>>
+}
+
 /** Why a record cannot be used, and what exactly is wrong in it. */
 export interface Fault {
   readonly reason: QuarantineReason
@@ -60,6 +71,7 @@ export type Message =
   | { readonly kind: 'report'; route: Route; record: LogRecord; report: RawReport }
   | { readonly kind: 'signed'; route: Route; record: LogRecord }
   | { readonly kind: 'item'; route: Route; record: LogRecord; item: Item }
+  | { readonly kind: 'answer'; route: Route; record: LogRecord; answer: Answer }
   | { readonly kind: 'fault'; route: Route | undefined; record: LogRecord; fault: Fault }
   | { readonly kind: 'foreign' }
 
@@ -127,6 +139,10 @@ const decodePayload = (route: Route, record: LogRecord): Message => {
     const item = readItem(json)
     return isFault(item) ? refuse(item) : { kind: 'item', route, record, item }
   }
+  if (route.kind === 'answer') {
+    const answer = readAnswer(json)
+    return isFault(answer) ? refuse(answer) : { kind: 'answer', route, record, ...answer }
+  }
   const report = readReport(json)
   return isFault(report) ? refuse(report) : { kind: 'report', route, record, report }
 }
@@ -166,6 +182,28 @@ const readItem = (json: Readonly<Record<string, unknown>>): Item | Fault => {
   if (kind !== 'event' && kind !== 'usage') return fault('type_wrong', `kind ${show(kind)}`)
   if (typeof data !== 'string') return fault('type_wrong', `data ${show(data)}: base64`)
   return { boot, number, kind, data }
+}
+
+const answerFields = ['boot', 't', 'id', 'kind', 'accepted', 'reason', 'values']
+const wordPattern = /^[a-z0-9_]{1,48}$/
+
+/** Wrapped, since an answer has a reason of its own, and is no fault by that. */
+const readAnswer = (json: Readonly<Record<string, unknown>>): { answer: Answer } | Fault => {
+  for (const name in json) {
+    if (!answerFields.includes(name)) return unknownField(name, answerFields)
+  }
+  const { boot, t, id, kind, accepted, reason, values } = json as { [K in keyof Answer]: unknown }
+  if (!isWhole(boot) || !isWhole(t)) {
+    return fault('sequence_wrong', `boot ${show(boot)}, t ${show(t)}`)
+  }
+  const wrong = Object.entries({ id, kind, reason }).find(
+    ([name, word]) => (name !== 'reason' && word === undefined) || !matches(word, wordPattern),
+  )
+  if (wrong !== undefined) return fault('type_wrong', `${wrong[0]} ${show(wrong[1])}: a short word`)
+  if (typeof accepted !== 'boolean') return fault('type_wrong', `accepted ${show(accepted)}`)
+  if (values !== undefined && !isObject(values))
+    return fault('type_wrong', `values ${show(values)}`)
+  return { answer: json as unknown as Answer }
 }
 
 const helloFields = ['boot', 't', 'profile', 'firmware', 'key', 'custody', 'simulated']

@@ -9,6 +9,7 @@ import { quality } from '../core/quality.ts'
 import type { LogRecord } from '../core/record.ts'
 import { createLifeFold, type LifeFold } from '../lifecycle/fold.ts'
 import type { ClosedSpan } from '../lifecycle/uptime.ts'
+import { answered } from './answer.ts'
 import { type Check, createCheck } from './check.ts'
 import {
   createDecode,
@@ -35,6 +36,7 @@ export type Outcome =
       readonly unsure: boolean
     }
   | { readonly kind: 'hello'; machine: Machine; state: UnitState; events: readonly UnitEvent[] }
+  | { readonly kind: 'answer'; machine: Machine; state: UnitState; events: readonly UnitEvent[] }
   | { readonly kind: 'signed'; state: UnitState; signed: 'entry' | 'claim'; record: LogRecord }
   | { readonly kind: 'item'; machine: Machine; state: UnitState; item: Item; record: LogRecord }
   | { readonly kind: 'duplicate'; state: UnitState }
@@ -100,6 +102,7 @@ export class Pipeline {
     const other = mismatch(state.mismatch ?? undefined, message.route.machine)
     if (other !== undefined && message.kind !== 'signed') return this.#quarantine(message, other)
     if (message.kind === 'report') return this.#report(offset, message, state)
+    if (message.kind === 'answer') return answered(offset, message, state)
     const { record, route } = message
     if (message.kind === 'item') {
       return { kind: 'item', machine: route.machine, state, item: message.item, record }

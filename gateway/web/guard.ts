@@ -1,10 +1,12 @@
-// Who may ask for what, before any route is looked at: only reading, only under a name that is
-// ours (a page elsewhere could otherwise point its own name at this machine and read everything:
-// DNS rebinding), never for another site, and with a password where the config names credentials.
+// Who may ask for what, before any route is looked at: reading and a few actions, only under a name
+// that is ours (a page elsewhere could otherwise point its own name at this machine and read
+// everything: DNS rebinding), never for another site, and with a password where the config names
+// credentials.
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { type Credentials, checkPassword } from '../credentials.ts'
+import { isAction } from './actions.ts'
 import { Refused } from './reply.ts'
 
 export interface Guard {
@@ -53,7 +55,7 @@ export const createGuard = (options: GuardOptions): Guard => {
   const passwords = credentials === undefined ? undefined : createPasswords(credentials)
   return {
     admit: async (request, path) => {
-      checkMethod(request)
+      checkMethod(request, path)
       checkHost(request, options)
       checkSite(request)
       if (passwords === undefined || openPaths.has(path)) return
@@ -62,7 +64,18 @@ export const createGuard = (options: GuardOptions): Guard => {
   }
 }
 
-const checkMethod = ({ method, headers }: IncomingMessage): void => {
+const checkMethod = ({ method, headers }: IncomingMessage, path: string): void => {
+  if (method === 'POST' && isAction(path)) {
+    // A form of another site cannot send this type without asking first (Fetch, "preflight").
+    const isJson = /^application\/json(?:;|$)/.test(headers['content-type'] ?? '')
+    const isOwn = headers.origin === undefined || hostOf(headers.origin) === headers.host
+    if (isJson && isOwn) return
+    throw new Refused(403, 'action_refused', {
+      message: 'This has to come from a page of this gateway, or from a program, as JSON.',
+      remedy: 'Use the page, or "tenfold command" and "tenfold pair".',
+      headers: { Connection: 'close' },
+    })
+  }
   if (method !== 'GET' && method !== 'HEAD') {
     throw new Refused(405, 'method_refused', {
       message: `${method} is not possible here: the pages only read.`,
@@ -78,6 +91,8 @@ const checkMethod = ({ method, headers }: IncomingMessage): void => {
     })
   }
 }
+
+const hostOf = (origin: string): string => (URL.canParse(origin) ? new URL(origin).host : '')
 
 const checkHost = ({ headers }: IncomingMessage, { host, port, names }: GuardOptions): void => {
   const asked = headers.host ?? ''

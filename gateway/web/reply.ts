@@ -45,11 +45,20 @@ export const content = (type: string, text: string | Buffer): Reply => {
   return { status: 200, type, body, etag, ...(body.length > 1024 ? { gzip: gzipSync(body) } : {}) }
 }
 
+/** Statuses of errors that parts behind the pages throw; any other is 503. */
+const statusOf: Readonly<Record<string, number>> = {
+  unit_unknown: 404,
+  setpoint_refused: 422,
+  unit_silent: 409,
+  command_busy: 409,
+  command_unanswered: 504,
+}
+
 /** The reply to an error; `undefined` where it is none of operation but a defect of the program. */
 export const errorReply = (error: unknown): Reply | undefined => {
   if (!(error instanceof OperatingError)) return undefined
   const { code, message, remedy } = error
-  const status = error instanceof Refused ? error.status : code === 'unit_unknown' ? 404 : 503
+  const status = error instanceof Refused ? error.status : (statusOf[code] ?? 503)
   const headers = error instanceof Refused ? error.headers : {}
   return { ...json({ code, message, remedy }, status), headers }
 }

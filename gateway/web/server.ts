@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { OperatingError } from '../core/errors.ts'
 import type { LiveFeed } from '../core/live.ts'
 import type { Credentials } from '../credentials.ts'
+import { type Actions, act } from './actions.ts'
 import { type ApiOptions, answer, unitOf } from './api.ts'
 import { type Assets, openAssets } from './assets.ts'
 import { createGuard, type Guard, securityHeaders } from './guard.ts'
@@ -20,6 +21,7 @@ export interface WebOptions extends ApiOptions {
   names: readonly string[]
   credentials: Credentials | undefined
   live: LiveFeed
+  actions: Actions
   /** Told of an answer that failed by a defect of the program. */
   onDefect(error: unknown): void
 }
@@ -89,6 +91,9 @@ const handle = async (
     const unit = query.get('unit')
     streams.open(response, unit === null ? undefined : unitOf(unit))
     return
+  }
+  if (request.method === 'POST') {
+    return send(request, response, await act(options.actions, path, request))
   }
   const reply = (await answer(options, path, query)) ?? (await assets.get(path))
   if (reply !== undefined) return send(request, response, reply)

@@ -332,6 +332,7 @@ export const startFakeGateway = async (more: Partial<WebOptions> = {}): Promise<
     names: [],
     credentials: undefined,
     queries: fakeQueries(profiles),
+    actions: { command: async () => ({ id: '0', accepted: false, reason: 'disarmed' }) },
     profiles,
     live: fakeFeed(profiles[0] as Profile, 'drill-1'),
     clock: systemClock(),

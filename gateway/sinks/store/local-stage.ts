@@ -115,7 +115,7 @@ export class LocalStage implements Stage {
         } else {
           tally.stored++
           this.#parts.ids.idOf(outcome.state.unit, outcome.machine)
-          this.#parts.attestor?.hello(offset, outcome)
+          if (outcome.kind === 'hello') this.#parts.attestor?.hello(offset, outcome)
           this.#events(outcome.events)
         }
       }
