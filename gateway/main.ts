@@ -23,8 +23,10 @@ import { startOperations } from './operations/index.ts'
 import { authentication, openPairing } from './pairing/open.ts'
 import { type Delivery, type SinkConfig, startDelivery } from './pipeline/client.ts'
 import { storedCursor } from './sinks/store/cursor.ts'
+import type { MqttBroker } from './sources/mqtt/broker.ts'
 import { createBroker } from './sources/mqtt/index.ts'
 import { startSources } from './sources.ts'
+import type { Actions } from './web/actions.ts'
 import { openImages } from './web/images.ts'
 import { startWeb } from './web/server.ts'
 
@@ -85,9 +87,10 @@ const start = async (
   const admission = new Admission({ log, reserveBytes, note })
 
   const live = new Live()
+  const hearing = { send: (_: UnitCommand): boolean => false }
   const delivery = await startDelivery(deliveryOptions(parts, log), {
     live: (readings) => live.push(readings),
-    command: (command) => void send(command),
+    command: (command) => void hearing.send(command),
     note,
     fault: failed.resolve,
   })
@@ -95,29 +98,9 @@ const start = async (
   live.onListeners((on) => delivery.listen(on))
   stops.push(watch({ parts, log, delivery, consumed, admission }))
 
-  const desk = new CommandDesk({
-    ...{ profiles, clock, random: parts.random },
-    machineOf: async (unit) =>
-      (await delivery.queries.units()).find((one) => one.unit === unit)?.machine,
-    send: (command) => send(command),
-  })
-  const emit = desk.tap(admission.emit)
-  const pairing = config.units.enrol === 'pairing' ? await openPairing(parts) : undefined
-  stops.push(async () => pairing?.close())
-  const broker = createBroker(config.mqtt, {
-    context: sourceContext(parts, 'mqtt'),
-    keysFolder: join(config.data, 'keys', 'tls'),
-    ...authentication(credentialsIn(config.mqtt.credentials), pairing),
-  })
-  await broker.start(emit)
-  stops.push(() => broker.stop())
-  const sources = await startSources({
-    settings: config.sources,
-    context: (name) => sourceContext(parts, name),
-    emit,
-  })
-  stops.push(() => sources.stop())
-  const send = (command: UnitCommand) => sources.command(command) || broker.command(command)
+  const { broker, actions, send } = await startReceiving(parts, { admission, delivery, stops })
+  // Before, there was nobody to hear one; what the worker asks is asked again at a hello.
+  hearing.send = send
 
   const operations = startOperations({
     data: config.data,
@@ -141,10 +124,7 @@ const start = async (
     profiles,
     clock,
     live,
-    actions: {
-      command: (unit, request) => desk.send(unit, request),
-      ...(pairing && { pair: () => pairing.desk.offer() }),
-    },
+    actions,
     images: openImages(),
     metrics: () => operations.metrics(),
     notReady: () => admission.notReady(),
@@ -153,6 +133,52 @@ const start = async (
   stops.push(() => web.stop())
   const mqttUrl = `mqtt://${config.mqtt.host}:${broker.port}`
   return { pageUrl: web.url, mqttUrl, failed: failed.promise }
+}
+
+interface Receiving {
+  broker: MqttBroker
+  actions: Actions
+  /** False where no source hears the unit. */
+  send(command: UnitCommand): boolean
+}
+
+/** Everything that units speak to: the broker, the other sources, and what goes back to them. */
+const startReceiving = async (
+  parts: GatewayParts,
+  { admission, delivery, stops }: ReceivingParts,
+): Promise<Receiving> => {
+  const { config, profiles, clock, random } = parts
+  const send = (command: UnitCommand) => sources.command(command) || broker.command(command)
+  const machineOf = async (unit: string): Promise<string | undefined> =>
+    (await delivery.queries.units()).find((one) => one.unit === unit)?.machine
+  const desk = new CommandDesk({ profiles, clock, random, machineOf, send })
+  const emit = desk.tap(admission.emit)
+  const pairing = config.units.enrol === 'pairing' ? await openPairing(parts) : undefined
+  stops.push(async () => pairing?.close())
+  const broker = createBroker(config.mqtt, {
+    context: sourceContext(parts, 'mqtt'),
+    keysFolder: join(config.data, 'keys', 'tls'),
+    ...authentication(credentialsIn(config.mqtt.credentials), pairing),
+  })
+  await broker.start(emit)
+  stops.push(() => broker.stop())
+  const sources = await startSources({
+    settings: config.sources,
+    context: (name) => sourceContext(parts, name),
+    emit,
+  })
+  stops.push(() => sources.stop())
+  const actions: Actions = {
+    command: (unit, request) => desk.send(unit, request),
+    ...(pairing && { pair: () => pairing.desk.offer() }),
+  }
+  return { broker, actions, send }
+}
+
+interface ReceivingParts {
+  admission: Admission
+  delivery: Delivery
+  stops: (() => Promise<void>)[]
 }
 
 const makeFolder = (path: string): void => {
