@@ -11,10 +11,11 @@ import type { Finding } from './wasm-check.ts'
 import { wire } from './wiring.ts'
 
 /**
- * So many times the longest measured step must fit into the time of one: what an emulator counts is
- * a lower bound. Code runs from RAM and nothing else is on the bus, so that the rest is small.
+ * So many times the longest measured step (loop, kernel, all else) must fit into the time of one:
+ * what an emulator counts is a lower bound. Code runs from RAM and nothing else is on the bus, so
+ * that the rest is small.
  */
-export const stepMargin = 1.4
+export const stepMargin = 1.3
 
 export interface Config {
   /** The header's text. @param module digest of the loop's wasm */

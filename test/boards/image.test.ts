@@ -13,6 +13,7 @@ import { ToolError } from '../../firmware/tool-error.ts'
 import { fromUf2, toUf2 } from '../../firmware/uf2.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import { Pico } from '../emu/pico.ts'
+import { ms, pin, put } from './pins.ts'
 import { compilerInstalled, drill, imageOf, loadBoard } from './stand.ts'
 
 const build = compilerInstalled()
@@ -93,6 +94,28 @@ describe.runIf(build)('an image', () => {
     })
     expect(top - lowest).toBeGreaterThan(50)
     expect(top - lowest).toBeLessThanOrEqual(manifest.stack.bound)
+  })
+
+  test('takes no longer for a whole step at work than its board says', async () => {
+    const image = await imageOf(subject, 'rp2040-pico', 'machine')
+    const { pico, volts } = put(image)
+    pico.run(2100 * ms)
+    Object.assign(volts, { trigger: 1.8, current: 1.8 })
+    let [worst, since] = [0, 0]
+    let inside = false
+    pico.run(250 * ms, () => {
+      if (pico.inInterrupt !== inside) {
+        inside = !inside
+        if (inside) since = pico.cycles
+        else worst = Math.max(worst, pico.cycles - since)
+      }
+      return false
+    })
+    expect(pico.level(pin.gate)).toBe(true)
+    const { kernelStep, worstStep } = loadBoard('rp2040-pico')
+    const { cycles = 0, sampling = 0 } = worstStep[subject.loop.kind] ?? {}
+    expect(worst).toBeGreaterThan(cycles / 2)
+    expect(worst).toBeLessThanOrEqual(cycles + sampling + (kernelStep?.cycles ?? 0))
   })
 
   test('sets the reset selection, without which the watchdog would reset nothing', async () => {
