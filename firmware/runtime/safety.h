@@ -18,6 +18,7 @@ struct w2c_raw {
 /* What the kernel tells: state, cause of the latched trip, what hinders it from arming. */
 enum { TOLD_STATE, TOLD_CAUSE, TOLD_HINDRANCE, TOLD };
 SEEN s32 told[TOLD];
+enum { STATE_WAIT, STATE_ARMED, STATE_TRIPPED };
 
 static inline u32 w2c_raw_reading(struct w2c_raw *raw, u32 index) {
   (void)raw;

@@ -4,6 +4,7 @@
 
 /* Numbers of causes as in kernel-constants.ts. */
 enum {
+  CAUSE_NO_HARDWARE = 9,
   CAUSE_HARD = 16,
   CAUSE_OVERRUN = 22,
   CAUSE_LOOP_TRAP = 23,
