@@ -3,6 +3,7 @@
 // enough for the rate. Pure.
 import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
+import { checkFlash } from './flash-life.ts'
 import type { Purpose } from './image.ts'
 import { linkDefines } from './link-config.ts'
 import { type LoopKind, reportedOf } from './loop-kind.ts'
@@ -47,6 +48,7 @@ export const configHeader = (parts: {
   ]
   const { plan, findings } = usagePlan(profile, loop, spec)
   if (plan !== undefined) common.push(...usageDefines(plan))
+  findings.push(...checkFlash(board, loop.counters.length, plan))
   const machine: string[] = []
   const { profileDigest } = parts
   const hasLink = purpose !== 'exercise' && profileDigest !== undefined

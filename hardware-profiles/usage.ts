@@ -6,7 +6,7 @@ import type { WearSpec } from './profile.ts'
 export const usageBins = 32
 export const usageCycleBins = 32 * 15
 
-/** Body of a `usage` message: values over the unit's whole life, as of the end of a stretch. */
+/** An item of usage: values over the unit's whole life, as of the end of a stretch. */
 export interface UsageBody {
   boot: number
   /** Number of the item in the unit's outbox: an item that comes twice is taken once. */

@@ -38,8 +38,6 @@ static void counters_start(void) {
     at = log_after(at, &record);
   }
   log_prepare(&count_log, 1);
-  /* Anew: a cut may have left the newest one just readable. */
-  if (count_log.order > 0) counters_put();
   counted_us = board_micros();
 }
 

@@ -142,6 +142,19 @@ static u32 log_resume(u32 sector) {
   return next < FLASH_SECTOR ? next : FLASH_SECTOR;
 }
 
+/* A cut within the program of the newest record may have left bits that can be read this once and
+ * not the next time. Each of them should be a zero, and becomes one where it is seen as one. */
+static void log_refresh(u32 at, u32 bytes) {
+  u32 part[16];
+  for (u32 pass = 0; pass < 12; pass++) {
+    for (u32 i = 0; i < bytes; i += sizeof part) {
+      u32 some = bytes - i < sizeof part ? bytes - i : sizeof part;
+      flash_read(at + i, part, some);
+      flash_program(at + i, part, some);
+    }
+  }
+}
+
 /* Finds what is there. A sector that was begun but has no record yet is given up. */
 static void log_start(struct log *log, u32 at, u32 bytes) {
   struct record record;
@@ -170,10 +183,15 @@ static void log_start(struct log *log, u32 at, u32 bytes) {
   if (log->order == 0) return;
   u32 start = log_sector(log, log->head);
   log->next = (u16)log_resume(start);
+  u32 newest = 0;
+  u32 size = 0;
   for (u32 place = start + LOG_HEAD; place < start + FLASH_SECTOR && log_find(&place, &record);) {
     log->number = record.number + 1;
+    newest = place;
+    size = log_size(log_bytes(&record));
     place = log_after(place, &record);
   }
+  log_refresh(newest, size);
 }
 
 /* Takes the next erased sector into use. `keep`: so many must be left. */

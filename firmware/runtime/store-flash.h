@@ -86,11 +86,9 @@ static u32 record_number(u32 at) {
   return record.number;
 }
 
-/* Finds the newest of each kind. Gives the newest kind of all: its record may have been cut short
- * just so that it could be read this once, and is written anew. */
-static u8 kv_scan(void) {
+/* Finds the newest of each kind. */
+static void kv_scan(void) {
   struct record record;
-  u8 newest = 0;
   kv_log.number = 1;
   for (u32 index = 0; index < kv_log.sectors; index++) {
     if (!log_in_use(log_state(&kv_log, index))) continue;
@@ -101,14 +99,10 @@ static u8 kv_scan(void) {
           (kv_at[kind] == 0 || record.number > record_number(kv_at[kind]))) {
         kv_at[kind] = at;
       }
-      if (record.number >= kv_log.number) {
-        kv_log.number = record.number + 1;
-        newest = (u8)kind;
-      }
+      if (record.number >= kv_log.number) kv_log.number = record.number + 1;
       at = log_after(at, &record);
     }
   }
-  return newest;
 }
 
 /* Nothing in the sector is the newest of its kind. */
@@ -158,12 +152,8 @@ static u32 store_boot(void) { return boot_count; }
 
 static void store_start(void) {
   log_start(&kv_log, FLASH_KV_AT, FLASH_KV_BYTES);
-  u8 newest = kv_scan();
+  kv_scan();
   kv_prepare();
-  if (newest != 0 && newest != KV_BOOT && newest < KV_KINDS) {
-    struct log_data data = {.flash = kv_at[newest] + LOG_RECORD};
-    kv_write(newest, &data, kv_size(newest), 0);
-  }
   u32 count = 0;
   kv_get(KV_BOOT, &count, sizeof count);
   count++;

@@ -61,6 +61,7 @@ export const quarantineReasons = {
     'The claim cannot follow the state that the unit is in; the detail says what can.',
   claim_unauthorised:
     'Only the owner who accepted the unit may declare this, or a key named in units.authorities.',
+  profile_other: 'The board counts by another version of the profile: flash the newest image.',
   sink_refused: 'The database refused this point; compare the type of its fields.',
 } as const
 export type QuarantineReason = keyof typeof quarantineReasons

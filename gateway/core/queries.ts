@@ -203,6 +203,15 @@ export interface UnitWear {
   /** Hours of use left, the first end of all; absent before there is anything to go by. */
   left: (HoursLeft & { confidence: number; sources: LeftSource[] }) | undefined
   battery: UnitBattery | undefined
+  board: BoardWear | undefined
+}
+
+/** What the board counted over its whole life, also while no gateway heard it. */
+export interface BoardWear extends Pick<UnitWear, 'usedHours' | 'bands' | 'parts'> {
+  /** Told in this boot at uptime `toS`, seconds; counted after `fromS`, or in a boot before. */
+  boot: number
+  fromS: number
+  toS: number
 }
 
 /** null = no end in sight. */

@@ -12,6 +12,7 @@ import {
 } from '../durability/remaining.ts'
 import { availability, meanTimes, type StateSpan } from '../durability/uptime.ts'
 import { healthTrend, newPack, packHealth } from './battery.ts'
+import { boardWear } from './board-usage.ts'
 import { createLifeFold, type LivingUnit, packSpecOf } from './fold.ts'
 import { type ClosedSpan, foldContact } from './uptime.ts'
 
@@ -88,6 +89,7 @@ export const wearFigures = (profile: Profile, unit: LivingUnit): UnitWear | unde
     parts,
     left: leftOf([...loadSources(wear, unit), ...conditionSources(wear, life)]),
     battery: batteryOf(profile, unit),
+    board: boardWear(profile, life.board),
   }
 }
 

@@ -2,6 +2,7 @@
 // and wear are worked out from. Plain JSON data of bounded size, kept in one transaction with a
 // cursor.
 import type { PackFold } from './battery.ts'
+import type { BoardUsage } from './board-usage.ts'
 import { newUptime, type UptimeFold } from './uptime.ts'
 import { type BandFold, type CycleFold, newResistance, type ResistanceFold } from './wear.ts'
 
@@ -58,6 +59,8 @@ export interface LifeState {
   loads: Record<string, number>
   resistance: ResistanceFold | null
   pack: PackFold | null
+  /** What the board counted by itself. */
+  board: BoardUsage | null
   /** By name of the wear. */
   blocks: Record<string, Blocks>
 }
@@ -73,7 +76,7 @@ export const newBlocks = (usedMs: number): Blocks => ({
 export const newLife = (): LifeState => ({
   ...{ bornUs: null, bornHours: null, done: {}, reached: {}, parts: {}, owner: null, failed: null },
   ...{ uptime: newUptime(), usedMs: 0, bands: {}, cycles: {}, loads: {}, resistance: null },
-  ...{ pack: null, blocks: {} },
+  ...{ pack: null, board: null, blocks: {} },
 })
 
 /** A life as an older gateway kept it has less in it. */

@@ -22,6 +22,7 @@ import {
 import { createDetect, type Detect } from './detect.ts'
 import { foldHello, foldReport, type Place } from './fold.ts'
 import { fitToMachine, newUnit, type UnitState } from './unit.ts'
+import { foldUsage } from './usage.ts'
 
 /** How one record ended in the pipeline. A sink's own verdict may still follow. */
 export type Outcome =
@@ -104,9 +105,7 @@ export class Pipeline {
     if (message.kind === 'report') return this.#report(offset, message, state)
     if (message.kind === 'answer') return answered(offset, message, state)
     const { record, route } = message
-    if (message.kind === 'item') {
-      return { kind: 'item', machine: route.machine, state, item: message.item, record }
-    }
+    if (message.kind === 'item') return this.#item(message, state)
     return { kind: 'signed', state, signed: route.kind === 'claim' ? 'claim' : 'entry', record }
   }
 
@@ -200,6 +199,17 @@ export class Pipeline {
       if (rule.failure !== undefined) life?.failed(state, rule.failure, timeUs)
     }
     return { kind: 'reading', state, reading, events, spans, unsure: seen === 'unsure' }
+  }
+
+  /** Whether an item came before, the store knows; a count that came before changes nothing. */
+  #item(message: Extract<Message, { kind: 'item' }>, state: UnitState): Outcome {
+    const { record, item } = message
+    const { machine } = message.route
+    const refused =
+      item.kind === 'usage' ? foldUsage(state.life, item, machine.profile.wear) : undefined
+    if (refused !== undefined) return this.#quarantine(message, refused)
+    this.#touched.add(state)
+    return { kind: 'item', machine, state, item, record }
   }
 
   #verbs(machine: Machine): Verbs {

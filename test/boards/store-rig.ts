@@ -27,7 +27,7 @@ export const smallStore = (): Promise<Image> => {
     board: {
       ...board,
       flags: [...board.flags, '-DSTORE_HASTY'],
-      flash: { ...board.flash, parts },
+      flash: { ...board.flash, eraseCycles: 1e9, parts },
     },
   })
 }

@@ -80,7 +80,6 @@ describe.runIf(build)('the store of a Pico', () => {
         rig.cutAt = undefined
         rig.powerUp()
         step(rig, randomOf(6))
-        rig.powerUp()
       }
     }
     // The last erase is still under way as the script ends.

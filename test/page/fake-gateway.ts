@@ -158,6 +158,7 @@ const fakeLife = (
           },
         ],
       },
+      board: undefined,
       battery: {
         ...{ part: 'battery', firstOhm: 0.061, newestOhm: 0.074, windows: 9, cycles: 31.4 },
         capacity: {

@@ -32,7 +32,7 @@ export const unitName = 'drill-1'
 export interface Sent extends Partial<LogRecord> {
   unit?: string
   machine?: string
-  kind?: 'hello' | 'report' | 'entry' | 'claim'
+  kind?: 'hello' | 'report' | 'entry' | 'claim' | 'item'
   /** JSON body; `payload` goes first. */
   body?: unknown
 }

@@ -27,6 +27,7 @@ const wearFacts = (wear: UnitWear, { profile }: MachineView): TemplateResult =>
       )}
       <div><dt>Use left</dt><dd>${leftText(wear.left)}</dd></div>
       ${batteryFacts(wear.battery)}
+      ${boardFacts(wear.board)}
     </dl>
     <div class="bands">
       ${wear.bands.map((bands) => {
@@ -34,6 +35,24 @@ const wearFacts = (wear: UnitWear, { profile }: MachineView): TemplateResult =>
         return bandChart(bands, spec?.unit ?? '1')
       })}
     </div>`
+
+/** Counted by the board over its whole life, also while nobody heard it. */
+const boardFacts = (board: UnitWear['board']) =>
+  board === undefined
+    ? nothing
+    : html`<div>
+          <dt>In use, as its board counted</dt>
+          <dd>
+            ${number(board.usedHours, 1)} h, told in its start ${board.boot} after
+            ${number(board.toS / 3600, 1)} h
+          </dd>
+        </div>
+        ${board.parts.map(
+          ({ name, description, used }) => html`<div title=${description}>
+            <dt>${words(name)}, as its board counted</dt>
+            <dd>${used > 0 && used < 0.0001 ? 'below 0.01 %' : `${number(used * 100, 2)} %`}</dd>
+          </div>`,
+        )}`
 
 const leftText = (left: UnitWear['left']) => {
   if (left === undefined) return 'not known yet: it has hardly worked'

@@ -1,0 +1,91 @@
+// How many hours of use a board's flash bears, part by part: bytes that the runtime writes in an
+// hour at the most, against the erases that the chip's maker promises. Also whether the map of the
+// flash is one. Pure arithmetic; the rates are those of runtime/counters.h, usage.h and outbox.h.
+import type { Board } from './boards.ts'
+import type { UsagePlan } from './usage-plan.ts'
+import type { Finding } from './wasm-check.ts'
+
+/** Hours of use that every part must bear. */
+export const leastHours = 10_000
+
+/** As in runtime/log.h: what a sector and a record need beside their data. */
+const sectorHead = 32
+const recordBytes = (data: number): number => Math.ceil((16 + data) / 16) * 16
+
+/** A record a second; values and acknowledgements once a minute of use; usage told every 30 min. */
+const countsPerHour = 3600
+const keepsPerHour = 60
+const tellsPerHour = 2
+/** Events and entries that a machine is taken to send in an hour of use, and their size. */
+const itemsPerHour = 60
+const itemBytes = 256
+/** A record does not go over the end of a sector: of kv's, half may stay empty. */
+const fill = 0.5
+
+/** Hours of use by part; undefined for a board that keeps nothing. */
+export const flashLife = (
+  { flash }: Board,
+  counters: number,
+  plan: UsagePlan | undefined,
+): Record<string, number> | undefined => {
+  const { sectorBytes, eraseCycles, parts = {} } = flash
+  const { kv, counters: journal, outbox } = parts
+  if (!kv || !journal || !outbox || !sectorBytes || !eraseCycles) return undefined
+  const room = sectorBytes - sectorHead
+  const usage = usageSizes(plan)
+  const kept = usage.kept.reduce((sum, bytes) => sum + recordBytes(bytes), recordBytes(4))
+  const told = usage.told.reduce((sum, bytes) => sum + recordBytes(bytes), 0)
+  const perSector = Math.floor(room / recordBytes(8 * counters))
+  const hours = (bytes: number, perHour: number): number =>
+    Math.floor((bytes * eraseCycles) / perHour)
+  // Half of kv may hold what does not move.
+  const moving = kv.bytes / sectorBytes / 2
+  return {
+    kv: hours(moving * room * fill, kept * keepsPerHour),
+    counters: hours((journal.bytes / sectorBytes - 1) * perSector, countsPerHour),
+    outbox: hours(
+      (outbox.bytes / sectorBytes - 1) * room * fill,
+      told * tellsPerHour + recordBytes(itemBytes) * itemsPerHour,
+    ),
+  }
+}
+
+/** Bytes of each value and of each item, as in runtime/usage.h. */
+const usageSizes = (plan: UsagePlan | undefined): { kept: number[]; told: number[] } => {
+  if (plan === undefined) return { kept: [], told: [] }
+  const { bands, cycles } = plan
+  return {
+    kept: [16 + 128 * bands.length, ...cycles.map(() => 1996)],
+    told: [...bands.map(() => 24 + 128), ...cycles.flatMap(() => new Array<number>(10).fill(216))],
+  }
+}
+
+/** What is wrong with the map, or with how long it would last. */
+export const checkFlash = (
+  board: Board,
+  counters: number,
+  plan: UsagePlan | undefined,
+): Finding[] => {
+  const { flash } = board
+  const place = `${board.board}: /flash/parts`
+  const remedy = `Correct firmware/boards/${board.board}/board.json.`
+  const findings: Finding[] = []
+  const parts = Object.entries(flash.parts ?? {}).sort(([, a], [, b]) => a.at - b.at)
+  let end = 0
+  for (const [name, { at, bytes }] of parts) {
+    const sector = flash.sectorBytes ?? 1
+    const bad = (what: string): void => {
+      findings.push({ place: `${place}/${name}`, what, remedy })
+    }
+    if (at % sector !== 0 || bytes % sector !== 0) bad(`it is no whole number of sectors`)
+    if (at < end) bad('it lies over the part before it')
+    if (at + bytes > flash.bytes) bad('it goes beyond the end of the flash')
+    end = at + bytes
+  }
+  for (const [name, hours] of Object.entries(flashLife(board, counters, plan) ?? {})) {
+    if (hours >= leastHours) continue
+    const what = `it would be worn out after ${hours} hours of use, ${leastHours} are needed`
+    findings.push({ place: `${place}/${name}`, what, remedy: 'Give it more sectors.' })
+  }
+  return findings
+}
