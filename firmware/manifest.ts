@@ -45,7 +45,7 @@ export interface Manifest {
 /** Everything that is missing of a finished product, on every board. */
 const missing = [
   'the safety kernel claims no safety integrity level; nobody but its makers has reviewed it',
-  'there is no serial protocol, no flash journal, no update and no key on the board yet',
+  'there is no black box, no update over the wire and no signed entry on the board yet',
 ]
 
 export const manifestOf = (

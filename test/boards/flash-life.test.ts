@@ -16,7 +16,7 @@ const found = (flash: Partial<Board['flash']>): string[] =>
   )
 const parts = pico.flash.parts ?? {}
 
-test("the Pico's flash bears more than 10,000 hours of use, the journal a record every second", () => {
+test("the Pico's flash bears 10,000 hours of use, with a record of counters every second", () => {
   const life = flashLife(pico, counters, plan) ?? {}
   // 63 sectors of 50 records of 80 bytes, 100,000 erases, 3600 records an hour.
   expect(life['counters']).toBe(Math.floor((63 * 50 * 100_000) / 3600))
