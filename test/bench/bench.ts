@@ -5,6 +5,7 @@ import { join } from 'node:path'
 
 const parts = [
   'broker',
+  'connections',
   'path',
   'backlog',
   'loop',

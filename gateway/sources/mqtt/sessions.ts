@@ -44,6 +44,22 @@ interface Delivery {
   packet: SessionPacket
 }
 
+/** What is not of a session (wills, matching of topics) stays with aedes' memory. */
+const ofMemory = [
+  'setup',
+  'subscriptionsByClient',
+  'subscriptionsByTopic',
+  'createRetainedStream',
+  'createRetainedStreamCombi',
+  'putWill',
+  'getWill',
+  'delWill',
+  'streamWill',
+  'getClientList',
+  'countOffline',
+  'destroy',
+]
+
 export interface SessionsOptions {
   map: DurableMap
   memory: Memory
@@ -72,16 +88,11 @@ export class Sessions {
   static async open(options: SessionsOptions): Promise<Sessions> {
     const sessions = new Sessions(options)
     for (const [name, value] of options.map.entries()) await sessions.#restore(name, value)
-    const { memory } = options
-    const own = sessions as unknown as Record<PropertyKey, unknown>
-    // What is not of a session (wills, matching of topics) stays with aedes' memory.
-    return new Proxy(sessions, {
-      get: (_, name) => {
-        const from = name in sessions ? own : (memory as unknown as Record<PropertyKey, unknown>)
-        const member = from[name]
-        return typeof member === 'function' ? member.bind(from) : member
-      },
-    })
+    const own = sessions as unknown as Record<string, unknown>
+    const memory = options.memory as unknown as Record<string, (...args: unknown[]) => unknown>
+    // Bound once: two of them are called for every message.
+    for (const name of ofMemory) own[name] = memory[name]?.bind(memory)
+    return sessions
   }
 
   async addSubscriptions(client: SessionClient, subs: readonly SessionSubscription[]) {
