@@ -1,6 +1,6 @@
 // Anything at all as payload, topic or bytes of the protocol: the broker stays up for the others,
-// what it acknowledges is in the log, and the pipeline has one outcome for each. TENFOLD_FUZZ sets how
-// many payloads; the seed is printed, and TENFOLD_SEED repeats a run.
+// what it acknowledges is in the log, and the pipeline has one outcome for each. TENFOLD_FUZZ sets
+// how many payloads; the seed is printed, and TENFOLD_SEED repeats a run.
 import { randomInt } from 'node:crypto'
 import { connect as connectTcp } from 'node:net'
 import { expect, test } from 'vitest'
