@@ -7,11 +7,13 @@ import { alertSettings } from './operations/settings.ts'
 import { influx2Settings } from './sinks/influx2/settings.ts'
 import { influx3Settings } from './sinks/influx3/settings.ts'
 import { OpcUaSink } from './sinks/opcua/settings.ts'
+import { sparkplugSettings } from './sinks/sparkplug/settings.ts'
 import { firmataSettings } from './sources/firmata/settings.ts'
 import { MqttSettings } from './sources/mqtt/settings.ts'
 import { MqttClientSettings } from './sources/mqtt-client/settings.ts'
 import { OpcUaSource } from './sources/opcua/settings.ts'
 import { serialSettings } from './sources/serial/settings.ts'
+import { SparkplugSource } from './sources/sparkplug/settings.ts'
 
 const closed = { additionalProperties: false } as const
 const didPattern = '^did:key:z[1-9A-HJ-NP-Za-km-z]{16,128}$'
@@ -202,6 +204,7 @@ export const ConfigSchema = Type.Object(
         'mqtt-client': Type.Optional(MqttClientSettings),
         opcua: Type.Optional(OpcUaSource),
         serial: Type.Optional(serialSettings),
+        sparkplug: Type.Optional(SparkplugSource),
       },
       { ...closed, description: 'Where else readings come from.' },
     ),
@@ -213,6 +216,9 @@ export const ConfigSchema = Type.Object(
         influx2: Type.Optional(influx2Settings(Secret(token))),
         influx3: Type.Optional(influx3Settings(Secret(token))),
         opcua: Type.Optional(OpcUaSink),
+        sparkplug: Type.Optional(
+          sparkplugSettings(Secret('Where its password is: {"env": "NAME"} or {"file": "path"}.')),
+        ),
       },
       { ...closed, description: 'Databases outside.' },
     ),

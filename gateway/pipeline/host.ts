@@ -32,6 +32,8 @@ export interface SinkContext {
   readonly profiles: readonly Profile[]
   /** Folder of its own in the data folder; it makes it when needed. */
   readonly folder: string
+  /** 0 to 1, for the jitter of reconnects. */
+  random(): number
   /** One line for the person who runs the gateway; never a secret. */
   note(line: string): void
   /** What the embedded store knows of all units, and of one's life. Not before `open`. */
@@ -71,6 +73,7 @@ export const startHost = async (options: DeliveryOptions, world: World): Promise
       createSink(sink, {
         ...{ clock, profiles: options.profiles },
         folder: join(options.dataDir, 'sinks', sink.name),
+        random: () => world.random(),
         note: (line) => say({ kind: 'note', line }),
         units: () => store.queries.units(),
         life: (query) => store.queries.life(query),

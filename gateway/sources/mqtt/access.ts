@@ -40,7 +40,8 @@ export const refusePublish = (topic: string, unit: string | undefined): Refusal 
     return { code: 'topic_long', said: 'the topic is longer than allowed' }
   }
   // The broker's own words: `$SYS/<id>/new/clients` would close another client.
-  if (topic.startsWith('$SYS/')) return { code: 'topic_reserved', said: `${topic} is the broker's` }
+  // Births under `$sparkplug/` are what the broker itself has heard.
+  if (topic.startsWith('$')) return { code: 'topic_reserved', said: `${topic} is the broker's` }
   const parts = parseTopic(topic)
   if (parts?.kind === 'command') {
     return { code: 'command_foreign', said: `only the gateway publishes commands (${topic})` }

@@ -15,9 +15,17 @@ import type { Clock } from '../../core/clock.ts'
 import { limits } from '../../core/limits.ts'
 import type { Emit, Source, UnitCommand } from '../../core/source.ts'
 import type { DurableMap } from '../../log/durable-map.ts'
-import { type CheckPassword, logIn, maySubscribe, Rate, refusePublish } from './access.ts'
+import {
+  type CheckPassword,
+  logIn,
+  maySubscribe,
+  Rate,
+  type Refusal,
+  refusePublish,
+} from './access.ts'
 import { certifiedName, Listeners, type TlsDoor } from './listeners.ts'
 import { type Memory, Sessions } from './sessions.ts'
+import { certificateOf, isSparkplug, mayHear, type Roles, refuseSparkplug } from './sparkplug.ts'
 
 export interface BrokerOptions {
   host: string
@@ -38,6 +46,8 @@ export interface BrokerOptions {
   connections: number
   /** Most messages of one client a second; beyond, its acknowledgements wait. */
   messagesPerSecond?: number
+  /** Serves Sparkplug B, with who is who in it; absent: its topics are like any that is not ours. */
+  sparkplug?: Roles | undefined
   /** How long a client may leave what it asked for untaken, milliseconds. */
   slowMs?: number
   /** Called for what an operator should see: refused publishers, storage failures. */
@@ -120,10 +130,8 @@ export class MqttBroker implements MqttSource {
       maxClientsIdLength: 128,
       authorizePublish: (client, packet, done) => this.#receive(client, packet, done),
       authorizeSubscribe: (client, subscription, done) => {
-        const { unit } = this.#sessionOf(client)
-        const who = { unit, machines: this.#options.machines }
         // null is SUBACK 0x80: refused, and the client stays.
-        done(null, maySubscribe(subscription.topic, who) ? subscription : null)
+        done(null, this.#mayHear(client, subscription.topic) ? subscription : null)
       },
       authenticate: (...[client, user, password, done]) => {
         const given = { user, password: password?.toString('utf8') }
@@ -210,12 +218,37 @@ export class MqttBroker implements MqttSource {
     return false
   }
 
+  #mayHear(client: Client, topic: string): boolean {
+    const { unit } = this.#sessionOf(client)
+    if (maySubscribe(topic, { unit, machines: this.#options.machines })) return true
+    const role = unit === undefined ? undefined : this.#options.sparkplug?.get(unit)
+    return role !== undefined && mayHear(topic, role)
+  }
+
+  #refuse(topic: string, unit: string | undefined): Refusal | undefined {
+    const roles = this.#options.sparkplug
+    const refusal = refusePublish(topic, unit)
+    if (roles === undefined || !isSparkplug(topic)) return refusal
+    return refusal?.code === 'topic_long' ? refusal : refuseSparkplug(topic, { unit, roles })
+  }
+
+  /** To those who hear it, and a birth also to where an aware server keeps it. */
+  #relay({ topic, payload }: PublishPacket, done: Done): void {
+    const certificate = certificateOf(topic)
+    if (certificate === undefined || this.#broker === undefined) {
+      done()
+      return
+    }
+    const message = { topic: certificate, payload, qos: 0, retain: true, dup: false }
+    this.#broker.publish({ cmd: 'publish', ...message } as PublishPacket, (error) => done(error))
+  }
+
   /** The gate: what comes back through `done` decides whether the PUBACK is written. */
   #receive(client: Client | null, packet: PublishPacket, done: Done): void {
     const session = this.#sessionOf(client)
     const { topic } = packet
     if (topic !== session.allowed) {
-      const refusal = refusePublish(topic, session.unit)
+      const refusal = this.#refuse(topic, session.unit)
       if (refusal !== undefined) {
         const { code, said } = refusal
         session.allowed = undefined
@@ -241,6 +274,10 @@ export class MqttBroker implements MqttSource {
   #append(session: Session, packet: PublishPacket, done: Done): void {
     if (this.#emit === undefined) {
       done(new Error('the gateway is stopping'))
+      return
+    }
+    if (this.#options.sparkplug !== undefined && isSparkplug(packet.topic)) {
+      this.#relay(packet, done)
       return
     }
     // A report that came back at every subscription would be taken for one sent just now.

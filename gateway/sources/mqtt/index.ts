@@ -11,6 +11,7 @@ import type { CheckPassword } from './access.ts'
 import { MqttBroker } from './broker.ts'
 import type { TlsDoor, TlsMaterial } from './listeners.ts'
 import type { MqttSettings, TlsSettings } from './settings.ts'
+import type { Role, Roles } from './sparkplug.ts'
 
 export interface BrokerParts {
   context: SourceContext
@@ -36,10 +37,17 @@ export const createBroker = (settings: MqttSettings, parts: BrokerParts): MqttBr
     connections,
     messagesPerSecond,
     slowMs: slowSeconds * 1000,
+    sparkplug: rolesOf(settings),
     // The broker's lines name it themselves.
     note: (line) => note(line.replace(/^mqtt: /, '')),
     ...(authenticate === undefined ? {} : { authenticate }),
   })
+}
+
+const rolesOf = ({ sparkplug }: MqttSettings): Roles | undefined => {
+  if (sparkplug === undefined) return undefined
+  const hosts = Object.entries(sparkplug.hosts).map(([name, host]) => [name, { host }] as const)
+  return new Map<string, Role>([...Object.entries(sparkplug.nodes), ...hosts])
 }
 
 const doorOf = (tls: TlsSettings, { context, keysFolder }: BrokerParts): TlsDoor => {

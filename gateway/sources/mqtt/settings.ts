@@ -1,6 +1,7 @@
 // Settings of the embedded broker: joined into the gateway's under `mqtt`. No secret has a place
 // here, only the files where certificates, keys and scrypt hashes are.
 import { type Static, Type } from '../../../hardware-profiles/validate.ts'
+import { idPattern } from '../../sparkplug/topics.ts'
 
 const closed = { additionalProperties: false } as const
 
@@ -41,6 +42,27 @@ const Tls = Type.Object(
   { ...closed, description: 'MQTT over TLS, beside the plain port; absent = none.' },
 )
 
+const Id = Type.String({ pattern: idPattern })
+const Name = Type.String({ minLength: 1, maxLength: 128 })
+const Node = Type.Object({ group: Id, node: Id }, closed)
+
+const Sparkplug = Type.Object(
+  {
+    hosts: Type.Record(Name, Id, {
+      default: {},
+      description: 'Name that logs in -> id of the host application that it is.',
+    }),
+    nodes: Type.Record(Name, Node, {
+      default: {},
+      description: 'Name that logs in -> group and node of the edge node that it is.',
+    }),
+  },
+  {
+    ...closed,
+    description: 'Serves Sparkplug B: relayed, not logged; births kept. Absent = not served.',
+  },
+)
+
 export const MqttSettings = Type.Object(
   {
     host: Type.String({
@@ -56,6 +78,7 @@ export const MqttSettings = Type.Object(
       Path('File of units and scrypt hashes of their passwords (tenfold config user).'),
     ),
     tls: Type.Optional(Tls),
+    sparkplug: Type.Optional(Sparkplug),
     limits: Type.Object(
       {
         connections: Type.Integer({
