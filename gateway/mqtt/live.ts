@@ -1,6 +1,7 @@
-// A clean session at a broker outside whose will is made anew for every connect, for protocols whose
-// state lives with the connection (Sparkplug). Subscribes before anything is published; comes back by
-// itself, at the next of its servers; keeps no queue. A message is acknowledged when `take` says so.
+// A clean session at a broker outside whose will is made anew for every connect, for protocols
+// whose state lives with the connection (Sparkplug). Subscribes before anything is published;
+// comes back by itself, at the next of its servers; keeps no queue. A message is acknowledged when
+// `take` says so.
 import mqtt, { type IPublishPacket, type MqttClient } from 'mqtt'
 import { backoffMs } from '../pipeline/backoff.ts'
 

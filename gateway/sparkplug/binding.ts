@@ -1,5 +1,5 @@
-// Which items of a node are which signals and counters of which unit of ours, by settings; and items
-// to reports of ours: those of one time share a report, and two values of one name never do.
+// Which items of a node are which signals and counters of which unit of ours, by settings; and
+// items to reports of ours: those of one time share a report, and two values of one name never do.
 import { OperatingError } from '../core/errors.ts'
 import type { Machine } from '../core/machine.ts'
 import { datatypes, type Item, meaningOf, qualityCodes } from './payload.ts'

@@ -1,5 +1,5 @@
-// bdSeq: counts the connections of an edge node, 0 to 255, over restarts, so that a death belongs to
-// its birth. On the disk before it is used.
+// bdSeq: counts the connections of an edge node, 0 to 255, over restarts, so that a death belongs
+// to its birth. On the disk before it is used.
 import {
   closeSync,
   fsyncSync,

@@ -40,6 +40,8 @@ interface Unit {
   newestUs: number
   heardMs: number
   born: boolean
+  /** The reading that its birth has carried. */
+  bornWith: Reading | undefined
 }
 
 export const rebirthName = 'Node Control/Rebirth'
@@ -93,12 +95,18 @@ export class EdgeNode {
    */
   data(readings: readonly Reading[], events: readonly UnitEvent[]): Message[] {
     const births: Message[] = []
-    for (const { unit: id, machine } of [...readings, ...events]) {
-      const unit = this.#unitOf(id, machine)
+    for (const one of [...readings, ...events]) {
+      const unit = this.#unitOf(one.unit, one.machine)
       unit.heardMs = this.#options.monotonicMs()
       if (unit.born) continue
       unit.born = true
-      births.push(this.#unitBirth(id, unit))
+      if ('values' in one) {
+        // A birth says current values: those that it comes from.
+        unit.bornWith = one
+        for (const [entry, value, code] of valuesOf(one, unit)) keep(entry, one, { value, code })
+        unit.newestUs = Math.max(unit.newestUs, one.timeUs)
+      }
+      births.push(this.#unitBirth(one.unit, unit))
     }
     const data = readings.flatMap((reading) => this.#reading(reading))
     return [...births, ...this.#count(), ...data, ...events.flatMap((one) => this.#event(one))]
@@ -145,7 +153,7 @@ export class EdgeNode {
     if (known !== undefined) return known
     if (this.#units.size >= unitsMax) throw new RangeError(`more than ${unitsMax} units`)
     const entries = entriesOf(machine, () => this.#nextAlias++)
-    const unit = { entries, newestUs: 0, heardMs: 0, born: false }
+    const unit = { entries, newestUs: 0, heardMs: 0, born: false, bornWith: undefined }
     this.#units.set(id, unit)
     return unit
   }
@@ -163,15 +171,14 @@ export class EdgeNode {
 
   #reading(reading: Reading): Message[] {
     const unit = this.#unitOf(reading.unit, reading.machine)
+    if (unit.bornWith === reading) return []
     const { historicalMs, nowMs } = this.#options
     const timestampMs = Math.floor(reading.timeUs / 1000)
     const historical = reading.timeUs < unit.newestUs || nowMs() - timestampMs > historicalMs
     const changed: Outgoing[] = []
     for (const [entry, value, code] of valuesOf(reading, unit)) {
       const isNew = entry.value !== value || entry.quality !== code
-      if (reading.timeUs >= unit.newestUs) {
-        Object.assign(entry, { value, quality: code, timestampMs })
-      }
+      keep(entry, reading, { value, code })
       if (!isNew && !historical) continue
       const { alias, datatype } = entry
       changed.push({ alias, datatype, value, quality: code, ...past(timestampMs, historical) })
@@ -202,6 +209,16 @@ export class EdgeNode {
   #topic(kind: 'DBIRTH' | 'DDATA' | 'DDEATH', unit: string): string {
     return unitTopic(kind, { ...this.#options.name, unit })
   }
+}
+
+/** As the last value of an entry, where it is not older than the present one. */
+const keep = (
+  entry: Entry,
+  { timeUs }: Reading,
+  { value, code }: { value: Outgoing['value']; code: number | undefined },
+): void => {
+  const timestampMs = Math.floor(timeUs / 1000)
+  if (timestampMs >= entry.timestampMs) Object.assign(entry, { value, quality: code, timestampMs })
 }
 
 const past = (timestampMs: number, historical: boolean) => ({

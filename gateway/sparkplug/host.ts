@@ -76,6 +76,7 @@ export class Host {
   readonly #options: HostOptions
   readonly #nodes = new Map<string, Node>()
   readonly #askedMs = new Map<string, number>()
+  readonly #seen = new Map<Binding, Seen>()
 
   constructor(options: HostOptions) {
     this.#options = options
@@ -205,10 +206,10 @@ export class Host {
       const topic = topicOf({ ...binding, kind: 'hello' })
       out.records.push({ topic, payload: JSON.stringify({ boot: 0, t: 0 }) })
     }
-    this.#data(node, { unit, message, out })
+    this.#data(node, { unit, message, out, isBirth: true })
   }
 
-  #data(node: Node, { unit, message, out }: Telling): void {
+  #data(node: Node, { unit, message, out, isBirth = false }: Telling): void {
     const names = node.names.get(unit ?? '')
     if (names === undefined) {
       refuse(out, 'node_unborn', `DDATA of ${keyOf(node)}/${unit}, whose birth was not heard`)
@@ -231,13 +232,35 @@ export class Host {
       resolved.push({ ...known, item, timeMs })
     }
     if (binding === undefined) return
-    for (const report of reportsOf(resolved, binding)) pushReport(out, binding, report)
+    const bornMs = isBirth ? (message.timestampMs ?? this.#options.nowMs()) : undefined
+    const fresh = this.#fresh(resolved, { binding, bornMs })
+    for (const report of reportsOf(fresh, binding)) pushReport(out, binding, report)
+  }
+
+  /**
+   * A birth says again what was said before: nothing is stored twice by it. After a death what it
+   * says is true again, from the birth on.
+   */
+  #fresh(resolved: readonly Resolved[], { binding, bornMs }: Birth): Resolved[] {
+    const seen = this.#seen.get(binding) ?? { stale: false, newestMs: new Map<string, number>() }
+    this.#seen.set(binding, seen)
+    const fresh = resolved.flatMap((one) => {
+      const { name, timeMs, item } = one
+      const isKnown = timeMs <= (seen.newestMs.get(name) ?? Number.NEGATIVE_INFINITY)
+      if (!item.historical && !isKnown) seen.newestMs.set(name, timeMs)
+      if (bornMs === undefined || !isKnown) return [one]
+      return seen.stale ? [{ ...one, timeMs: bornMs }] : []
+    })
+    if (bornMs !== undefined) seen.stale = false
+    return fresh
   }
 
   #stale(node: Node, { unit, timeMs, out }: { unit: string; timeMs: number; out: Outcome }): void {
     const binding = this.#bindingOf(node, unit === '' ? undefined : unit)
     const report = binding === undefined ? undefined : staleReport(binding, timeMs)
-    if (binding !== undefined && report !== undefined) pushReport(out, binding, report)
+    if (binding === undefined || report === undefined) return
+    pushReport(out, binding, report)
+    this.#seen.set(binding, { newestMs: new Map(), ...this.#seen.get(binding), stale: true })
   }
 
   #bindingOf(node: NodeName, unit: string | undefined): Binding | undefined {
@@ -261,6 +284,19 @@ interface Telling {
   unit: string | undefined
   message: Incoming
   out: Outcome
+  isBirth?: boolean
+}
+
+/** What was last said of a unit's items, by name. */
+interface Seen {
+  stale: boolean
+  newestMs: Map<string, number>
+}
+
+interface Birth {
+  binding: Binding
+  /** When the birth was said; undefined: it is none. */
+  bornMs: number | undefined
 }
 
 const keyOf = ({ group, node }: NodeName): string => `${group}/${node}`

@@ -1,5 +1,5 @@
-// Sparkplug topics, spelled and read in this one place. Sparkplug's own names of a message kind stay
-// as they are; what Sparkplug puts below an edge node is a unit here.
+// Sparkplug topics, spelled and read in this one place. Sparkplug's own names of a message kind
+// stay as they are; what Sparkplug puts below an edge node is a unit here.
 
 export const namespace = 'spBv1.0'
 /** Where an aware server keeps births, retained. */

@@ -20,6 +20,7 @@ export interface SparkplugContext {
   readonly folder: string
   /** 0 to 1, for the jitter of reconnects. */
   random(): number
+  note(line: string): void
 }
 
 export const create = (config: SparkplugConfig, context: SparkplugContext): Sink =>
@@ -113,6 +114,7 @@ class SparkplugSink implements Sink {
       },
       note: (line) => {
         this.#said = line
+        this.#context.note(`sparkplug: ${line}`)
       },
     })
     this.#timer = setInterval(() => {

@@ -1,4 +1,5 @@
-// Settings of the Sparkplug edge node: which servers, under what name, and for whom it waits.
+// Settings of the Sparkplug edge node, under `sinks.sparkplug` of the gateway's config: which
+// servers, under what name, and for whom it waits.
 import { type TSchema, Type } from '../../../hardware-profiles/validate.ts'
 import { idPattern } from '../../sparkplug/topics.ts'
 

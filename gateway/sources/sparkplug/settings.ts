@@ -1,5 +1,5 @@
-// Settings of the Sparkplug host application: which server, under what name, and which items of which
-// node are which signal of which unit.
+// Settings of the Sparkplug host application: which server, under what name, and which items of
+// which node are which signal of which unit.
 import { namePattern, unitIdPattern } from '../../../hardware-profiles/names.ts'
 import { type Static, Type } from '../../../hardware-profiles/validate.ts'
 import { idPattern } from '../../sparkplug/topics.ts'
