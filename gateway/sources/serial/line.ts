@@ -94,6 +94,7 @@ export class Line {
   #sessions = 0
   #flying = 0
   #said = ''
+  #refused = ''
   #isClosed = false
 
   constructor(parts: LineParts) {
@@ -224,7 +225,10 @@ export class Line {
     const name = `${this.#parts.epoch}-${++this.#sessions}`
     if (judged.refusal !== undefined) {
       const { refusal } = judged
-      if (judged.unit !== undefined) this.#log(judged, hello, name)
+      // Once a boot, though the board answers every greeting.
+      const logged = `${hello.boot} ${hello.machine} ${hello.profile}`
+      if (judged.unit !== undefined && this.#refused !== logged) this.#log(judged, hello, name)
+      this.#refused = logged
       this.#refuse(refusal.code, refusal.detail)
       this.#send('refuse', [this.#greeting, refusal.number])
       return
@@ -265,7 +269,8 @@ export class Line {
   }
 
   #learn(session: Session, { at, bytes }: Extract<BoardMessage, { is: 'schema' }>): void {
-    if (this.#status.state !== 'learning' || at !== session.gathered) return
+    if (this.#status.state !== 'learning' || !session.isLogged) return
+    if (at !== session.gathered) return
     if (bytes.length === 0 || at + bytes.length > session.schema.length) return
     session.schema.set(bytes, at)
     session.gathered += bytes.length
