@@ -57,7 +57,7 @@ export const keepOpen = async (
 
 /** One opening, to its end. */
 const once = async (parts: PortParts, status: PortStatus, signal: AbortSignal): Promise<void> => {
-  const { path: given, serialNumber, baud } = parts.settings
+  const { path: given, serialNumber, baud = 115_200 } = parts.settings
   const path = serialNumber === undefined ? given : await findPort(serialNumber)
   status.path = path
   if (path === undefined) {

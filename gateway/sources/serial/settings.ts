@@ -17,12 +17,13 @@ const Port = Type.Object(
         description: 'Of a USB port, wherever it is plugged in; instead of its path.',
       }),
     ),
-    baud: Type.Integer({
-      minimum: 1200,
-      maximum: 4_000_000,
-      default: 115_200,
-      description: 'Bits per second; over USB it means nothing.',
-    }),
+    baud: Type.Optional(
+      Type.Integer({
+        minimum: 1200,
+        maximum: 4_000_000,
+        description: 'Bits per second, 115200 where it is absent; over USB it means nothing.',
+      }),
+    ),
     unit: Type.Optional(
       Type.String({
         pattern: unitIdPattern,
