@@ -9,7 +9,16 @@ import type { QuarantineRow, UnitSummary } from './core/queries.ts'
 
 export interface Finding {
   /** Station on the path of a reading. */
-  station: 'folder' | 'gateway' | 'broker' | 'store' | 'unit' | 'readings' | 'quarantine' | 'sinks'
+  station:
+    | 'folder'
+    | 'gateway'
+    | 'broker'
+    | 'store'
+    | 'unit'
+    | 'readings'
+    | 'quarantine'
+    | 'sinks'
+    | 'serial'
   verdict: 'good' | 'note' | 'bad'
   text: string
   /** What to check or do; absent where all is well. */

@@ -15,6 +15,8 @@ import { prepareMachine } from '../core/machine.ts'
 import { diagnose, type Facts, type Finding, type SinkFacts, type Trouble } from '../diagnosis.ts'
 import { lockHolder } from '../log/lock.ts'
 import { openStoreReader, type StoreReader } from '../sinks/store/store.ts'
+import { serialFindings } from '../sources/serial/findings.ts'
+import { readSerialHealth } from '../sources/serial/status.ts'
 import type { Io } from './io.ts'
 import { profilesOf } from './serve.ts'
 
@@ -43,6 +45,10 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   }
   const { config } = readConfig(io, values).loaded
   const findings = diagnose(await gather(config, unit, io))
+  if (config.sources.serial !== undefined) {
+    const health = readSerialHealth(join(config.data, 'sources', 'serial'))
+    findings.push(...serialFindings(health, { unit, nowUs: systemClock().nowUs() }))
+  }
   if (values.json) io.out(JSON.stringify(findings, null, 2))
   else print(findings, io)
   return findings.some(({ verdict }) => verdict === 'bad') ? 1 : 0

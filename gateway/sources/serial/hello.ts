@@ -17,6 +17,16 @@ export const refusals = {
 } as const
 export type RefusalCode = keyof typeof refusals
 
+export const refusalRemedies: Readonly<Record<RefusalCode, string>> = {
+  machine_unknown: 'Add its file to hardware-profiles, and start the gateway again.',
+  profile_mismatch:
+    'Flash the board with the present profile, or put back the one it was built for.',
+  unit_unnamed: 'Give the port a "unit" in sources.serial.ports.',
+  schema: 'Flash the board anew: its dictionary does not fit the profile that it states.',
+  unit_twice: 'Give the ports different units, or unplug one of the two boards.',
+  version: 'Bring the older of the two up to date: gateway, or firmware.',
+}
+
 export type Judged =
   | { unit: string; machine: Machine; refusal?: undefined }
   | { unit: string | undefined; refusal: { code: RefusalCode; number: number; detail: string } }
