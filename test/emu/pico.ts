@@ -123,6 +123,11 @@ export class Pico {
     this.flash.cut()
   }
 
+  /** The chip's USB controller, for a host; a reset makes another. */
+  get usb(): RP2040['usbCtrl'] {
+    return this.#mcu.usbCtrl
+  }
+
   /** Gives the board's UART one byte; false where its receive buffer has no room. */
   feed(byte: number): boolean {
     const uart = this.#mcu.uart[0]
