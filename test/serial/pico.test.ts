@@ -1,6 +1,7 @@
-// The drill's own image on an emulated Pico, joined to a real gateway by a real pseudo-terminal. The
-// gateway is killed, the plug is pulled, bytes are flipped both ways. What the embedded store has
-// afterwards is what the board said, nothing twice and nothing else, and every item it was owed.
+// The drill's own image on an emulated Pico, joined to a real gateway by a real pseudo-terminal.
+// The gateway is killed, the plug is pulled, bytes are flipped both ways. What the embedded store
+// has afterwards is what the board said, nothing twice and nothing else, and every item it was
+// owed.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

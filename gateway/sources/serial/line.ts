@@ -3,68 +3,19 @@
 // and reads no clock: bytes, time and a way to write are passed in. Must never wait for a board or
 // keep more of one than a frame and an item.
 import { topicOf } from '../../../hardware-profiles/names.ts'
-import type { Clock } from '../../core/clock.ts'
 import type { Machine } from '../../core/machine.ts'
-import type { Emit } from '../../core/source.ts'
 import { type Dictionary, readDictionary, schemaDigest } from './dictionary.ts'
 import { encodeFrame, FrameReader } from './frame.ts'
 import { helloPayload, type Judged, judge, type RefusalCode } from './hello.ts'
-import { type Item, ItemTray } from './items.ts'
+import { ItemTray } from './items.ts'
+import { type LineParts, type LineStatus, pace, payloadOf, resultCodes } from './line-parts.ts'
 import {
   type BoardMessage,
   decodeMessage,
   encodeMessage,
   type HelloMessage,
-  type Protocol,
   type ToBoard,
 } from './messages.ts'
-
-export interface LineParts {
-  /** Id that the settings give the unit. */
-  readonly unit: string | undefined
-  readonly machines: ReadonlyMap<string, Machine>
-  readonly protocol: Protocol
-  readonly clock: Clock
-  /** Part of every session's name: new at every start of the gateway. */
-  readonly epoch: string
-  /** A number of 32 bits that nobody guesses. */
-  nonce(): number
-  readonly emit: Emit
-  write(bytes: Uint8Array): void
-  /** False where another line has this unit. */
-  claim(unit: string): boolean
-  note(line: string): void
-  /** Dictionaries by digest: a board that comes back is not asked again. */
-  readonly dictionaries: Map<string, Uint8Array>
-}
-
-/** What a person may want to know of a line; counts are since the port was opened. */
-export interface LineStatus {
-  state: 'silent' | 'refused' | 'learning' | 'speaking'
-  unit: string | undefined
-  board: string | undefined
-  refusal: { code: RefusalCode; detail: string } | undefined
-  frames: number
-  damaged: number
-  malformed: number
-  reports: number
-  /** Reports that came faster than they are taken, or that the log refused. */
-  dropped: number
-  items: number
-  /** As the board counts them. */
-  boardDamaged: number
-  boardLost: number
-}
-
-export const pace = {
-  greetMs: 1000,
-  /** So long without a whole frame, and the board counts as gone. */
-  silentMs: 5000,
-  /** Reports on their way to the log. */
-  flyingMax: 256,
-  /** Above the profile's rate: states that a board reports at once. */
-  urgentHz: 220,
-} as const
 
 interface Session {
   hello: HelloMessage
@@ -382,23 +333,3 @@ type Done = (error?: Error) => void
 /** Longest dictionary that is taken, and how many are remembered. */
 const schemaBytesMax = 16_384
 const dictionariesMax = 256
-
-const payloadOf = (item: Item): Uint8Array =>
-  item.topic === 'entry'
-    ? item.bytes
-    : Buffer.from(
-        JSON.stringify({
-          ...{ boot: item.boot, number: item.number, kind: item.kind },
-          data: Buffer.from(item.bytes).toString('base64'),
-        }),
-      )
-
-/** As enum link_code in firmware/runtime/link.h. */
-const resultCodes: Readonly<Record<number, string>> = {
-  1: 'its firmware does not know this kind of message',
-  2: 'the message is not what its kind asks for',
-  3: 'the message is of another boot, or its number was there already',
-  4: "a value is outside the profile's limits",
-  5: 'nobody has armed the machine at the machine',
-  6: 'it is busy',
-}

@@ -2,7 +2,7 @@
 // `tenfold doctor` beside it. Knows neither ports nor frames.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { LineStatus } from './line.ts'
+import type { LineStatus } from './line-parts.ts'
 import type { PortStatus } from './port.ts'
 
 export const statusFile = 'ports.json'
