@@ -35,7 +35,7 @@ export const temporary = (): { path: string; remove(): void } => {
 /** Resolves when `done` says so; rejects after a quarter of a minute with what was awaited. */
 export const until = async (what: string, done: () => boolean): Promise<void> => {
   const { monotonicMs, sleep } = systemClock()
-  const end = monotonicMs() + 15_000
+  const end = monotonicMs() + 45_000
   while (!done()) {
     if (monotonicMs() > end) throw new Error(`waited in vain for ${what}`)
     await sleep(20)
