@@ -1,6 +1,6 @@
-// Setpoints and rubbish at a real image on an emulated Pico: what reaches the loop's input is within
-// the profile's range, of this boot, newer than the last, held while a hand has armed the machine,
-// and gone when it expires. The clutch ring of the drill is made a setpoint for it.
+// Setpoints and rubbish at a real image on an emulated Pico: what reaches the loop's input is
+// within the profile's range, of this boot, newer than the last, held while a hand has armed the
+// machine, and gone when it expires. The clutch ring of the drill is made a setpoint for it.
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Image } from '../../firmware/image.ts'
 import { encodeFrame } from '../../gateway/sources/serial/frame.ts'
