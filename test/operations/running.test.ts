@@ -85,7 +85,9 @@ const installed = (tool: string, from: string): boolean => {
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return true
-    console.log(`skipped: ${tool} is not installed (Debian: apt-get install ${from})`)
+    const reason = `${tool} is not installed (Debian: apt-get install ${from})`
+    if (process.env['TENFOLD_REQUIRE_REAL'] === '1') throw new Error(reason)
+    console.log(`skipped: ${reason}`)
     return false
   }
 }
