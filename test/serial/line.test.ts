@@ -285,6 +285,8 @@ test('items whose parts are lost, swapped or too many become nothing', () => {
   part(1, 256, 512, 256)
   settle()
   expect([logged.length, board.last('ack')]).toEqual([2, [1]])
+  const { data } = bodyOf(logged[1]) as { data: string }
+  expect(Buffer.from(data, 'base64')).toHaveLength(512)
 })
 
 test('a flood of reports is cut to the rate, and the log is never given too many at once', () => {

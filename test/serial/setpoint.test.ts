@@ -27,8 +27,8 @@ describe.runIf(build)('a setpoint', () => {
     image = await imageOf({ ...subject, profile }, 'rp2040-pico', 'machine')
   })
 
-  const start = () => {
-    const bench = put(image, atRest())
+  const start = (volts = atRest()) => {
+    const bench = put(image, volts)
     const { pico } = bench
     const address = (name: string): number => image.symbols.get(name) ?? 0
     const said: number[] = []
@@ -74,10 +74,7 @@ describe.runIf(build)('a setpoint', () => {
     expect([results(), clutch()]).toEqual([[], 2000])
     greet()
     const address = image.symbols.get('told') ?? 0
-    if (pico.read(address) !== 1) {
-      expect(ask(1, 1, 1000, 5000)).toBe(5)
-      pico.run(3000 * ms, () => pico.read(address) === 1)
-    }
+    pico.run(3000 * ms, () => pico.read(address) === 1)
     expect(pico.read(address)).toBe(1)
     greet()
     expect(ask(10, 2, 1000, 5000)).toBe(3)
@@ -94,6 +91,16 @@ describe.runIf(build)('a setpoint', () => {
     // Nothing of it has moved the motor.
     for (const one of [pin.gate, pin.duty, pin.brake]) expect(pico.level(one)).toBe(false)
   }, 120_000)
+
+  test('is refused while nobody has let go of the trigger: the machine is not armed', () => {
+    const { pico, send, results, clutch, greet, address } = start({ ...atRest(), trigger: 3 })
+    pico.run(300 * ms)
+    greet()
+    expect(pico.read(address('told'))).not.toBe(1)
+    send('setpoint', [1, 1, 1000, [5000]])
+    pico.run(20 * ms)
+    expect([results(), clutch()]).toEqual([[5], 2000])
+  })
 
   test('frames cut, flipped and doubled change nothing, and the step is never late', () => {
     const { bench, pico, feed, greet, clutch, address, results } = start()
