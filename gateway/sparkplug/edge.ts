@@ -171,7 +171,11 @@ export class EdgeNode {
 
   #reading(reading: Reading): Message[] {
     const unit = this.#unitOf(reading.unit, reading.machine)
-    if (unit.bornWith === reading) return []
+    if (unit.bornWith === reading) {
+      // Once: in a delivery that is tried again it is of the past.
+      unit.bornWith = undefined
+      return []
+    }
     const { historicalMs, nowMs } = this.#options
     const timestampMs = Math.floor(reading.timeUs / 1000)
     const historical = reading.timeUs < unit.newestUs || nowMs() - timestampMs > historicalMs

@@ -60,7 +60,10 @@ const subscribedFirst: HostCheck = ({ tap, connects }) => {
 const clean: HostCheck = ({ connects }) =>
   expect(connects.map((one) => one.clean)).toEqual([true, true])
 const ended: HostCheck = (life) => {
-  const last = life.tap.sent.slice(life.ending).filter(({ cmd }) => cmd !== 'puback')
+  const last = life.tap.sent
+    .slice(life.ending)
+    .filter(({ cmd }) => cmd !== 'puback')
+    .slice(-2)
   expect(last.map(({ cmd }) => cmd)).toEqual(['publish', 'disconnect'])
   says(false)(last[0] ?? {})
 }

@@ -25,7 +25,14 @@ import {
 } from './access.ts'
 import { certifiedName, Listeners, type TlsDoor } from './listeners.ts'
 import { type Memory, Sessions } from './sessions.ts'
-import { certificateOf, isSparkplug, mayHear, type Roles, refuseSparkplug } from './sparkplug.ts'
+import {
+  certificateOf,
+  hideFromWildcards,
+  isSparkplug,
+  mayHear,
+  type Roles,
+  refuseSparkplug,
+} from './sparkplug.ts'
 
 export interface BrokerOptions {
   host: string
@@ -144,6 +151,7 @@ export class MqttBroker implements MqttSource {
     broker.on('clientError', (client, error) => note(`mqtt: ${client.id}: ${error.message}`))
     this.#broker = broker
     await this.#remember(broker)
+    if (this.#options.sparkplug !== undefined) hideFromWildcards(broker.persistence)
     this.#listeners = new Listeners({
       plain: { host, port },
       tls,

@@ -1,6 +1,7 @@
 // What the embedded broker does for Sparkplug B: relays it without logging it (the host application
 // that reads it logs what it means), keeps births where an aware server keeps them, and lets each
-// participant speak only as itself. Pure.
+// participant speak only as itself. Keeps no state.
+import { Readable } from 'node:stream'
 import { certificates, type NodeName, namespace, parseTopic } from '../../sparkplug/topics.ts'
 import type { Refusal } from './access.ts'
 
@@ -48,4 +49,29 @@ export const mayHear = (filter: string, role: Role): boolean => {
     filter === `${namespace}/${group}/NCMD/${node}` ||
     filter.startsWith(`${namespace}/${group}/DCMD/${node}/`)
   )
+}
+
+/** What of aedes' memory brings retained messages to a new subscription. */
+interface Retained {
+  createRetainedStreamCombi(filters: readonly string[]): Readable
+}
+
+/**
+ * A filter that begins with a wildcard brings no topic that begins with `$` (MQTT 3.1.1, 4.7.2).
+ * aedes keeps to that for what is sent now, not for what is retained.
+ */
+export const hideFromWildcards = (memory: object): void => {
+  const retained = memory as Retained
+  const all = retained.createRetainedStreamCombi.bind(retained)
+  retained.createRetainedStreamCombi = (filters) => {
+    const visible = async function* () {
+      for (const filter of filters) {
+        const isWide = filter.startsWith('#') || filter.startsWith('+')
+        for await (const packet of all([filter]) as AsyncIterable<{ topic: string }>) {
+          if (!isWide || !packet.topic.startsWith('$')) yield packet
+        }
+      }
+    }
+    return Readable.from(visible())
+  }
 }
