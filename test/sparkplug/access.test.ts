@@ -1,6 +1,11 @@
 // Who may say and hear what of Sparkplug at the embedded broker, where clients say who they are.
 import { afterEach, expect, test } from 'vitest'
-import { mayHear, type Roles, refuseSparkplug } from '../../gateway/sources/mqtt/sparkplug.ts'
+import {
+  mayHear,
+  type Role,
+  type Roles,
+  refuseSparkplug,
+} from '../../gateway/sources/mqtt/sparkplug.ts'
 import { client, edge, host, hostSettings, Stops, startServer, until } from './stand.ts'
 
 const stops = new Stops()
