@@ -35,6 +35,10 @@ static inline void loop_stop(void) { w2c_loop_stop(&instance); }
 #include "memory.h"
 #include "cbor.h"
 #include "link-frame.h"
+#ifndef RIG
+static u32 selftest_on_message(struct cbor *body);
+#define LINK_ON_SELFTEST(body) selftest_on_message(body)
+#endif
 #include "link.h"
 #ifdef RIG
 #include "rig.h"

@@ -38,6 +38,7 @@ static inline void drive_pins(void) {
 }
 
 #include "selftest.h"
+#include "selftest-link.h"
 
 void wasm_rt_trap(wasm_rt_trap_t code) {
   interrupts_off();
@@ -130,6 +131,7 @@ int main(void) {
     store_poll();
     if (selftest.on == 0) trip_poll();
     selftest_poll();
+    selftest_tell();
     usage_poll();
     link_poll();
     wait_for_interrupt();

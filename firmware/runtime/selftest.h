@@ -11,6 +11,7 @@ enum selftest_request {
   SELFTEST_STILL, /* the same, without noise: stuck */
   SELFTEST_ASK,   /* the loop asks for `value` of output `index` */
   SELFTEST_APPLY, /* what was given since: all of it in one step, and steps are counted from it */
+  SELFTEST_STATE, /* nothing but the answer; whoever asks is still there */
 };
 
 /* Written by whoever asks, `request` last; taken and zeroed by selftest_poll. */
@@ -39,7 +40,7 @@ static u32 selftest_us;
 static u32 selftest_turn;
 
 /* A host that went away must not keep a machine from working. */
-#define SELFTEST_MOST_US 300000000u
+#define SELFTEST_MOST_US 30000000u
 
 /* In the tick, after the pins were sampled. */
 static inline void selftest_readings(void) {
@@ -99,15 +100,11 @@ static void selftest_apply(void) {
   interrupts_on();
 }
 
-/* In thread mode. */
-static void selftest_poll(void) {
-  if (selftest.on != 0 && board_micros() - selftest_us > SELFTEST_MOST_US) selftest_end();
-  u32 request = selftest_mail.request;
-  if (request == SELFTEST_NONE) return;
-  u32 index = selftest_mail.index;
-  s32 value = selftest_mail.value;
+/* One request, in thread mode. */
+static void selftest_take(u32 request, u32 index, s32 value) {
   selftest_us = board_micros();
   if (request == SELFTEST_BEGIN) selftest_begin();
+  else if (request == SELFTEST_STATE) return;
   else if (selftest.on == 0) selftest.refused = 1;
   else if (request == SELFTEST_END) selftest_end();
   else if (request == SELFTEST_APPLY) selftest_apply();
@@ -117,5 +114,12 @@ static void selftest_poll(void) {
     given_next.still &= ~(1u << index);
     if (request == SELFTEST_STILL) given_next.still |= 1u << index;
   }
+}
+
+/* In every round of the main loop. */
+static void selftest_poll(void) {
+  if (selftest.on != 0 && board_micros() - selftest_us > SELFTEST_MOST_US) selftest_end();
+  if (selftest_mail.request == SELFTEST_NONE) return;
+  selftest_take(selftest_mail.request, selftest_mail.index, selftest_mail.value);
   selftest_mail.request = SELFTEST_NONE;
 }

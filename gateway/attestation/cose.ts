@@ -10,6 +10,8 @@ import type { PublicKey } from './did.ts'
 export const coseTypes = {
   entry: 'application/tenfold-entry+cbor',
   claim: 'application/tenfold-claim+cbor',
+  selftest: 'application/tenfold-selftest+json',
+  calibration: 'application/tenfold-calibration+json',
 } as const
 export type CoseType = (typeof coseTypes)[keyof typeof coseTypes]
 

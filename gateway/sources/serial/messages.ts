@@ -12,6 +12,7 @@ export const fromBoard = {
   item: 4,
   response: 5,
   result: 6,
+  selftest: 7,
 } as const
 /** To a board: 32 to 63. */
 export const toBoard = {
@@ -23,6 +24,7 @@ export const toBoard = {
   setpoint: 37,
   challenge: 38,
   claim: 39,
+  selftest: 40,
 } as const
 export type ToBoard = keyof typeof toBoard
 
@@ -53,6 +55,23 @@ export interface HelloMessage {
   custody?: number
 }
 
+/** Where a self-test is; codes as the kernel tells them (firmware/kernel-constants.ts). */
+export interface SelftestMessage {
+  is: 'selftest'
+  number: number
+  /** The request was not taken. */
+  isRefused: boolean
+  isOn: boolean
+  state: number
+  cause: number
+  hindrance: number
+  /** From what was applied last to the first step that passed nothing, counted on the board. */
+  steps: number
+  hasEnded: boolean
+  /** The bridge is driven now. */
+  isDriven: boolean
+}
+
 export type BoardMessage =
   | HelloMessage
   | { is: 'schema'; at: number; bytes: Uint8Array }
@@ -75,6 +94,7 @@ export type BoardMessage =
     }
   | { is: 'response'; number: number; bytes: Uint8Array }
   | { is: 'result'; of: number; number: number; code: number }
+  | SelftestMessage
 
 /** Turns a frame's body into a message; throws on what is none. */
 export type Decoder = (kind: number, body: Uint8Array) => BoardMessage | undefined
@@ -102,6 +122,13 @@ const decode1: Decoder = (kind, body) => {
       return { is: 'response', number: read.whole(0), bytes: read.bytes(1) }
     case fromBoard.result:
       return { is: 'result', of: read.whole(0), number: read.whole(1), code: read.whole(2) }
+    case fromBoard.selftest:
+      return {
+        ...{ is: 'selftest', number: read.whole(0), isRefused: read.whole(1) !== 0 },
+        ...{ isOn: read.whole(2) !== 0, state: read.whole(3), cause: read.whole(4) },
+        ...{ hindrance: read.whole(5), steps: read.whole(6), hasEnded: read.whole(7) !== 0 },
+        isDriven: read.whole(8) !== 0,
+      }
     default:
       // A kind that a later firmware of this version has: it means nothing here.
       return undefined
@@ -200,7 +227,7 @@ export const decodeMessage = ({ version, kind, body }: Frame, known: Protocol): 
   }
 }
 
-type Field = number | string | Uint8Array | readonly number[]
+export type Field = number | string | Uint8Array | readonly number[]
 
 /** A message for a board: its fields are the keys 0, 1, 2 ... */
 export const encodeMessage = (kind: ToBoard, fields: readonly Field[], version: number): Frame => ({
