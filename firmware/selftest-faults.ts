@@ -16,7 +16,7 @@ export interface InjectedFault {
   what: string
   /** As `causeName` spells it. */
   cause: string
-  /** Stated by the profile: from the fault to everything off, s, the kernel's own turns included. */
+  /** Stated by the profile: from the fault to everything off, s, with the kernel's own turns. */
   withinS: number
   /** Released and sound, until the kernel arms; then at work; then the fault. */
   rest: Given
@@ -225,17 +225,18 @@ export const injectedFaults = ({ safety, loop, spec }: Machine): InjectedFault[]
 }
 
 /** What no injection shows, and how a person would see it. */
-export const physicalOnly = (safety: SafetySpec): string[] => [
-  'the sensors and their wires: open, short and heat each at the real signal',
-  'the gate pull-down' +
-    `${safety.gatePullDown === undefined ? ' (none is declared)' : ` (${safety.gatePullDown.ohm} Ohm)`}` +
-    ': the gate is low with the board in reset and with the board unplugged',
-  'the hardware over-current cut' +
-    (safety.overCurrentCut === undefined
-      ? ' (none is declared)'
-      : ` (${safety.overCurrentCut.current} A in ${safety.overCurrentCut.time * 1e6} us)`) +
-    ': it switches off without the board',
-  'the power switches: each blocks when it is off',
-  'from the pin to no current: the driver and the motor',
-  'the watchdog, a trap, a step that overruns: shown on an emulated board, not by this test',
-]
+export const physicalOnly = ({ gatePullDown, overCurrentCut }: SafetySpec): string[] => {
+  const ohm = gatePullDown === undefined ? 'none is declared' : `${gatePullDown.ohm} Ohm`
+  const cut =
+    overCurrentCut === undefined
+      ? 'none is declared'
+      : `${overCurrentCut.current} A in ${overCurrentCut.time * 1e6} us`
+  return [
+    'the sensors and their wires: open, short and heat each at the real signal',
+    `the gate pull-down (${ohm}): the gate is low with the board in reset, and unplugged`,
+    `the hardware over-current cut (${cut}): it switches off without the board`,
+    'the power switches: each blocks when it is off',
+    'from the pin to no current: the driver and the motor',
+    'the watchdog, a trap, a step that overruns: shown on an emulated board, not by this test',
+  ]
+}

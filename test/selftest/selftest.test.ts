@@ -126,7 +126,7 @@ describe.runIf(compilerInstalled())('on an emulated Pico', () => {
   })
 })
 
-/** A board that is there in words only: it answers a greeting with this hello, and knows no more. */
+/** A board in words only: it answers a greeting with this hello, and knows no more. */
 const words = (machine: string, digest: string) => {
   let listener: (bytes: Uint8Array) => void = () => {}
   const say = (kind: number, body: CborMap): void =>

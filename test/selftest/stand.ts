@@ -1,5 +1,5 @@
-// An emulated Pico at a person's bench: its UART is the port that a command opens, and it runs while
-// the command waits. Volts at its pins are the test's.
+// An emulated Pico at a person's bench: its UART is the port that a command opens, and it runs
+// while the command waits. Volts at its pins are the test's.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
