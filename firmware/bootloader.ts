@@ -19,12 +19,6 @@ export interface BootloaderRequest {
   path?: string | undefined
 }
 
-/** What bootloader and image must agree on, for the compiler. */
-export const namesOf = ({ profile, board }: Pick<BootloaderRequest, 'profile' | 'board'>) => [
-  `-DSLOT_MACHINE="${profile.machine}"`,
-  `-DSLOT_BOARD="${board.board}"`,
-]
-
 /** Throws BuildError where the machine does not fit the board, ToolError without a compiler. */
 export const buildBootloader = (request: BootloaderRequest): Built => {
   const { profile, loops, board, path } = request
@@ -35,8 +29,7 @@ export const buildBootloader = (request: BootloaderRequest): Built => {
   try {
     gatherSources(folder, board)
     writeFileSync(join(folder, 'config.h'), config.text(''))
-    const flags = namesOf(request)
-    return compileImage({ folder, board, source: 'boot/boot.c', flags, path })
+    return compileImage({ folder, board, source: 'boot/boot.c', path })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

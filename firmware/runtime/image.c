@@ -39,7 +39,27 @@ static inline void loop_stop(void) { w2c_loop_stop(&instance); }
 static u32 selftest_on_message(struct cbor *body);
 #define LINK_ON_SELFTEST(body) selftest_on_message(body)
 #endif
+#include "crypto/crypto.h"
+#include "crypto/identity.h"
+#define LINK_PUBLIC_KEY(to) identity_public(to)
+#define LINK_ON_CHALLENGE(body) link_on_challenge(body)
+#define LINK_ON_MAKE_KEY(body) link_on_make_key(body)
+static u32 link_on_challenge(struct cbor *body);
+static u32 link_on_make_key(struct cbor *body);
+#ifdef RUNNING_SLOT
+#include "boot/slot.h"
+#include "boot/state.h"
+#include "update.h"
+#define LINK_ON_UPDATE(body) link_on_update(body)
+static u32 link_on_update(struct cbor *body);
+#endif
 #include "link.h"
+#include "link-identity.h"
+#ifdef RUNNING_SLOT
+#include "link-update.h"
+#else
+static void update_poll(void) {}
+#endif
 #ifdef RIG
 #include "rig.h"
 #else

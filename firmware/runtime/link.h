@@ -28,6 +28,7 @@ enum link_kind {
   LINK_CALIBRATE = 41,
   LINK_UPDATE = 42,
   LINK_ASK_BLACK_BOX = 43,
+  LINK_MAKE_KEY = 44,
 };
 
 enum link_code {
@@ -38,6 +39,7 @@ enum link_code {
   LINK_BEYOND = 4,    /* outside the profile's limits */
   LINK_DISARMED = 5,  /* nobody has armed the machine at the machine */
   LINK_BUSY = 6,
+  LINK_FAILED = 7, /* the board cannot: no key, no noise, or its flash does not keep it */
 };
 
 /* A part that takes a kind defines its handler before this header is included, as
@@ -240,6 +242,9 @@ static u32 link_handle(u32 kind, struct cbor *body) {
 #endif
 #ifdef LINK_ON_UPDATE
     case LINK_UPDATE: return LINK_ON_UPDATE(body);
+#endif
+#ifdef LINK_ON_MAKE_KEY
+    case LINK_MAKE_KEY: return LINK_ON_MAKE_KEY(body);
 #endif
 #ifdef LINK_ON_ASK_BLACK_BOX
     case LINK_ASK_BLACK_BOX: return LINK_ON_ASK_BLACK_BOX(body);

@@ -117,6 +117,7 @@ int main(void) {
   board_uart_start();
   u32 reason = board_take_reason();
   store_start();
+  identity_start();
   usage_start();
   board_watchdog_start();
   board_pins_start();
@@ -134,6 +135,7 @@ int main(void) {
     selftest_tell();
     usage_poll();
     link_poll();
+    update_poll();
     wait_for_interrupt();
   }
 }

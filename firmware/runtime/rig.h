@@ -25,6 +25,7 @@ int main(void) {
   board_clocks();
   board_uart_start();
   store_start();
+  identity_start();
   loop_start();
   link_start(0);
   interrupts_on();

@@ -70,8 +70,8 @@ static bool is_text(const u8 *field, const char *text, u32 bytes) {
 
 static enum update_result slot_check_form(const struct slot_head *head, u32 slot) {
   if (head->mark != SLOT_MARK || head->format != SLOT_FORMAT) return UPDATE_FORMAT;
-  if (!is_text(head->board, SLOT_BOARD, sizeof head->board) ||
-      !is_text(head->machine, SLOT_MACHINE, sizeof head->machine)) {
+  if (!is_text(head->board, BOARD_NAME, sizeof head->board) ||
+      !is_text(head->machine, MACHINE_NAME, sizeof head->machine)) {
     return UPDATE_FOREIGN;
   }
   if (head->slot != slot) return UPDATE_SLOT;

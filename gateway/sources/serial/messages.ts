@@ -13,6 +13,7 @@ export const fromBoard = {
   response: 5,
   result: 6,
   selftest: 7,
+  update: 9,
 } as const
 /** To a board: 32 to 63. */
 export const toBoard = {
@@ -25,6 +26,8 @@ export const toBoard = {
   challenge: 38,
   claim: 39,
   selftest: 40,
+  update: 42,
+  makeKey: 44,
 } as const
 export type ToBoard = keyof typeof toBoard
 
@@ -95,6 +98,17 @@ export type BoardMessage =
   | { is: 'response'; number: number; bytes: Uint8Array }
   | { is: 'result'; of: number; number: number; code: number }
   | SelftestMessage
+  | {
+      is: 'update'
+      number: number
+      /** As in firmware/update.ts. */
+      result: number
+      /** Bytes of the image that are there. */
+      next: number
+      /** The slot that runs, and whether on trial. */
+      slot: number
+      trial: number
+    }
 
 /** Turns a frame's body into a message; throws on what is none. */
 export type Decoder = (kind: number, body: Uint8Array) => BoardMessage | undefined
@@ -128,6 +142,11 @@ const decode1: Decoder = (kind, body) => {
         ...{ isOn: read.whole(2) !== 0, state: read.whole(3), cause: read.whole(4) },
         ...{ hindrance: read.whole(5), steps: read.whole(6), hasEnded: read.whole(7) !== 0 },
         isDriven: read.whole(8) !== 0,
+      }
+    case fromBoard.update:
+      return {
+        ...{ is: 'update', number: read.whole(0), result: read.whole(1), next: read.whole(2) },
+        ...{ slot: read.whole(3), trial: read.whole(4) },
       }
     default:
       // A kind that a later firmware of this version has: it means nothing here.

@@ -1,0 +1,64 @@
+/* Updates on the wire (update.h says what becomes of them). Body: number, what (0 begin, 1 chunk,
+ * 2 finish, 3 confirm, 4 restart), offset, bytes. The answer: number, result, how many bytes are
+ * there, the slot that runs, whether on trial. Every message may come twice. */
+
+enum { DO_BEGIN, DO_CHUNK, DO_FINISH, DO_CONFIRM, DO_RESTART };
+
+static bool restart_due;
+static u32 restart_us;
+
+static u32 update_do(u32 what, u32 offset, const u8 *data, u32 bytes) {
+  bool armed = !store_idle();
+  switch (what) {
+    case DO_BEGIN:
+      return bytes == SLOT_HEAD_BYTES ? update_begin(data, armed) : UPDATE_FORMAT;
+    case DO_CHUNK: return update_chunk(offset, data, bytes, armed);
+    case DO_FINISH: return update_finish(armed);
+    case DO_CONFIRM: return update_confirm();
+    default: break;
+  }
+  if (armed) return UPDATE_ARMED;
+  restart_due = true;
+  restart_us = board_micros();
+  return UPDATE_OK;
+}
+
+static u32 link_on_update(struct cbor *body) {
+  u32 bytes;
+  cbor_head(body, CBOR_MAP);
+  cbor_key(body, 0);
+  u32 number = cbor_uint(body);
+  cbor_key(body, 1);
+  u32 what = cbor_uint(body);
+  cbor_key(body, 2);
+  u32 offset = cbor_uint(body);
+  cbor_key(body, 3);
+  const u8 *data = cbor_string(body, CBOR_BYTES, &bytes);
+  if (!cbor_end(body) || what > DO_RESTART) return LINK_MALFORMED;
+  u32 result = update_do(what, offset, data, bytes);
+  if (!link_begin(LINK_UPDATE_STATE, 40)) return LINK_BUSY;
+  put_head(CBOR_MAP, 5);
+  put_pair(0, number);
+  put_pair(1, result);
+  put_pair(2, update_next);
+  put_pair(3, RUNNING_SLOT);
+  put_pair(4, update_on_trial());
+  link_end();
+  return LINK_ANSWERED;
+}
+
+/* A trial that nobody confirms within a minute is over; a restart lets its answer out first. Only
+ * while nothing moves. */
+static void update_poll(void) {
+  static bool on_trial, asked;
+  if (!asked) {
+    asked = true;
+    on_trial = update_on_trial();
+    restart_us = board_micros();
+  }
+  u32 waits = restart_due ? 100000 : 60000000;
+  if (!restart_due && !on_trial) return;
+  if (board_micros() - restart_us < waits || !store_idle()) return;
+  if (restart_due || update_on_trial()) board_restart();
+  on_trial = false;
+}
