@@ -107,6 +107,12 @@ export const BoardSchema = Type.Object(
     pins: Type.Record(Type.String(), Pin),
     worstStep: Type.Record(Type.String(), WorstStep),
     kernelStep: Type.Optional(KernelStep),
+    key: Type.Optional(
+      Type.Object(
+        { custody: Type.Enum(['controller_flash', 'secure_element']), extractable: Type.Boolean() },
+        closed,
+      ),
+    ),
     emulator: Type.Object({ name: Text, proves: Type.Array(Text) }, closed),
     unproven: Type.Array(Text),
   },

@@ -19,6 +19,12 @@ export interface BootloaderRequest {
   path?: string | undefined
 }
 
+/** What bootloader and image must agree on, for the compiler. */
+export const namesOf = ({ profile, board }: Pick<BootloaderRequest, 'profile' | 'board'>) => [
+  `-DMACHINE_NAME="${profile.machine}"`,
+  `-DBOARD_NAME="${board.board}"`,
+]
+
 /** Throws BuildError where the machine does not fit the board, ToolError without a compiler. */
 export const buildBootloader = (request: BootloaderRequest): Built => {
   const { profile, loops, board, path } = request
@@ -29,7 +35,8 @@ export const buildBootloader = (request: BootloaderRequest): Built => {
   try {
     gatherSources(folder, board)
     writeFileSync(join(folder, 'config.h'), config.text(''))
-    return compileImage({ folder, board, source: 'boot/boot.c', path })
+    const flags = namesOf(request)
+    return compileImage({ folder, board, source: 'boot/boot.c', flags, path })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -38,6 +38,8 @@ export interface Manifest {
   limits: Readonly<Record<string, number>>
   /** What the safety kernel trips on, as in the profile. */
   safety?: SafetySpec
+  /** Where the unit's key lies, and whether who holds the board can read it out. */
+  key?: { custody: string; extractable: boolean }
   emulator: string
   unproven: readonly string[]
 }
@@ -45,7 +47,7 @@ export interface Manifest {
 /** Everything that is missing of a finished product, on every board. */
 const missing = [
   'the safety kernel claims no safety integrity level; nobody but its makers has reviewed it',
-  'there is no black box, no update over the wire and no signed entry on the board yet',
+  'there is no black box and no signed entry on the board yet',
 ]
 
 export const manifestOf = (
@@ -84,6 +86,7 @@ export const manifestOf = (
     compiler: { gcc: parts.gcc, wasm2c: wasm2cVersion() },
     limits: spec.constants,
     ...(profile.safety !== undefined && { safety: profile.safety }),
+    ...(board.key !== undefined && { key: board.key }),
     emulator: board.emulator.name,
     unproven: [...board.unproven, ...missing],
   }

@@ -3,11 +3,20 @@
 // Then the drill's whole image: sizes, and how much of an RP2040 it takes at 10 and 20 kHz.
 import { BuildError } from '../../firmware/build.ts'
 import { buildImage, type Image } from '../../firmware/image.ts'
+import { signerOfSeed } from '../../gateway/attestation/identity.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import { drill, exerciseOf, fixture, loadBoard, type Subject } from '../boards/stand.ts'
 import { type Drive, rangesOf, readRun, runLine } from '../emu/exercise.ts'
 import { Pico } from '../emu/pico.ts'
 import { Qemu, type QemuBoard, qemuMachines } from '../emu/qemu.ts'
+import {
+  askTimed,
+  buildProbe,
+  hashLine,
+  signLine,
+  startPico,
+  verifyLine,
+} from '../signing/probe.ts'
 
 const steps = 50_000
 const work = {
@@ -137,7 +146,28 @@ const load = (image: Image, rateHz: number): string => {
     : `${share.toFixed(1)} % of the core${goal}, ${figures}`
 }
 
+/** Signatures on the M0+: cycles, and the image that has nothing else. */
+const signatures = (): void => {
+  const built = buildProbe('rp2040-pico')
+  const pico = startPico(built)
+  const [seed, message] = [new Uint8Array(32).fill(5), new Uint8Array(200).fill(9)]
+  const signer = signerOfSeed(seed)
+  const signed = askTimed(pico, signLine(seed, message)).cycles
+  const signature = signer.sign(message)
+  const line = verifyLine({ key: signer.publicKey, signature, message })
+  const checked = askTimed(pico, line).cycles
+  const hashed = askTimed(pico, hashLine(new Uint8Array(1024))).cycles
+  const signMs = signed / 125_000
+  console.log(
+    `Ed25519 on a Pico: sign ${signed} cycles, ${signMs.toFixed(0)} ms ` +
+      `(${verdict(signMs, undefined, 500)}); check ${checked} cycles; ` +
+      `SHA-512 ${(hashed / 1024).toFixed(0)} cycles a byte; ` +
+      `test image ${built.files.bin.length} bytes of flash, stack ${built.stackBytes}`,
+  )
+}
+
 const main = async (): Promise<void> => {
+  signatures()
   const subject = drill()
   await compare('drill, fixed point', subject, {
     byHand: 'brushed-motor.h',

@@ -3,7 +3,7 @@
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { buildBootloader } from '../../firmware/bootloader.ts'
+import { buildBootloader, namesOf } from '../../firmware/bootloader.ts'
 import { type Built, compileImage, gatherSources } from '../../firmware/compile.ts'
 import { flashParts, partsToBin } from '../../firmware/flash-image.ts'
 import { configHeader } from '../../firmware/image-config.ts'
@@ -30,7 +30,8 @@ export const slotImage = (slot: 0 | 1, flags: readonly string[] = []): Uint8Arra
     const config = configHeader({ profile, board, loop, spec, purpose: 'machine' })
     writeFileSync(join(folder, 'config.h'), config.text(''))
     copyFileSync(join(import.meta.dirname, 'c', 'slot.c'), join(folder, 'slot.c'))
-    return compileImage({ folder, board, source: 'slot.c', slot, flags, path }).files.bin
+    const all = [...namesOf({ profile, board }), ...flags]
+    return compileImage({ folder, board, source: 'slot.c', slot, flags: all, path }).files.bin
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
