@@ -1,0 +1,78 @@
+// Payloads byte for byte with the package's own encoder, what values mean under their datatypes, and
+// the rows of the source's README about values and bounds.
+import fc from 'fast-check'
+import { afterEach, expect, test } from 'vitest'
+import { prepareMachine } from '../../gateway/core/machine.ts'
+import { bindingsOf } from '../../gateway/sparkplug/binding.ts'
+import { Host } from '../../gateway/sparkplug/host.ts'
+import { datatypes, decode, meaningOf } from '../../gateway/sparkplug/payload.ts'
+import { Heard } from '../../gateway/sparkplug/sequence.ts'
+import { drill } from '../influx/readings.ts'
+import { freePort } from '../servers/gateway.ts'
+import { bdSeq, bytesOf } from './node.ts'
+import { host, hostSettings, Stops, until } from './stand.ts'
+
+const stops = new Stops()
+afterEach(() => stops.all())
+
+const roundTrip = (type: string, value: unknown): unknown => {
+  const payload = decode(bytesOf([{ name: 'x', type, value }], 0))
+  if (typeof payload === 'string') throw new Error(payload)
+  const [item] = payload.items
+  return meaningOf(item?.raw, item?.datatype)
+}
+
+test('whole numbers keep their sign and value', () => {
+  const bits = { Int8: 8, Int16: 16, Int32: 32 }
+  for (const [type, size] of Object.entries(bits)) {
+    const half = 2 ** (size - 1)
+    fc.assert(
+      fc.property(fc.integer({ min: -half, max: half - 1 }), (value) => {
+        expect(roundTrip(type, value)).toBe(value)
+      }),
+    )
+  }
+  fc.assert(
+    fc.property(fc.maxSafeInteger(), (value) => {
+      expect(roundTrip('Int64', value)).toBe(value)
+    }),
+  )
+  expect(roundTrip('UInt32', 4_000_000_000)).toBe(4_000_000_000)
+})
+
+test('a value that does not fit its datatype, or is beyond 2^53, means nothing', () => {
+  expect(meaningOf('text', datatypes.Double)).toBeUndefined()
+  expect(meaningOf(1, datatypes.Boolean)).toBeUndefined()
+  expect(meaningOf(true, datatypes.Int32)).toBeUndefined()
+  expect(meaningOf(2n ** 60n, datatypes.UInt64)).toBeUndefined()
+  expect(meaningOf(1n, undefined)).toBeUndefined()
+})
+
+test('a permutation of what is missing is never lost, and each gap is seen', () => {
+  const order = fc.shuffledSubarray([1, 2, 3, 4, 5, 6], { minLength: 6, maxLength: 6 })
+  fc.assert(
+    fc.property(order, fc.nat(255), (numbers, birth) => {
+      const heard = new Heard(birth)
+      for (const n of numbers) expect(heard.take((birth + n) % 256)).not.toBe('wrong')
+      expect(heard.missing).toBe(0)
+    }),
+  )
+})
+
+test('nodes_many: strangers cannot fill the memory', () => {
+  const machines = new Map([['test_drill', prepareMachine(drill.profile)]])
+  const made = new Host({
+    bindings: bindingsOf(hostSettings(0).units, machines),
+    ...{ reorderMs: 200, rebirthMs: 1000, monotonicMs: () => 0, nowMs: () => 0 },
+  })
+  const birth = bytesOf([bdSeq(0)], 0)
+  const codes = Array.from({ length: 10_001 }, (_, i) =>
+    made.take(`spBv1.0/line/NBIRTH/n${i}`, birth).refused.map(({ code }) => code),
+  )
+  expect(codes.flat()).toEqual(['nodes_many'])
+})
+
+test('broker_unreachable: said once, tried again', async () => {
+  const world = await host(hostSettings(await freePort()), stops)
+  await until(() => world.notes.some((line) => line.includes('broker_unreachable')))
+})
