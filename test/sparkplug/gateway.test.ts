@@ -1,5 +1,6 @@
-// A whole gateway: a unit reports by MQTT, the edge node says it at the gateway's own broker, its own
-// host application hears it there as another unit. Killed and started again, nothing is missing.
+// A whole gateway: a unit reports by MQTT, the edge node says it at the gateway's own broker, its
+// own host application hears it there as another unit. Killed and started again, nothing is
+// missing.
 import mqtt from 'mqtt'
 import { afterEach, expect, test } from 'vitest'
 import type { UnitSummary } from '../../gateway/core/queries.ts'

@@ -1,5 +1,5 @@
-// Payloads byte for byte with the package's own encoder, what values mean under their datatypes, and
-// the rows of the source's README about values and bounds.
+// Payloads byte for byte with the package's own encoder, what values mean under their datatypes,
+// and the rows of the source's README about values and bounds.
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
 import { prepareMachine } from '../../gateway/core/machine.ts'
