@@ -8,6 +8,7 @@ import { root } from '../tree.ts'
 const long = {
   TENFOLD_KILLS: '1000',
   TENFOLD_FUZZ: '1000000',
+  TENFOLD_FUZZ_RUNS: '1000000',
   TENFOLD_LONG: '1',
   TENFOLD_ALL_CUTS: '1',
   TENFOLD_ALL_VECTORS: '1',
