@@ -22,6 +22,7 @@ import { openLog } from './log/open.ts'
 import { startOperations } from './operations/index.ts'
 import { authentication, openPairing } from './pairing/open.ts'
 import { type Delivery, type SinkConfig, startDelivery } from './pipeline/client.ts'
+import { requeue } from './requeue.ts'
 import { storedCursor } from './sinks/store/cursor.ts'
 import type { MqttBroker } from './sources/mqtt/broker.ts'
 import { createBroker } from './sources/mqtt/index.ts'
@@ -170,6 +171,7 @@ const startReceiving = async (
   stops.push(() => sources.stop())
   const actions: Actions = {
     command: (unit, request) => desk.send(unit, request),
+    requeue: (request) => requeue({ ...delivery, emit: admission.emit }, request),
     ...(pairing && { pair: () => pairing.desk.offer() }),
   }
   return { broker, actions, send }

@@ -23,17 +23,21 @@ export interface AskValues {
   'password-file'?: string
 }
 
-/** The answer to a POST. Throws what the gateway says of it, as an OperatingError. */
+/**
+ * The answer to a POST, or to a GET where there is no body. Throws what the gateway says of it, as
+ * an OperatingError.
+ */
 export const ask = async <T>(
   io: Io,
   values: AskValues,
-  { path, body }: { path: string; body: unknown },
+  { path, body }: { path: string; body?: unknown },
 ): Promise<T> => {
   const url = new URL(path, values.gateway)
   const headers = { 'content-type': 'application/json', ...authorization(io, values) }
   let reply: Response
   try {
-    reply = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })
+    const said = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }
+    reply = await fetch(url, { ...said, headers })
   } catch (cause) {
     throw new OperatingError('gateway_unreachable', {
       message: `no gateway answers at ${values.gateway}`,

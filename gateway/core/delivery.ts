@@ -62,6 +62,8 @@ export interface Quarantined {
   readonly reason: QuarantineReason
   /** What exactly was wrong, such as the name of the unknown signal. */
   readonly detail: string
+  /** Offset at which it was received first, where it was in quarantine before. */
+  readonly origin?: number | undefined
 }
 
 /** How the records of one stretch of log ended. */

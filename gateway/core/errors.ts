@@ -71,5 +71,6 @@ export const dropReasons = {
   corrupt: 'The log was damaged here: check the disk.',
   trimmed: 'The log reached its bound before this sink read it: give it more room or speed.',
   retention: "Older than the database's retention.",
+  requeued: 'Taken out of quarantine: it came into the log again, and counts there.',
 } as const
 export type DropReason = keyof typeof dropReasons

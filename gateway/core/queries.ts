@@ -54,12 +54,19 @@ export interface RecentEvent {
   description: string
 }
 
+export interface QuarantineQuery {
+  limit: number
+  unit?: string
+  /** Of this record only, its payload to the end. */
+  offset?: number
+}
+
 export interface QuarantineRow {
   sink: string
   offset: number
   receivedUs: number
   topic: string
-  /** At most 512 bytes, as text with escapes. */
+  /** As text with escapes; of a list at most 512 bytes. */
   payload: string
   reason: string
   detail: string
@@ -320,7 +327,7 @@ export interface Queries {
   books(): Promise<Books[]>
   /** Faults of units that are not simulated, of records after this one; oldest first, bounded. */
   faults(afterOffset: number): Promise<RecentEvent[]>
-  quarantine(query: { limit: number; unit?: string }): Promise<QuarantineRow[]>
+  quarantine(query: QuarantineQuery): Promise<QuarantineRow[]>
   passportSummary(unit: string): Promise<PassportSummary>
   /** The passport file itself, text. */
   passport(unit: string): Promise<string>

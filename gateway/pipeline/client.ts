@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads'
 import type { LiveReading } from '../core/live.ts'
 import type { Queries } from '../core/queries.ts'
 import type { UnitCommand } from '../core/source.ts'
+import type { AsideAsked, AsideRow } from './aside.ts'
 import {
   type DeliveryOptions,
   errorOf,
@@ -29,6 +30,10 @@ export interface Delivery {
   readonly queries: Queries
   /** State of every sink, the embedded store first. */
   health(): Promise<SinkHealth[]>
+  /** Quarantined records, whole. */
+  aside(asked: AsideAsked): Promise<AsideRow[]>
+  /** They are in the log again, durable: their sinks book them as dropped(requeued). */
+  endAside(rows: readonly Pick<AsideRow, 'offset' | 'sinks'>[]): Promise<void>
   /** Whether a page wants live values. */
   listen(on: boolean): void
   /** Finishes what is in hand, closes the store; pending records wait in the log. Idempotent. */
@@ -48,6 +53,8 @@ const methods = [
   'passport',
   'register',
   'health',
+  'aside',
+  'endAside',
 ] as const
 
 /** Resolves when the store is open and delivery runs; rejects with an OperatingError otherwise. */
@@ -64,10 +71,12 @@ export const startDelivery = async (
   await connect(worker, { calls, listeners })
   const remote = Object.fromEntries(
     methods.map((method) => [method, (...args: unknown[]) => calls.call(method, args)]),
-  ) as unknown as Queries & { health(): Promise<SinkHealth[]> }
+  ) as unknown as Queries & Pick<Delivery, 'health' | 'aside' | 'endAside'>
   return {
     queries: remote,
     health: () => remote.health(),
+    aside: (asked) => remote.aside(asked),
+    endAside: (rows) => remote.endAside(rows),
     listen: (on) => worker.postMessage({ kind: 'listen', on } satisfies ToWorker),
     stop: () => calls.stop(),
   }

@@ -9,12 +9,15 @@ import type { LogRecord } from '../core/record.ts'
 import type { Checked } from './check.ts'
 import { bootOf, foldByHand, foldCounters } from './counters.ts'
 import { type Fault, fault, type Hello, isFault, type RawReport } from './decode.ts'
+import type { Origin } from './requeue.ts'
 import { mark, type Seen } from './sequence.ts'
 import type { UnitState } from './unit.ts'
 
 /** Where in the log a message stands, and what it is about. */
 export interface Place {
   readonly offset: number
+  /** What it was, where it comes out of quarantine. */
+  readonly origin: Origin | undefined
   readonly machine: Machine
   readonly record: LogRecord
 }
@@ -79,7 +82,11 @@ const foldUnnumbered = (
   const { receivedUs, retained } = place.record
   const time = timeOf(report, { uptimeUs: undefined, receivedUs })
   if (isFault(time)) return time
-  const reading = readingOf(state, { checked, place, time, boot: -1, sequence: place.offset })
+  const { origin, offset } = place
+  const sequence = origin?.offset ?? offset
+  const reading = readingOf(state, { checked, place, time, boot: -1, sequence })
+  // Its turn among the counters has passed; those that came after it say all that it does.
+  if (origin !== undefined) return { reading, seen: 'unsure' }
   // A retained delivery is a state that was sent before, not a new sample.
   if (retained) {
     if (state.lastUs === null) takeNewest(state, reading)

@@ -13,7 +13,9 @@ import { realFiles } from '../log/files.ts'
 import { openReader } from '../log/reader.ts'
 import { Attestation } from '../sinks/store/attestation.ts'
 import { storeName } from '../sinks/store/local-stage.ts'
+import { readAside } from '../sinks/store/quarantine.ts'
 import { Store } from '../sinks/store/store.ts'
+import type { AsideAsked, AsideRow } from './aside.ts'
 import { FiguresRound } from './figures.ts'
 import { LiveThinner, liveEveryMs } from './live.ts'
 import { OutsideStage } from './outside.ts'
@@ -169,6 +171,8 @@ const answersOf = ({ store, runners, passports, figures }: Answering): Host['ans
         const health = runner.health()
         return { ...health, error: health.error ?? plainOf(figures.error(health.sink)) }
       }),
+    aside: (asked: AsideAsked) => readAside(store.database, asked),
+    endAside: (rows: readonly Pick<AsideRow, 'offset' | 'sinks'>[]) => store.endAside(rows),
     passportSummary: (unit: string) => passports.passportSummary(unit),
     passport: (unit: string) => passports.passport(unit),
     register: () => passports.register(),

@@ -16,6 +16,7 @@ import type { Batch } from '../log/log.ts'
 import { totalsAt } from './counters.ts'
 import { type Aside, emptyTally, type Keeper, type Progress } from './keeper.ts'
 import type { Outcome, Pipeline } from './pipeline.ts'
+import { originOf } from './requeue.ts'
 import type { Stage } from './runner.ts'
 
 /** What one record brings to the far side. */
@@ -103,9 +104,11 @@ export class OutsideStage implements Stage {
       const body = bodies.get(offset)
       if (settled.has(offset) || body === undefined) continue
       settled.add(offset)
-      const { receivedUs, topic, payload } = decodeRecord(body)
+      const record = decodeRecord(body)
+      const { receivedUs, topic, payload } = record
       const unit = topic.split('/')[3]
-      step.aside.push({ offset, receivedUs, topic, payload, unit, reason, detail })
+      const origin = originOf(record)?.offset
+      step.aside.push({ offset, receivedUs, topic, payload, unit, reason, detail, origin })
       step.tally.stored--
       step.tally.quarantined++
     }
@@ -136,7 +139,8 @@ const account = (
   else if (outcome.kind === 'quarantine') {
     const { unit, reason, detail, record } = outcome
     const { receivedUs, topic, payload } = record
-    aside.push({ offset, receivedUs, topic, payload, unit, reason, detail })
+    const origin = originOf(record)?.offset
+    aside.push({ offset, receivedUs, topic, payload, unit, reason, detail, origin })
     tally.quarantined++
   } else {
     tally.stored++

@@ -21,6 +21,8 @@ import {
 } from './decode.ts'
 import { createDetect, type Detect } from './detect.ts'
 import { foldHello, foldReport, type Place } from './fold.ts'
+import { type Origin, originOf } from './requeue.ts'
+import type { Seen } from './sequence.ts'
 import { fitToMachine, newUnit, type UnitState } from './unit.ts'
 import { foldUsage } from './usage.ts'
 
@@ -53,6 +55,8 @@ export type Outcome =
   | { readonly kind: 'foreign' }
 
 export interface PipelineParts {
+  /** Name of the sink that it works for: what that one refused it may be given again. */
+  readonly sink?: string
   readonly machines: ReadonlyMap<string, Machine>
   /** `closed`: a unit that is not known yet is not taken in by its hello. */
   readonly enrol: 'hello' | 'closed'
@@ -180,11 +184,13 @@ export class Pipeline {
     const { check, detect, life } = this.#verbs(route.machine)
     const checked = check(report)
     if (isFault(checked)) return this.#quarantine(message, checked)
-    const place: Place = { offset, machine: route.machine, record }
+    const origin = originOf(record)
+    const place: Place = { offset, origin, machine: route.machine, record }
     const folded = foldReport(state, { report, checked }, place)
     if (isFault(folded)) return this.#quarantine(message, folded)
     this.#touched.add(state)
-    const { reading, seen } = folded
+    const { reading } = folded
+    const seen = origin === undefined ? folded.seen : this.#seenAgain(folded.seen, origin)
     if (seen === 'duplicate') {
       state.duplicates++
       return { kind: 'duplicate', state }
@@ -199,6 +205,12 @@ export class Pipeline {
       if (rule.failure !== undefined) life?.failed(state, rule.failure, timeUs)
     }
     return { kind: 'reading', state, reading, events, spans, unsure: seen === 'unsure' }
+  }
+
+  /** Of what the sink itself had aside, it looks up whether it has the reading. */
+  #seenAgain(seen: Seen, { sinks }: Origin): Seen {
+    const { sink } = this.#parts
+    return seen === 'duplicate' && sink !== undefined && sinks.includes(sink) ? 'unsure' : seen
   }
 
   /** Whether an item came before, the store knows; a count that came before changes nothing. */

@@ -1,8 +1,11 @@
-// The few things that a page may do, not only read: command a unit, pair a new one. A request has
+// The few things that a page may do, not only read: command a unit, pair a new one, take
+// a record out of quarantine. A request has
 // to be JSON from a page of ours, or from a program; what is done is another part's matter.
 import type { IncomingMessage } from 'node:http'
 import type { CommandOutcome, SetpointRequest } from '../commands/desk.ts'
+import { limits } from '../core/limits.ts'
 import type { PairingOffer } from '../pairing/desk.ts'
+import type { RequeueOutcome, RequeueRequest } from '../requeue.ts'
 import { unitOf } from './api.ts'
 import { json, Refused, type Reply } from './reply.ts'
 
@@ -10,17 +13,23 @@ export interface Actions {
   command(unit: string, request: SetpointRequest): Promise<CommandOutcome>
   /** Absent where units are not paired. */
   pair?(): PairingOffer
+  requeue(request: RequeueRequest): Promise<RequeueOutcome>
 }
 
-const path = /^\/api\/(?:pairing|units\/([^/]{1,64})\/command)$/
+const requeuePath = '/api/quarantine/requeue'
+const path = /^\/api\/(?:pairing|quarantine\/requeue|units\/([^/]{1,64})\/command)$/
 const bodyBytesMax = 4096
+/** A whole payload in base64 beside the rest. */
+const requeueBytesMax = bodyBytesMax + Math.ceil((limits.payloadBytes * 4) / 3)
 
 /** Whether this path takes a POST. */
 export const isAction = (asked: string): boolean => path.test(asked)
 
 /** The reply to a POST. Throws Refused, or what the part that acts throws. */
 export const act = async (actions: Actions, asked: string, request: IncomingMessage) => {
-  const body = await bodyOf(request)
+  const isRequeue = asked === requeuePath
+  const body = await bodyOf(request, isRequeue ? requeueBytesMax : bodyBytesMax)
+  if (isRequeue) return json(await actions.requeue(requeueOf(body)))
   const unit = path.exec(asked)?.[1]
   if (unit !== undefined) {
     return outcome(await actions.command(unitOf(unit), requestOf(body)))
@@ -47,12 +56,29 @@ const requestOf = (body: Readonly<Record<string, unknown>>): SetpointRequest => 
   return { kind, values: values as Record<string, number>, holdsMs }
 }
 
-const bodyOf = async (request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> => {
+const requeueOf = ({ offset, payload, reason }: Readonly<Record<string, unknown>>) => {
+  if (typeof reason === 'string' && offset === undefined && payload === undefined) return { reason }
+  const isPayload = payload === undefined || (typeof payload === 'string' && base64.test(payload))
+  if (reason !== undefined || !Number.isSafeInteger(offset) || !isPayload) {
+    throw malformed('is no {"offset":17,"payload":"<base64>"} and no {"reason":"unit_unknown"}')
+  }
+  return {
+    offset: offset as number,
+    ...(typeof payload === 'string' && { payload: Buffer.from(payload, 'base64') }),
+  }
+}
+
+const base64 = /^[A-Za-z0-9+/]*={0,2}$/
+
+const bodyOf = async (
+  request: IncomingMessage,
+  bytesMax: number,
+): Promise<Readonly<Record<string, unknown>>> => {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of request) {
     bytes += (chunk as Buffer).length
-    if (bytes > bodyBytesMax) throw malformed(`has over ${bodyBytesMax} bytes`)
+    if (bytes > bytesMax) throw malformed(`has over ${bytesMax} bytes`)
     chunks.push(chunk as Buffer)
   }
   try {
@@ -67,6 +93,6 @@ const bodyOf = async (request: IncomingMessage): Promise<Readonly<Record<string,
 const malformed = (what: string): Refused =>
   new Refused(400, 'body_malformed', {
     message: `The body of the request ${what}.`,
-    remedy: 'See "tenfold help command".',
+    remedy: 'See "tenfold help command" or "tenfold help quarantine".',
     headers: { Connection: 'close' },
   })

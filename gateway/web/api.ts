@@ -83,8 +83,13 @@ const routes: Readonly<Record<string, Handler>> = {
   '/api/quarantine': async ({ queries }, query) => {
     const unit = query.get('unit')
     const limit = whole(query, 'limit', { usual: 100, min: 1, max: limits.listRows })
+    const offset = whole(query, 'offset', { usual: -1, min: 0, max: limits.integerMax })
     return json(
-      await queries.quarantine({ limit, ...(unit === null ? {} : { unit: unitOf(unit) }) }),
+      await queries.quarantine({
+        limit,
+        ...(unit !== null && { unit: unitOf(unit) }),
+        ...(offset >= 0 && { offset }),
+      }),
     )
   },
 }

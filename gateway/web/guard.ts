@@ -72,7 +72,7 @@ const checkMethod = ({ method, headers }: IncomingMessage, path: string): void =
     if (isJson && isOwn) return
     throw new Refused(403, 'action_refused', {
       message: 'This has to come from a page of this gateway, or from a program, as JSON.',
-      remedy: 'Use the page, or "tenfold command" and "tenfold pair".',
+      remedy: 'Use the page, or "tenfold command", "pair" and "quarantine".',
       headers: { Connection: 'close' },
     })
   }

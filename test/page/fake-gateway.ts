@@ -333,7 +333,10 @@ export const startFakeGateway = async (more: Partial<WebOptions> = {}): Promise<
     names: [],
     credentials: undefined,
     queries: fakeQueries(profiles),
-    actions: { command: async () => ({ id: '0', accepted: false, reason: 'disarmed' }) },
+    actions: {
+      command: async () => ({ id: '0', accepted: false, reason: 'disarmed' }),
+      requeue: async () => ({ requeued: 1, more: false }),
+    },
     profiles,
     live: fakeFeed(profiles[0] as Profile, 'drill-1'),
     clock: systemClock(),

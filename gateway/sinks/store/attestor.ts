@@ -156,7 +156,7 @@ export class StoreAttestor implements Attestor {
   #hold({ offset, record, state }: Arrival, detail: string): void {
     const { receivedUs, topic, payload } = record
     this.#parts.db.run(
-      'INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)',
+      'INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, NULL)',
       ...[storeName, offset, receivedUs, topic, state.unit, payload, 'entry_gap', detail],
     )
   }

@@ -6,6 +6,7 @@ import type { Machine } from '../../core/machine.ts'
 import type { Batch } from '../../log/log.ts'
 import { type Aside, emptyTally, type Progress } from '../../pipeline/keeper.ts'
 import type { Outcome, Pipeline } from '../../pipeline/pipeline.ts'
+import { originOf } from '../../pipeline/requeue.ts'
 import type { Stage } from '../../pipeline/runner.ts'
 import type { Database } from './database.ts'
 import { LifecycleWriter } from './lifecycle.ts'
@@ -196,6 +197,7 @@ const setAside = (
 ): void => {
   const { unit, reason, detail, record } = outcome
   const { receivedUs, topic, payload } = record
-  aside.push({ offset, receivedUs, topic, payload, unit, reason, detail })
+  const origin = originOf(record)?.offset
+  aside.push({ offset, receivedUs, topic, payload, unit, reason, detail, origin })
   tally.quarantined++
 }

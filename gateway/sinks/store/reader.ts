@@ -2,13 +2,14 @@
 // connection, a command opens the file beside a running gateway.
 import type { Profile } from '../../../hardware-profiles/profile.ts'
 import type { Books } from '../../core/delivery.ts'
-import { OperatingError, quarantineReasons } from '../../core/errors.ts'
+import { OperatingError } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
 import type { Machine } from '../../core/machine.ts'
 import { qualityNames } from '../../core/quality.ts'
 import type {
   CohortDurability,
   DurabilityQuery,
+  QuarantineQuery,
   QuarantineRow,
   RecentEvent,
   Series,
@@ -24,6 +25,7 @@ import type { Database, Row } from './database.ts'
 import { type Exported, type ExportQuery, exportReadings } from './export.ts'
 import { endedParts, readLife } from './life.ts'
 import { storeName } from './local-stage.ts'
+import { readQuarantine } from './quarantine.ts'
 import type { ReportTable } from './report-tables.ts'
 import { readSeries, type SeriesQuery } from './series.ts'
 import { readSink } from './sink-books.ts'
@@ -172,23 +174,8 @@ export class StoreQueries {
   }
 
   /** Newest first. */
-  quarantine({ limit, unit }: { limit: number; unit?: string }): QuarantineRow[] {
-    const where = unit === undefined ? '' : 'WHERE unit = ?'
-    const rows = this.#db.all(
-      `SELECT * FROM quarantine ${where} ORDER BY "offset" DESC LIMIT ?`,
-      ...(unit === undefined ? [] : [unit]),
-      bounded(limit),
-    )
-    return rows.map((row) => ({
-      sink: String(row['sink']),
-      offset: Number(row['offset']),
-      receivedUs: Number(row['received_us']),
-      topic: String(row['topic']),
-      payload: readable(row['payload'] as Uint8Array),
-      reason: String(row['reason']),
-      detail: String(row['detail']),
-      remedy: quarantineReasons[row['reason'] as keyof typeof quarantineReasons] ?? '',
-    }))
+  quarantine(query: QuarantineQuery): QuarantineRow[] {
+    return readQuarantine(this.#db, { ...query, limit: bounded(query.limit) })
   }
 
   #known(unit: string): UnitState {
@@ -247,13 +234,5 @@ export const summarise = (state: UnitState): UnitSummary => ({
 const stateOf = (row: Row): UnitState => JSON.parse(String(row['state'])) as UnitState
 
 const bounded = (limit: number): number => Math.max(1, Math.min(limits.listRows, Math.floor(limit)))
-
-const readableBytes = 512
-
-/** Text with escapes for what cannot be printed. */
-const readable = (payload: Uint8Array): string =>
-  Buffer.from(payload.buffer, payload.byteOffset, Math.min(payload.length, readableBytes))
-    .toString('utf8')
-    .replace(/[\p{Cc}\ufffd]/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
 
 export type MachineTables = ReadonlyMap<Machine, ReportTable>

@@ -229,6 +229,10 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (unit, number)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Where a record was received first that had been in quarantine before and came in again.
+  ALTER TABLE quarantine ADD COLUMN origin INTEGER;
+  `,
 ]
 
 export const schemaVersion = migrations.length

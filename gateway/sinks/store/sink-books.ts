@@ -19,6 +19,14 @@ export interface BooksBounds {
   quarantineBytes: number
 }
 
+/** One row of table sink. */
+interface Kept {
+  cursor: number
+  tally: Tally
+  asideBytes: number
+  forgotten: number
+}
+
 export class SinkBooks implements Keeper {
   readonly #db: Database
   readonly #name: string
@@ -63,20 +71,56 @@ export class SinkBooks implements Keeper {
       work()
       return this.#write(typeof step === 'function' ? step() : step)
     })
-    // Memory follows only after the commit: a failed one leaves both as they were.
-    this.#cursor = kept.cursor
-    this.#tally = kept.tally
-    this.#asideBytes = kept.asideBytes
-    this.#forgotten = kept.forgotten
+    this.#follow(kept)
   }
 
-  #write({ cursor, tally: more, units, aside }: Step) {
+  /**
+   * Ends records that came out of quarantine and are in the log again: each is dropped(requeued)
+   * from now on. One that is not there any more, or is evidence, is passed over.
+   */
+  endAside(offsets: readonly number[]): void {
+    const kept = this.#db.transaction(() => {
+      let asideBytes = this.#asideBytes
+      let ended = 0
+      for (const offset of offsets) {
+        const row = this.#db.get(
+          `DELETE FROM quarantine WHERE sink = ? AND "offset" = ? AND keep = 0
+            RETURNING topic, payload, detail`,
+          ...([this.#name, offset] as const),
+        )
+        if (row === undefined) continue
+        ended++
+        asideBytes -= sizeOfRow(row)
+      }
+      const tally = addTally(emptyTally(), this.#tally)
+      if (ended > 0) addTally(tally, endedBy(ended))
+      assert.equal(tallied(tally), this.#cursor, `books of ${this.#name} do not balance`)
+      return this.#writeSink({
+        ...{ cursor: this.#cursor, tally, asideBytes, forgotten: this.#forgotten },
+      })
+    })
+    this.#follow(kept)
+  }
+
+  /** Memory follows only after the commit: a failed one leaves both as they were. */
+  #follow({ cursor, tally, asideBytes, forgotten }: Kept): void {
+    this.#cursor = cursor
+    this.#tally = tally
+    this.#asideBytes = asideBytes
+    this.#forgotten = forgotten
+  }
+
+  #write({ cursor, tally: more, units, aside }: Step): Kept {
     const tally = addTally(addTally(emptyTally(), this.#tally), more)
     assert.equal(tallied(tally), cursor, `books of ${this.#name} do not balance`)
     const state = this.#db.prepare('INSERT OR REPLACE INTO unit_state VALUES (?, ?, ?)')
     for (const unit of units) state.run(this.#name, unit.unit, JSON.stringify(unit))
     const room = this.#setAside(aside)
-    const kept = { cursor, tally, ...room }
+    return this.#writeSink({ cursor, tally, ...room })
+  }
+
+  #writeSink(kept: Kept): Kept {
+    const { cursor, tally } = kept
     this.#db
       .prepare('INSERT OR REPLACE INTO sink VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
       .run(
@@ -97,14 +141,15 @@ export class SinkBooks implements Keeper {
     let forgotten = this.#forgotten
     if (aside.length > 0) {
       const insert = this.#db.prepare(
-        'INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        'INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       )
-      for (const { offset, receivedUs, topic, unit, payload, reason, detail } of aside) {
+      for (const one of aside) {
+        const { offset, receivedUs, topic, unit, payload, reason, detail, origin } = one
         const keep = evidence.has(reason) ? 1 : 0
         const payloadBytes = payload.length === 0 ? empty : payload
         insert.run(
           ...([this.#name, offset, receivedUs, topic, unit ?? null, payloadBytes] as const),
-          ...([reason, detail, keep] as const),
+          ...([reason, detail, keep, origin ?? null] as const),
         )
         if (keep === 0) asideBytes += sizeOf(topic, payload, detail)
       }
@@ -123,11 +168,7 @@ export class SinkBooks implements Keeper {
           this.#name,
           row['offset'] as number,
         )
-        asideBytes -= sizeOf(
-          String(row['topic']),
-          row['payload'] as Uint8Array,
-          String(row['detail']),
-        )
+        asideBytes -= sizeOfRow(row)
         forgotten++
       }
     }
@@ -143,6 +184,16 @@ const empty = new Uint8Array(0)
 /** Room that a quarantined record takes, about. */
 const sizeOf = (topic: string, payload: Uint8Array, detail: string): number =>
   64 + topic.length + payload.length + detail.length
+
+const sizeOfRow = (row: Row): number =>
+  sizeOf(String(row['topic']), row['payload'] as Uint8Array, String(row['detail']))
+
+/** Out of quarantine, and let go: the record counts where it came in again. */
+const endedBy = (count: number): Tally => ({
+  ...emptyTally(),
+  quarantined: -count,
+  dropped: { requeued: count },
+})
 
 /** Cursor and tally of a row of table sink; zero where there is none yet. */
 export const readSink = (row: Row | undefined): { cursor: number; tally: Tally } => {

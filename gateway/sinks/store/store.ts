@@ -87,12 +87,20 @@ export class Store {
     return books
   }
 
+  /** In the books of every sink that had them aside, of those too that do not run now. */
+  endAside(rows: readonly { offset: number; sinks: readonly string[] }[]): void {
+    for (const sink of new Set(rows.flatMap(({ sinks }) => sinks))) {
+      const of = rows.filter(({ sinks }) => sinks.includes(sink))
+      this.books(sink).endAside(of.map(({ offset }) => offset))
+    }
+  }
+
   /** A pipeline whose unit states are kept under the sink's name. */
   pipeline(sink: string): Pipeline {
     const books = this.books(sink)
     const { machines, enrol } = this.#options
     const lives = sink === storeName
-    return new Pipeline({ machines, enrol, lives, load: (unit) => books.loadUnit(unit) })
+    return new Pipeline({ sink, machines, enrol, lives, load: (unit) => books.loadUnit(unit) })
   }
 
   /** The store as the stage of its own runner. */

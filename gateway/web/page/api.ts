@@ -14,6 +14,12 @@ import type {
   UnitSummary,
 } from '../../core/queries.ts'
 
+/** The same as the gateway's: what it took out of quarantine. */
+export interface RequeueOutcome {
+  requeued: number
+  more: boolean
+}
+
 /** An answer that is no data: what happened and what to check, in the gateway's words. */
 export class Refusal extends Error {
   readonly remedy: string
@@ -58,6 +64,8 @@ export const api = {
     ask(
       `/api/quarantine?limit=100${unit === undefined ? '' : `&unit=${encodeURIComponent(unit)}`}`,
     ),
+  requeue: (offset: number): Promise<RequeueOutcome> =>
+    ask('/api/quarantine/requeue', JSON.stringify({ offset })),
   durability: (query: string): Promise<ShownDurability[]> => ask(`/api/durability?${query}`),
   /** Lives, or failures of units that are repaired. */
   durabilityPlot: (machine: string, query: string, of: 'lives' | 'repairs'): string =>
@@ -67,10 +75,13 @@ export const api = {
   register: (): Promise<RegisterSummary> => ask('/api/register'),
 }
 
-const ask = async <T>(path: string): Promise<T> => {
+/** With a body it asks the gateway to do something. */
+const ask = async <T>(path: string, body?: string): Promise<T> => {
   let response: Response
   try {
-    response = await fetch(path, { signal: AbortSignal.timeout(10_000) })
+    const headers = { 'Content-Type': 'application/json' }
+    const action = body === undefined ? {} : { method: 'POST', headers, body }
+    response = await fetch(path, { ...action, signal: AbortSignal.timeout(10_000) })
   } catch {
     throw new Refusal('The gateway does not answer.', 'Is it still running? This page tries again.')
   }

@@ -1,0 +1,83 @@
+// Records out of quarantine through the pages' server: only as JSON from a page of its own or from
+// a program, in bounds, and `tenfold quarantine` over it.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { OperatingError } from '../../gateway/core/errors.ts'
+import type { RequeueRequest } from '../../gateway/requeue.ts'
+import type { Web } from '../../gateway/web/server.ts'
+import { type TestIo, testIo } from '../cli/io.ts'
+import { startFakeGateway } from './fake-gateway.ts'
+
+let web: Web
+let io: TestIo
+let asked: RequeueRequest[]
+
+beforeAll(async () => {
+  io = await testIo()
+  web = await startFakeGateway({
+    actions: {
+      command: async () => ({ id: '0', accepted: true }),
+      requeue: async (request) => {
+        asked.push(request)
+        if (!('offset' in request) || request.offset !== 404) return { requeued: 1, more: false }
+        throw new OperatingError('quarantine_unknown', { message: 'nothing', remedy: 'Look.' })
+      },
+    },
+  })
+})
+beforeEach(() => {
+  asked = []
+  io.lines.length = 0
+  io.errors.length = 0
+})
+afterAll(async () => {
+  await web.stop()
+  await io.remove()
+})
+
+const post = (body: string, headers: Record<string, string> = {}): Promise<Response> =>
+  fetch(new URL('/api/quarantine/requeue', web.url), {
+    ...{ method: 'POST', body },
+    headers: { 'content-type': 'application/json', ...headers },
+  })
+
+test.each([
+  ['of another site', '{"offset":1}', { origin: 'http://elsewhere.test' }, 403],
+  ['as a form', '{"offset":1}', { 'content-type': 'text/plain' }, 403],
+  ['with a payload that is no base64', '{"offset":1,"payload":"{}"}', {}, 400],
+  ['of nothing', '{}', {}, 400],
+  ['of both', '{"offset":1,"reason":"type_wrong"}', {}, 400],
+  ['too long', JSON.stringify({ offset: 1, payload: 'A'.repeat(100_000) }), {}, 400],
+])('a request %s is refused', async (...[, body, headers, status]) => {
+  expect((await post(body, headers as Record<string, string>)).status).toBe(status)
+  expect(asked).toEqual([])
+})
+
+test('a payload as long as a message may be goes through', async () => {
+  const payload = Buffer.alloc(64 * 1024, 'a')
+  const answer = await post(JSON.stringify({ offset: 1, payload: payload.toString('base64') }))
+  expect(answer.status).toBe(200)
+  expect(asked).toEqual([{ offset: 1, payload }])
+})
+
+test('the command lists, shows, mends and takes in', async () => {
+  const quarantine = (...args: string[]): Promise<number> =>
+    io.tenfold('quarantine', ...args, '--gateway', web.url)
+  expect(await quarantine()).toBe(0)
+  const [offset = ''] = io.lines[0]?.split(' ') ?? []
+  expect(await quarantine('show', offset)).toBe(0)
+  expect(io.lines.join('\n')).toContain('what to do: ')
+  const file = join(io.cwd, 'mended.json')
+  writeFileSync(file, '{"v":{}}')
+  expect(await quarantine('requeue', '17', '--payload', file)).toBe(0)
+  expect(await quarantine('requeue', '--reason', 'type_wrong')).toBe(0)
+  expect(asked).toEqual([
+    { offset: 17, payload: Buffer.from('{"v":{}}') },
+    { reason: 'type_wrong' },
+  ])
+  expect(await quarantine('requeue', '404')).toBe(1)
+  expect(io.errors.join('\n')).toContain('quarantine_unknown')
+  expect(await quarantine('requeue')).toBe(1)
+  expect(await quarantine('requeue', '1', '--reason', 'type_wrong')).toBe(1)
+})
