@@ -62,6 +62,7 @@ export const quarantineReasons = {
   claim_unauthorised:
     'Only the owner who accepted the unit may declare this, or a key named in units.authorities.',
   profile_other: 'The board counts by another version of the profile: flash the newest image.',
+  foreign_unfit: 'A message of a foreign unit does not fit its mapping; compare the two.',
   sink_refused: 'The database refused this point; compare the type of its fields.',
 } as const
 export type QuarantineReason = keyof typeof quarantineReasons

@@ -150,6 +150,8 @@ const decodePayload = (route: Route, record: LogRecord): Message => {
 const reportFields = ['boot', 'seq', 't', 'time', 'v', 'c', 'q']
 
 const readReport = (json: Readonly<Record<string, unknown>>): RawReport | Fault => {
+  const { foreign } = json as { foreign?: unknown }
+  if (isObject(foreign)) return misfit(foreign)
   for (const name in json) {
     if (!reportFields.includes(name)) return unknownField(name, reportFields)
   }
@@ -168,6 +170,10 @@ const readReport = (json: Readonly<Record<string, unknown>>): RawReport | Fault 
   if (wrong !== false) return fault('type_wrong', `"${wrong}" is not an object of names and values`)
   return { boot, seq, t, time, v, c, q } as RawReport
 }
+
+/** What gateway/foreign could not translate, with its topic and payload as they came. */
+const misfit = ({ why, topic }: { why?: unknown; topic?: unknown }): Fault =>
+  fault('foreign_unfit', `${show(topic)}: ${String(why).slice(0, 200)}`)
 
 const itemFields = ['boot', 'number', 'kind', 'data']
 

@@ -1,11 +1,12 @@
 // Reads from an MQTT broker outside, as a client of it: a message is acknowledged there only when
-// it is in our log, so that what the broker has given away is never lost. Only our own topics have
-// a meaning; every other one goes to quarantine.
+// it is in our log, so that what the broker has given away is never lost. Only our own topics and
+// those of foreign units have a meaning; every other one goes to quarantine.
 import { readFileSync } from 'node:fs'
 import { parseTopic, topicOf } from '../../../hardware-profiles/names.ts'
 import { OperatingError } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
 import type { Emit, Source, SourceContext, UnitCommand } from '../../core/source.ts'
+import { createForeign, type Foreign } from '../../foreign/translate.ts'
 import { type Incoming, type Reader, startReader } from '../../mqtt/reader.ts'
 import type { MqttClientSettings } from './settings.ts'
 
@@ -25,20 +26,24 @@ class MqttClientSource implements Source {
   readonly #context: SourceContext
   readonly #epoch: string
   readonly #heardMs = new Map<string, number>()
+  readonly #foreign: Foreign
   #readers: Reader[] = []
 
   constructor(settings: MqttClientSettings, context: SourceContext) {
     this.#settings = settings
     this.#context = context
+    this.#foreign = createForeign(settings.foreign, context.profiles)
     this.#epoch = Buffer.from(context.random(6)).toString('hex')
   }
 
-  async start(emit: Emit): Promise<void> {
+  async start(toLog: Emit): Promise<void> {
     const { url, version, clientId, filters, share, sessions, username, password } = this.#settings
     const { sessionHours, receiveMaximum } = this.#settings
     const { secret, note, random } = this.#context
     const count = share === undefined ? 1 : sessions
-    const shared = filters.map((one) => (share === undefined ? one : `$share/${share}/${one}`))
+    const emit = this.#foreign.through(toLog)
+    const all = [...new Set([...filters, ...this.#foreign.filters])]
+    const shared = all.map((one) => (share === undefined ? one : `$share/${share}/${one}`))
     const tls = this.#tls()
     this.#readers = Array.from({ length: count }, (_, i) =>
       startReader({

@@ -2,6 +2,7 @@
 // secret has a place here, only where to find it.
 import { topicFilter } from '../../../hardware-profiles/names.ts'
 import { type Static, Type } from '../../../hardware-profiles/validate.ts'
+import { ForeignSettings } from '../../foreign/settings.ts'
 
 const closed = { additionalProperties: false } as const
 
@@ -46,6 +47,7 @@ export const MqttClientSettings = Type.Object(
       ),
       description: 'Topics that are read, as MQTT filters.',
     }),
+    foreign: ForeignSettings,
     share: Type.Optional(
       Type.String({
         pattern: '^[A-Za-z0-9_-]{1,32}$',

@@ -14,6 +14,7 @@ import { parseTopic, topicOf } from '../../../hardware-profiles/names.ts'
 import type { Clock } from '../../core/clock.ts'
 import { limits } from '../../core/limits.ts'
 import type { Emit, Source, UnitCommand } from '../../core/source.ts'
+import type { Foreign } from '../../foreign/translate.ts'
 import type { DurableMap } from '../../log/durable-map.ts'
 import {
   type CheckPassword,
@@ -55,6 +56,8 @@ export interface BrokerOptions {
   messagesPerSecond?: number
   /** Serves Sparkplug B, with who is who in it; absent: its topics mean nothing here. */
   sparkplug?: Roles | undefined
+  /** Units that speak topics of their own. */
+  foreign?: Foreign
   /** How long a client may leave what it asked for untaken, milliseconds. */
   slowMs?: number
   /** Called for what an operator should see: refused publishers, storage failures. */
@@ -129,7 +132,7 @@ export class MqttBroker implements MqttSource {
   }
 
   async start(emit: Emit): Promise<void> {
-    this.#emit = emit
+    this.#emit = this.#options.foreign?.through(emit) ?? emit
     const { clock, note, connections, host, port, tls, slowMs = 15_000 } = this.#options
     const broker = (await Aedes.createBroker({
       drainTimeout: slowMs,
@@ -235,7 +238,10 @@ export class MqttBroker implements MqttSource {
 
   #refuse(topic: string, unit: string | undefined): Refusal | undefined {
     const roles = this.#options.sparkplug
-    const refusal = refusePublish(topic, unit)
+    const refused = refusePublish(topic, unit)
+    const isForeign = unit !== undefined && this.#options.foreign?.mayPublish(topic, unit) === true
+    // Only what would be another's: no mapping makes a reserved topic anybody's.
+    const refusal = refused?.code === 'unit_other' && isForeign ? undefined : refused
     if (roles === undefined || !isSparkplug(topic)) return refusal
     return refusal?.code === 'topic_long' ? refusal : refuseSparkplug(topic, { unit, roles })
   }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { ownAuthority, ownServer } from '../../certificates/files.ts'
 import { limits } from '../../core/limits.ts'
 import type { SourceContext } from '../../core/source.ts'
+import { createForeign } from '../../foreign/translate.ts'
 import { openDurableMap } from '../../log/durable-map.ts'
 import type { CheckPassword } from './access.ts'
 import { MqttBroker } from './broker.ts'
@@ -38,6 +39,7 @@ export const createBroker = (settings: MqttSettings, parts: BrokerParts): MqttBr
     messagesPerSecond,
     slowMs: slowSeconds * 1000,
     sparkplug: rolesOf(settings),
+    foreign: createForeign(settings.foreign, profiles),
     // The broker's lines name it themselves.
     note: (line) => note(line.replace(/^mqtt: /, '')),
     ...(authenticate === undefined ? {} : { authenticate }),

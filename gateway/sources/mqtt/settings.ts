@@ -1,6 +1,7 @@
 // Settings of the embedded broker: joined into the gateway's under `mqtt`. No secret has a place
 // here, only the files where certificates, keys and scrypt hashes are.
 import { type Static, Type } from '../../../hardware-profiles/validate.ts'
+import { ForeignSettings } from '../../foreign/settings.ts'
 import { idPattern } from '../../sparkplug/topics.ts'
 
 const closed = { additionalProperties: false } as const
@@ -79,6 +80,7 @@ export const MqttSettings = Type.Object(
     ),
     tls: Type.Optional(Tls),
     sparkplug: Type.Optional(Sparkplug),
+    foreign: ForeignSettings,
     limits: Type.Object(
       {
         connections: Type.Integer({
