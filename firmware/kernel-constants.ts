@@ -161,11 +161,25 @@ const valuesOf = (given: Given): Record<string, number> => {
     ABSOLUTE: amps(current?.absolute ?? 0),
     ABSOLUTE_STEPS: steps(current?.absoluteTime ?? 0),
     CONTINUOUS: amps(current?.continuous ?? 0),
+    REDUCED_ABSOLUTE: amps(reduced(safety).current?.absolute ?? 0),
+    REDUCED_CONTINUOUS: amps(reduced(safety).current?.continuous ?? 0),
     RESERVE: Math.round(current?.reserve ?? 0),
     OFF_CURRENT: amps(current?.offCurrent ?? 0),
     OFF_STEPS: steps(current?.offTime ?? 0),
     ...Object.assign({}, ...levels),
   }
+}
+
+/** Share of the current limits that a unit has until it is calibrated, where no profile says. */
+const uncalibratedShare = 0.5
+
+/** The limits that hold on a unit without a calibration. */
+export const reduced = (safety: SafetySpec): SafetySpec => {
+  const { current, uncalibrated: share = uncalibratedShare } = safety
+  if (current === undefined) return safety
+  const { absolute, continuous } = current
+  const less = { absolute: absolute * share, continuous: continuous * share }
+  return { ...safety, current: { ...current, ...less } }
 }
 
 /** Without pull-down and hardware cut only a small current may ever be armed. */

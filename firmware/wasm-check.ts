@@ -24,7 +24,7 @@ export const loopBorder: Border = {
 export const kernelBorder: Border = {
   from: 'raw',
   imports: new Set(['reading', 'asked', 'tell']),
-  exports: ['setup', 'step', 'trip', 'clear'],
+  exports: ['setup', 'step', 'trip', 'clear', 'reduce'],
 }
 
 /** Everything wrong with a compiled module; `sourceMap` (JSON) turns places into source lines. */

@@ -7,9 +7,21 @@ import type { Board, BoardPin } from './boards.ts'
 import type { LoopKind } from './loop-kind.ts'
 import type { Finding } from './wasm-check.ts'
 
+/** An analogue input is worth offset + counts * gain / 2^shift, in its channel's integers. */
+export interface AnalogueLine {
+  input: number
+  channel: number
+  position: number
+  shift: number
+  gain: number
+  offset: number
+}
+
 export interface Wired {
   /** `#define` lines. */
   defines: readonly string[]
+  /** As the image has them, in its order. */
+  analogues: readonly AnalogueLine[]
   findings: readonly Finding[]
 }
 
@@ -42,18 +54,19 @@ export const wire = (parts: {
   if (wiring === undefined) {
     const remedy = 'Add it (pwmHz, gate, pins), or build the test image with --exercise.'
     refuse('', "the machine's pins on this board are not given", remedy)
-    return { defines: [], findings }
+    return { defines: [], analogues: [], findings }
   }
   const pin = pinFinder(board, refuse)
   const context: Context = { profile, board, loop, spec, wiring, pin, refuse }
+  const analogues = analogue(context)
   const defines = [
     ...rates(context),
     ...bridge(context),
-    ...analogue(context),
+    ...analogueDefines(context, analogues),
     ...digital(context),
     ...select(context),
   ]
-  return { defines, findings }
+  return { defines, analogues, findings }
 }
 
 const pinFinder = (board: Board, refuse: Context['refuse']): Context['pin'] => {
@@ -141,8 +154,8 @@ const wireOf = ({ wiring, pin, refuse }: Context, signal: string): Found | undef
   return at && { wire: found, pin: at }
 }
 
-/** Initialiser of one entry of the table: counts to the channel's integers. */
-const entry = (context: Context, index: number, { wire, pin }: Found): string => {
+/** One entry of the table: counts to the channel's integers. */
+const entry = (context: Context, index: number, { wire, pin }: Found): AnalogueLine => {
   const { board, loop } = context
   const scale = loop.inputs[index]?.scale ?? 1
   const [[lowV = 0, low = 0] = [], [highV = 1, high = 1] = []] = wire.line ?? []
@@ -156,14 +169,15 @@ const entry = (context: Context, index: number, { wire, pin }: Found): string =>
   )
   const gain = Math.round(perCount * 2 ** shift)
   const offset = Math.round(low / scale - perVolt * lowV)
-  return `{${index}, ${pin.analogue}, ${wire.position ?? 0}, ${shift}, ${gain}, ${offset}}`
+  const [channel, position] = [pin.analogue ?? 0, wire.position ?? 0]
+  return { input: index, channel, position, shift, gain, offset }
 }
 
 /** The signal sampled in the on-time comes first, the others follow in turn. */
-const analogue = (context: Context): string[] => {
+const analogue = (context: Context): AnalogueLine[] => {
   const { loop, spec, wiring, refuse } = context
-  const timed: string[] = []
-  const others: string[] = []
+  const timed: AnalogueLine[] = []
+  const others: AnalogueLine[] = []
   loop.inputs.forEach((input, i) => {
     if (input.values !== undefined || isSetpoint(context, input.name)) return
     const signal = spec.channels[input.name] ?? ''
@@ -180,8 +194,18 @@ const analogue = (context: Context): string[] => {
     const remedy = 'Mark the motor current with "sample": "on_time".'
     refuse('/pins', 'no signal is sampled in the middle of the on-time', remedy)
   }
-  const table = [...timed, ...others]
-  return [`ANALOGUES ${table.length}`, `ANALOGUE_TABLE {${table.join(', ')}}`]
+  return [...timed, ...others]
+}
+
+const analogueDefines = ({ board }: Context, table: readonly AnalogueLine[]): string[] => {
+  const lines = table.map(({ input, channel, position, shift, gain, offset }) =>
+    [input, channel, position, shift, gain, offset].join(', '),
+  )
+  return [
+    `ANALOGUES ${table.length}`,
+    `ANALOGUE_COUNTS ${board.analogueCounts ?? 1}`,
+    `ANALOGUE_TABLE {${lines.map((line) => `{${line}}`).join(', ')}}`,
+  ]
 }
 
 /** A setpoint comes over the link, not from a pin. */

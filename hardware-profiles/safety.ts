@@ -90,6 +90,12 @@ export const Safety = Type.Object(
       maximum: 50,
       description: 'A: without both of these a machine with a higher absolute current never arms.',
     }),
+    uncalibrated: Type.Optional(
+      Type.Number({
+        ...{ minimum: 0.05, maximum: 1 },
+        description: 'Share of absolute and continuous current until it is calibrated; 0.5.',
+      }),
+    ),
     drives: Type.Array(Name, { minItems: 1, maxItems: 3, description: 'Outputs that move it.' }),
     brake: Type.Optional(Name),
     brakeLongest: Type.Optional(Time('Longest brake')),

@@ -55,6 +55,8 @@ export declare const CURRENT_STUCK_STEPS: i32
 export declare const ABSOLUTE: i32
 export declare const ABSOLUTE_STEPS: i32
 export declare const CONTINUOUS: i32
+export declare const REDUCED_ABSOLUTE: i32
+export declare const REDUCED_CONTINUOUS: i32
 export declare const RESERVE: i32
 export declare const OFF_CURRENT: i32
 export declare const OFF_STEPS: i32

@@ -21,12 +21,13 @@ import {
   OFF_STEPS,
   PLACE_CURRENT,
   RATE_HZ,
+  REDUCED_ABSOLUTE,
+  REDUCED_CONTINUOUS,
   RESERVE,
 } from './constants'
 import { reading } from './raw.ts'
 
 const HERE: i32 = PLACE_CURRENT << 5
-const CONTINUOUS_SQUARE: i32 = (CONTINUOUS >> 3) * (CONTINUOUS >> 3)
 /** The reserve (A2.s) in squares of a step. */
 const RESERVE_SQUARES: i64 =
   (i64(RESERVE) * i64(RATE_HZ) * i64(CURRENT_PER_UNIT) * i64(CURRENT_PER_UNIT)) / 64
@@ -37,10 +38,20 @@ let overSteps: i32 = 0
 let frozenSteps: i32 = 0
 let offSteps: i32 = 0
 let heat: i64 = 0
+let absolute: i32 = 0
+let continuousSquare: i32 = 0
 
 /** After a reset nobody knows how hot the motor is: half of the reserve is taken as used. */
 export function resetCurrent(): void {
   heat = RESERVE_SQUARES / 2
+  absolute = ABSOLUTE
+  continuousSquare = (CONTINUOUS >> 3) * (CONTINUOUS >> 3)
+}
+
+/** Until the sensor was calibrated: a share of both limits, for good (a new start has all again). */
+export function reduceCurrent(): void {
+  absolute = REDUCED_ABSOLUTE
+  continuousSquare = (REDUCED_CONTINUOUS >> 3) * (REDUCED_CONTINUOUS >> 3)
 }
 
 /** One check; `on`: something is driven. A cause, CAUSE_SETTLING, or 0 where all is fine. */
@@ -50,9 +61,9 @@ export function checkCurrent(on: bool): i32 {
   const now = min(max(raw, CURRENT_LOW), CURRENT_HIGH)
   const size = now < 0 ? -now : now
   const eighth = size >> 3
-  heat = max(heat + i64(eighth * eighth - CONTINUOUS_SQUARE), 0)
+  heat = max(heat + i64(eighth * eighth - continuousSquare), 0)
   wildSteps = now !== raw ? min(wildSteps + 1, CURRENT_RANGE_STEPS) : 0
-  overSteps = size > ABSOLUTE ? min(overSteps + 1, ABSOLUTE_STEPS) : 0
+  overSteps = size > absolute ? min(overSteps + 1, ABSOLUTE_STEPS) : 0
   offSteps = !on && size > OFF_CURRENT ? min(offSteps + 1, OFF_STEPS) : 0
   frozenSteps = on && now === last ? min(frozenSteps + 1, CURRENT_STUCK_STEPS) : 0
   last = now

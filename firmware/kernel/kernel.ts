@@ -20,7 +20,7 @@ import {
   TELL_HINDRANCE,
   TELL_STATE,
 } from './constants'
-import { checkCurrent, resetCurrent } from './current.ts'
+import { checkCurrent, reduceCurrent, resetCurrent } from './current.ts'
 import { checkHand, isDriven, isReleased } from './hand.ts'
 import { checkLevel1, checkLevel2, checkLevel3, checkLevel4 } from './levels'
 import { tell } from './raw.ts'
@@ -47,6 +47,11 @@ export function setup(latched: i32, powered: i32): void {
   workSteps = 0
   enter(latched === 0 ? STATE_WAIT : STATE_TRIPPED, latched)
   pulledSteps = powered !== 0 && HOLD >= 0 ? 0 : -1
+}
+
+/** After `setup`, where nobody has calibrated the unit yet: lower limits of the current. */
+export function reduce(): void {
+  reduceCurrent()
 }
 
 /** Whether what the loop asks may pass: 1, or 0 for everything off. */

@@ -38,6 +38,8 @@ static inline void loop_stop(void) { w2c_loop_stop(&instance); }
 #ifndef RIG
 static u32 selftest_on_message(struct cbor *body);
 #define LINK_ON_SELFTEST(body) selftest_on_message(body)
+static u32 calibration_on_message(struct cbor *body);
+#define LINK_ON_CALIBRATE(body) calibration_on_message(body)
 #endif
 #include "crypto/crypto.h"
 #include "crypto/identity.h"

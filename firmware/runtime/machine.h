@@ -17,8 +17,12 @@ struct analogue {
   s32 gain;
   s32 offset;
 };
-/* The first is sampled in every step, the others in turn. */
-static const struct analogue analogues[ANALOGUES] = ANALOGUE_TABLE;
+/* The first is sampled in every step, the others in turn. As the profile has it; what a calibration
+ * made of it is in RAM. */
+static const struct analogue analogue_table[ANALOGUES] = ANALOGUE_TABLE;
+static struct analogue analogues[ANALOGUES];
+/* What the pins said last, also while a self-test puts other readings in its place. */
+static s32 sampled[INPUTS];
 
 /* On-time of the bridge's two sides, in counts of the PWM. */
 static u32 on_a;
@@ -39,6 +43,7 @@ static inline void drive_pins(void) {
 
 #include "selftest.h"
 #include "selftest-link.h"
+#include "calibration.h"
 
 void wasm_rt_trap(wasm_rt_trap_t code) {
   interrupts_off();
@@ -49,11 +54,12 @@ void wasm_rt_trap(wasm_rt_trap_t code) {
 }
 
 static inline void store(const struct analogue *from, u32 counts) {
-  inputs[from->input] = from->offset + ((s32)counts * from->gain >> from->shift);
+  sampled[from->input] = from->offset + ((s32)counts * from->gain >> from->shift);
+  inputs[from->input] = sampled[from->input];
 }
 
 static inline void sample_pins(void) {
-#define TAKE_PIN(input, pin, level) inputs[input] = board_pin_is(pin) == level;
+#define TAKE_PIN(input, pin, level) inputs[input] = sampled[input] = board_pin_is(pin) == level;
   DIGITAL_INPUTS(TAKE_PIN)
 }
 
@@ -121,6 +127,7 @@ int main(void) {
   usage_start();
   board_watchdog_start();
   board_pins_start();
+  calibration_start();
   sample_all();
   trip_start(reason);
   loop_start();
@@ -133,6 +140,7 @@ int main(void) {
     if (selftest.on == 0) trip_poll();
     selftest_poll();
     selftest_tell();
+    calibration_tell();
     usage_poll();
     link_poll();
     update_poll();

@@ -41,12 +41,15 @@ static inline void w2c_raw_tell(struct w2c_raw *raw, u32 index, u32 value) {
 
 static struct w2c_raw raw_imports;
 static w2c_kernel kernel;
+/* Nobody has calibrated this unit: lower limits of the current. */
+SEEN u32 kernel_reduced;
 /* A trap now is the kernel's, not the loop's. */
 static bool in_kernel;
 
 static inline void kernel_start(u32 latched, bool powered) {
   wasm2c_kernel_instantiate(&kernel, &raw_imports);
   w2c_kernel_setup(&kernel, latched, powered);
+  if (kernel_reduced) w2c_kernel_reduce(&kernel);
 }
 /* True: what the loop asks for may pass. */
 static inline bool kernel_step(void) {

@@ -39,7 +39,7 @@ static void selftest_tell(void) {
   if (!selftest_told_due || !link_begin(LINK_SELFTEST_REPORT, 64)) return;
   /* Before the steps: once it has ended, they stand. */
   u32 ended = selftest.ended;
-  put_head(CBOR_MAP, 9);
+  put_head(CBOR_MAP, 10);
   put_pair(0, selftest_number);
   put_pair(1, selftest.refused);
   put_pair(2, selftest.on);
@@ -49,5 +49,6 @@ static void selftest_tell(void) {
   put_pair(6, selftest.steps);
   put_pair(7, ended);
   put_pair(8, (on_a | on_b) != 0);
+  put_pair(9, !kernel_reduced);
   if (link_end()) selftest_told_due = false;
 }

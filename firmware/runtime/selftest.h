@@ -70,14 +70,18 @@ static void selftest_end(void) {
   interrupts_on();
 }
 
+/* To rest, for measuring: no reading need be sound, and a hand may pull, for no pin moves. */
+static bool selftest_may_rest(void) {
+  return selftest.on == 0 && told[TOLD_CAUSE] == 0 && (on_a | on_b) == 0;
+}
 static bool selftest_may_begin(void) {
-  return selftest.on == 0 && told[TOLD_CAUSE] == 0 && (on_a | on_b) == 0 &&
+  return selftest_may_rest() &&
          (told[TOLD_STATE] == STATE_ARMED || told[TOLD_HINDRANCE] == CAUSE_NO_HARDWARE);
 }
 
-static void selftest_begin(void) {
+static void selftest_begin(bool to_rest) {
   interrupts_off();
-  bool may = selftest_may_begin();
+  bool may = to_rest ? selftest_may_rest() : selftest_may_begin();
   if (may) {
     for (u32 i = 0; i < INPUTS; i++) given_next.readings[i] = inputs[i];
     for (u32 i = 0; i < OUTPUTS; i++) given_next.asks[i] = 0;
@@ -103,7 +107,7 @@ static void selftest_apply(void) {
 /* One request, in thread mode. */
 static void selftest_take(u32 request, u32 index, s32 value) {
   selftest_us = board_micros();
-  if (request == SELFTEST_BEGIN) selftest_begin();
+  if (request == SELFTEST_BEGIN) selftest_begin(false);
   else if (request == SELFTEST_STATE) return;
   else if (selftest.on == 0) selftest.refused = 1;
   else if (request == SELFTEST_END) selftest_end();

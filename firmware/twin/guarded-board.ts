@@ -39,6 +39,8 @@ export interface GuardedParts {
 /** What the kernel exports; `setup` first. */
 export interface Kernel {
   setup(latched: number, powered: number): void
+  /** After `setup`, on a board without a calibration; the twin's sensors need none. */
+  reduce(): void
   step(): number
   trip(cause: number): void
   clear(): number

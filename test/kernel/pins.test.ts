@@ -25,6 +25,8 @@ const quickDrill = (): { subject: Subject; safety: SafetySpec } => {
   if (safety?.hold === undefined || safety.current === undefined) throw new Error('no safety')
   const quick: SafetySpec = {
     ...safety,
+    // Its flash is new: the full limits are to be seen here.
+    uncalibrated: 1,
     hold: { ...safety.hold, longest: 0.4, resetTime },
     current: { ...safety.current, reserve: 600 },
     levels: safety.levels.map((level) =>

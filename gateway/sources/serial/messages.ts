@@ -14,6 +14,7 @@ export const fromBoard = {
   result: 6,
   selftest: 7,
   update: 9,
+  calibration: 8,
 } as const
 /** To a board: 32 to 63. */
 export const toBoard = {
@@ -28,6 +29,7 @@ export const toBoard = {
   selftest: 40,
   update: 42,
   makeKey: 44,
+  calibrate: 41,
 } as const
 export type ToBoard = keyof typeof toBoard
 
@@ -73,6 +75,21 @@ export interface SelftestMessage {
   hasEnded: boolean
   /** The bridge is driven now. */
   isDriven: boolean
+  /** The unit has a calibration; without one its current limits are reduced. */
+  isCalibrated: boolean
+}
+
+/** What the pins say and what passes to them, in the integers of the loop's channels. */
+export interface CalibrationMessage {
+  is: 'calibration'
+  number: number
+  isCalibrated: boolean
+  /** No pin moves, and readings are by the profile's lines. */
+  isAtRest: boolean
+  /** Of the latched trip; 0 without one. */
+  cause: number
+  inputs: readonly (number | null)[]
+  outputs: readonly (number | null)[]
 }
 
 export type BoardMessage =
@@ -109,6 +126,7 @@ export type BoardMessage =
       slot: number
       trial: number
     }
+  | CalibrationMessage
 
 /** Turns a frame's body into a message; throws on what is none. */
 export type Decoder = (kind: number, body: Uint8Array) => BoardMessage | undefined
@@ -142,6 +160,13 @@ const decode1: Decoder = (kind, body) => {
         ...{ isOn: read.whole(2) !== 0, state: read.whole(3), cause: read.whole(4) },
         ...{ hindrance: read.whole(5), steps: read.whole(6), hasEnded: read.whole(7) !== 0 },
         isDriven: read.whole(8) !== 0,
+        isCalibrated: read.whole(9) !== 0,
+      }
+    case fromBoard.calibration:
+      return {
+        ...{ is: 'calibration', number: read.whole(0), isCalibrated: read.whole(1) !== 0 },
+        ...{ isAtRest: read.whole(2) !== 0, cause: read.whole(3) },
+        ...{ inputs: read.values(4), outputs: read.values(5) },
       }
     case fromBoard.update:
       return {

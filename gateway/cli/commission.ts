@@ -1,0 +1,132 @@
+// `tenfold commission`: guides the bring-up of a real unit on a current-limited supply, and stores
+// its calibration on the board, signed by the person's key. It never makes anything move.
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import { parseArgs } from 'node:util'
+import { loadBoard } from '../../firmware/boards.ts'
+import { wire } from '../../firmware/wiring.ts'
+import { coseTypes } from '../attestation/cose.ts'
+import { loadSigner } from '../attestation/identity.ts'
+import { type Clock, systemClock } from '../core/clock.ts'
+import { OperatingError } from '../core/errors.ts'
+import { openBench, realPort } from '../selftest/bench.ts'
+import {
+  type Ask,
+  type CalibrationRecord,
+  CommissionBoard,
+  currentError,
+  measure,
+  verify,
+} from '../selftest/commission.ts'
+import { signRecord } from '../selftest/report.ts'
+import type { Io } from './io.ts'
+
+export const summary = 'guides the bring-up of a unit, and stores its signed calibration'
+export const usage = `usage: tenfold commission --port PATH --key FILE [options]
+
+  --port PATH      the board's serial port; a gateway that has it must let go of it first
+  --key FILE       your key, which signs the calibration; "tenfold claim key" makes one
+  --answers FILE   the answers, one a line, instead of being asked
+  --unit ID        the unit's id; else it is made of machine and chip
+  --baud N         115200 where it is not said
+  --out FOLDER     where the record goes (default .tenfold/calibrations)
+
+You need a supply with a current limit, a meter, and a known current. Disconnect the motor first.
+Steps: gate off, current zero, ends of the trigger, current gain; then it is stored and read back.
+Until then a unit runs at reduced current limits. Direction and motor resistance are not measured.`
+
+const options = {
+  port: { type: 'string' },
+  key: { type: 'string' },
+  answers: { type: 'string' },
+  unit: { type: 'string' },
+  baud: { type: 'string', default: '115200' },
+  out: { type: 'string', default: join('.tenfold', 'calibrations') },
+} as const
+
+/** What a test gives in the place of the real world. */
+export interface Outside {
+  open: typeof realPort
+  clock: Clock
+  ask: Ask
+}
+
+const terminal: Ask = async (question) => {
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return await lines.question(`${question} `)
+  } finally {
+    lines.close()
+  }
+}
+
+export const run = (args: string[], io: Io): Promise<number> =>
+  runOn(args, io, { open: realPort, clock: systemClock(), ask: terminal })
+
+/** The same, with port, clock and person given. */
+export const runOn = async (args: string[], io: Io, outside: Outside): Promise<number> => {
+  const { values } = parseArgs({ args, options })
+  const { port, key, unit, answers } = values
+  if (port === undefined || key === undefined) {
+    throw new OperatingError('usage', {
+      message: '--port and --key are needed',
+      remedy: 'See "tenfold help commission".',
+    })
+  }
+  const signer = loadSigner(resolve(io.cwd, key))
+  const ask = answers === undefined ? outside.ask : fromFile(resolve(io.cwd, answers))
+  const bench = await openBench({ port, baud: Number(values.baud), unit }, { ...outside, io })
+  const board = new CommissionBoard(bench.line, ask)
+  try {
+    const { profile, machine } = bench
+    const chip = loadBoard(bench.unit.board)
+    const [spec] = Object.values(profile.loops)
+    if (spec === undefined) throw new Error('a bench has a loop')
+    const { analogues } = wire({ profile, board: chip, loop: machine.loop, spec })
+    await board.rest()
+    const countsMost = chip.analogueCounts ?? 1
+    const measured = await measure(board, { ...machine, analogues, countsMost })
+    const record: CalibrationRecord = {
+      ...{ kind: 'calibration', version: 1, author: signer.did, unit: bench.unit },
+      time: new Date(outside.clock.nowUs() / 1000).toISOString(),
+      ...{ measured, notDone: ['direction of the motor', 'resistance of the motor'] },
+    }
+    const bytes = signRecord(record, coseTypes.calibration, signer)
+    const path = keep(bytes, resolve(io.cwd, values.out), record)
+    await board.store(measured.lines, createHash('sha256').update(bytes).digest())
+    await board.end()
+    const read = await verify(board, machine, measured.currentKnownA)
+    io.out(`${bench.unit.unit} is calibrated; its current limits are the machine file's`)
+    io.out(
+      `  ${measured.currentKnownA} A read ${measured.currentReadA.toFixed(2)} A before, ` +
+        `${read.toFixed(2)} A now (allowed: ${currentError.share * 100} % and ` +
+        `${currentError.amps} A); zero was ${measured.currentZeroA.toFixed(2)} A`,
+    )
+    io.out(`  not done: ${record.notDone.join(', ')}`)
+    io.out(`signed: ${path}`)
+    return 0
+  } finally {
+    await board.end().catch(() => {})
+    await bench.close()
+  }
+}
+
+const keep = (bytes: Uint8Array, folder: string, { unit, time }: CalibrationRecord): string => {
+  mkdirSync(folder, { recursive: true })
+  const path = join(folder, `${unit.unit}-${time.replaceAll(':', '')}.cose`)
+  writeFileSync(path, bytes, { flag: 'wx' })
+  return path
+}
+
+const fromFile = (path: string): Ask => {
+  const lines = readFileSync(path, 'utf8').split('\n')
+  return (question) => {
+    const line = lines.shift()
+    if (line !== undefined && line !== '') return Promise.resolve(line)
+    const remedy = 'One line an answer, in the order of the questions.'
+    const message = `no answer to: ${question}`
+    return Promise.reject(new OperatingError('answer_missing', { message, remedy }))
+  }
+}
