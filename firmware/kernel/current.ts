@@ -48,7 +48,7 @@ export function resetCurrent(): void {
   continuousSquare = (CONTINUOUS >> 3) * (CONTINUOUS >> 3)
 }
 
-/** Until the sensor was calibrated: a share of both limits, for good (a new start has all again). */
+/** Until the sensor was calibrated: a share of both limits, until the next `setup`. */
 export function reduceCurrent(): void {
   absolute = REDUCED_ABSOLUTE
   continuousSquare = (REDUCED_CONTINUOUS >> 3) * (REDUCED_CONTINUOUS >> 3)
