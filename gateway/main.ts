@@ -169,6 +169,14 @@ const startReceiving = async (
     emit,
   })
   stops.push(() => sources.stop())
+  const looking = setInterval(() => {
+    if (!config.mqtt.homeAssistant && !config.sources['mqtt-client']?.homeAssistant) return
+    delivery.queries.units().then(
+      (units) => [broker, sources].map((one) => one.know(units)),
+      () => {},
+    )
+  }, announceMs)
+  stops.push(async () => clearInterval(looking))
   const actions: Actions = {
     command: (unit, request) => desk.send(unit, request),
     requeue: (request) => requeue({ ...delivery, emit: admission.emit }, request),
@@ -176,6 +184,9 @@ const startReceiving = async (
   }
   return { broker, actions, send }
 }
+
+/** How soon Home Assistant is told of a unit. */
+const announceMs = 5000
 
 interface ReceivingParts {
   admission: Admission

@@ -1,6 +1,6 @@
 // Starts the sources that the config names under `sources`, each from its own folder, loaded only
 // when it is asked for. Hands a command to the source that hears its unit. Knows no source by name.
-import type { Emit, Source, SourceContext, UnitCommand } from './core/source.ts'
+import type { Emit, KnownUnit, Source, SourceContext, UnitCommand } from './core/source.ts'
 
 export interface SourcesOptions {
   /** Settings by the name of the source's folder, checked. */
@@ -13,6 +13,8 @@ export interface SourcesOptions {
 export interface Sources {
   /** True where a source hears the unit now and was given the command. */
   command(command: UnitCommand): boolean
+  /** Hands on which units there are. */
+  know(units: readonly KnownUnit[]): void
   /** Stops all, the last started first. */
   stop(): Promise<void>
 }
@@ -36,7 +38,10 @@ export const startSources = async (options: SourcesOptions): Promise<Sources> =>
   }
   const command = (given: UnitCommand): boolean =>
     started.some((source) => source.command?.(given) ?? false)
-  return { command, stop }
+  const know = (units: readonly KnownUnit[]): void => {
+    for (const source of started) source.know?.(units)
+  }
+  return { command, know, stop }
 }
 
 const load = async (name: string, settings: unknown, context: SourceContext): Promise<Source> => {

@@ -129,3 +129,9 @@ export const opcUaNamespace = 'urn:tenfold:v1:units'
 /** Node id of a unit's machine there, or of a part of it by its path: text, stable for ever. */
 export const opcUaNodeOf = (unit: string, ...path: readonly string[]): string =>
   `s=${[unit, ...path].join('/')}`
+
+/** Where Home Assistant looks for what a signal or counter of a unit is (its MQTT discovery). */
+export const discoveryTopicOf = (
+  kind: 'sensor' | 'binary_sensor',
+  { unit, name }: { unit: string; name: string },
+): string => `homeassistant/${kind}/tenfold-${unit}/${name}/config`

@@ -19,8 +19,18 @@ export interface Source {
    * a command is never queued for later. Absent on a source that cannot send.
    */
   command?(command: UnitCommand): boolean
+  /** Told now and then which units the gateway knows, by a source that announces them. */
+  know?(units: readonly KnownUnit[]): void
   /** Stops receiving; what was handed to `emit` before is still acknowledged. */
   stop(): Promise<void>
+}
+
+/** What an announcement of a unit needs. */
+export interface KnownUnit {
+  readonly machine: string
+  readonly unit: string
+  readonly simulated: boolean
+  readonly lifecycle: string | null
 }
 
 /** A message that the gateway sends to a unit: topic kind `command`, QoS 1, never retained. */

@@ -43,6 +43,8 @@ export interface Reader {
    * is no connection: nothing waits for one.
    */
   publish(topic: string, payload: string, more: PublishMore): boolean
+  /** At QoS 1, retained; an empty payload takes away what was. False without a connection. */
+  keep(topic: string, payload: string): boolean
   /** Leaves the session at the broker, so that nothing is missed until the next start. */
   stop(): Promise<void>
 }
@@ -102,6 +104,11 @@ export const startReader = (options: ReaderOptions): Reader => {
       }
       const more = options.version === 5 ? { properties } : {}
       client.publish(topic, payload, { qos: 1, retain: false, ...more }, () => {})
+      return true
+    },
+    keep: (topic, payload) => {
+      if (!client.connected) return false
+      client.publish(topic, payload, { qos: 1, retain: true }, () => {})
       return true
     },
     stop: async () => {

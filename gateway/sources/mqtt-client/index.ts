@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs'
 import { parseTopic, topicOf } from '../../../hardware-profiles/names.ts'
 import { OperatingError } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
-import type { Emit, Source, SourceContext, UnitCommand } from '../../core/source.ts'
+import type { Emit, KnownUnit, Source, SourceContext, UnitCommand } from '../../core/source.ts'
+import { Announcer } from '../../discovery/announcer.ts'
 import { createForeign, type Foreign } from '../../foreign/translate.ts'
 import { type Incoming, type Reader, startReader } from '../../mqtt/reader.ts'
 import type { MqttClientSettings } from './settings.ts'
@@ -27,12 +28,15 @@ class MqttClientSource implements Source {
   readonly #epoch: string
   readonly #heardMs = new Map<string, number>()
   readonly #foreign: Foreign
+  readonly #announcer: Announcer | undefined
   #readers: Reader[] = []
 
   constructor(settings: MqttClientSettings, context: SourceContext) {
     this.#settings = settings
     this.#context = context
     this.#foreign = createForeign(settings.foreign, context.profiles)
+    const keep = (topic: string, payload: string) => this.#readers[0]?.keep(topic, payload) ?? false
+    if (settings.homeAssistant) this.#announcer = new Announcer(context.profiles, keep)
     this.#epoch = Buffer.from(context.random(6)).toString('hex')
   }
 
@@ -70,6 +74,10 @@ class MqttClientSource implements Source {
     if (nowMs - heardMs > heardWithinMs) return false
     const topic = topicOf({ machine, unit, kind: 'command' })
     return this.#readers[0]?.publish(topic, payload, { expiryS: commandExpiryS }) ?? false
+  }
+
+  know(units: readonly KnownUnit[]): void {
+    this.#announcer?.look(units, ({ machine, unit }) => this.#heardMs.has(`${machine}/${unit}`))
   }
 
   async stop(): Promise<void> {

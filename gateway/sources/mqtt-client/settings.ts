@@ -48,6 +48,10 @@ export const MqttClientSettings = Type.Object(
       description: 'Topics that are read, as MQTT filters.',
     }),
     foreign: ForeignSettings,
+    homeAssistant: Type.Boolean({
+      default: false,
+      description: 'Announces units heard here to Home Assistant, retained under homeassistant/.',
+    }),
     share: Type.Optional(
       Type.String({
         pattern: '^[A-Za-z0-9_-]{1,32}$',

@@ -11,9 +11,11 @@ import {
   type PublishPacket,
 } from 'aedes'
 import { parseTopic, topicOf } from '../../../hardware-profiles/names.ts'
+import type { Profile } from '../../../hardware-profiles/profile.ts'
 import type { Clock } from '../../core/clock.ts'
 import { limits } from '../../core/limits.ts'
-import type { Emit, Source, UnitCommand } from '../../core/source.ts'
+import type { Emit, KnownUnit, Source, UnitCommand } from '../../core/source.ts'
+import { Announcer } from '../../discovery/announcer.ts'
 import type { Foreign } from '../../foreign/translate.ts'
 import type { DurableMap } from '../../log/durable-map.ts'
 import {
@@ -58,6 +60,8 @@ export interface BrokerOptions {
   sparkplug?: Roles | undefined
   /** Units that speak topics of their own. */
   foreign?: Foreign
+  /** Announces units of these machines to Home Assistant; absent: none. */
+  announce?: readonly Profile[] | undefined
   /** How long a client may leave what it asked for untaken, milliseconds. */
   slowMs?: number
   /** Called for what an operator should see: refused publishers, storage failures. */
@@ -94,6 +98,9 @@ interface Session {
   ours: boolean
 }
 
+/** Units that are announced at most. */
+const unitsMax = 10_000
+
 /** CONNACK return code 5 (MQTT 3.1.1, table 3.1). */
 const notAuthorized = (): AuthenticateError =>
   Object.assign(new Error('wrong unit or password'), { returnCode: 5 as AuthErrorCode })
@@ -108,6 +115,9 @@ export class MqttBroker implements MqttSource {
   readonly name = 'mqtt'
   readonly #options: BrokerOptions
   readonly #sessionOfClient = new WeakMap<Client, Session>()
+  readonly #announcer: Announcer | undefined
+  /** Units heard in this run, by topic; only where they are announced. */
+  readonly #heard = new Set<string>()
   #opened = 0
   #emit: Emit | undefined
   #broker: (Aedes & Inside) | undefined
@@ -117,6 +127,8 @@ export class MqttBroker implements MqttSource {
 
   constructor(options: BrokerOptions) {
     this.#options = options
+    const keep = (topic: string, payload: string) => this.#keep(topic, payload)
+    if (options.announce) this.#announcer = new Announcer(options.announce, keep)
   }
 
   get port(): number {
@@ -174,6 +186,16 @@ export class MqttBroker implements MqttSource {
     const message = { topic, payload: Buffer.from(payload), qos: 1, retain: false, dup: false }
     this.#broker?.publish({ cmd: 'publish', ...message } as PublishPacket, () => {})
     return true
+  }
+
+  know(units: readonly KnownUnit[]): void {
+    this.#announcer?.look(units, ({ machine, unit }) => this.#heard.has(`${machine}/${unit}`))
+  }
+
+  #keep(topic: string, payload: string): boolean {
+    const message = { topic, payload: Buffer.from(payload), qos: 1, retain: true, dup: false }
+    this.#broker?.publish({ cmd: 'publish', ...message } as PublishPacket, () => {})
+    return this.#broker !== undefined
   }
 
   /** Looks for renewed certificates now; it does so by itself once an hour. */
@@ -270,7 +292,11 @@ export class MqttBroker implements MqttSource {
         return
       }
       session.allowed = topic
-      session.ours = parseTopic(topic) !== undefined
+      const parts = parseTopic(topic)
+      session.ours = parts !== undefined
+      if (parts !== undefined && this.#announcer !== undefined && this.#heard.size < unitsMax) {
+        this.#heard.add(`${parts.machine}/${parts.unit}`)
+      }
     }
     // Sent again because its PUBREC was lost: it is in the log already.
     const id = (packet as { messageId?: number }).messageId

@@ -39,6 +39,7 @@ export const createBroker = (settings: MqttSettings, parts: BrokerParts): MqttBr
     messagesPerSecond,
     slowMs: slowSeconds * 1000,
     sparkplug: rolesOf(settings),
+    announce: settings.homeAssistant ? profiles : undefined,
     foreign: createForeign(settings.foreign, profiles),
     // The broker's lines name it themselves.
     note: (line) => note(line.replace(/^mqtt: /, '')),

@@ -81,6 +81,10 @@ export const MqttSettings = Type.Object(
     tls: Type.Optional(Tls),
     sparkplug: Type.Optional(Sparkplug),
     foreign: ForeignSettings,
+    homeAssistant: Type.Boolean({
+      default: false,
+      description: 'Announces units heard here to Home Assistant, retained under homeassistant/.',
+    }),
     limits: Type.Object(
       {
         connections: Type.Integer({
