@@ -70,7 +70,7 @@ export const compile = (
 }
 
 const mappingOf = (one: ForeignMapping, machines: ReadonlyMap<string, Machine>): Mapping => {
-  const { unit, units } = one
+  const { unit = '{unit}', units, ignore = [] } = one
   const machine = machines.get(one.machine)
   if (machine === undefined) throw wrong(`there is no machine "${one.machine}"`)
   const topics = Object.entries(one.topics).map(([text, topic]) => topicOf(text, topic, machine))
@@ -95,7 +95,7 @@ const mappingOf = (one: ForeignMapping, machines: ReadonlyMap<string, Machine>):
     machine: one.machine,
     login: one.login,
     topics,
-    ignored: one.ignore.map(patternOf),
+    ignored: ignore.map(patternOf),
     signals: [...new Set(places.filter(({ sort }) => sort !== 'counter').map(({ name }) => name))],
     unitOf: isOne ? () => unit : unitOf,
     knows: (name) => isOne || units === undefined || Object.hasOwn(units, name),

@@ -64,13 +64,14 @@ const Topic = Type.Object(
 const Foreign = Type.Object(
   {
     machine: Type.String({ pattern: namePattern, description: 'Machine of its profile.' }),
-    unit: Type.String({
-      pattern: '^[a-z0-9-]*(\\{unit\\})?[a-z0-9-]*$',
-      minLength: 1,
-      maxLength: 63,
-      default: '{unit}',
-      description: 'Id of the unit; {unit} is what stands there in the topic.',
-    }),
+    unit: Type.Optional(
+      Type.String({
+        pattern: '^[a-z0-9-]*(\\{unit\\})?[a-z0-9-]*$',
+        minLength: 1,
+        maxLength: 63,
+        description: 'Id of the unit; {unit} is what stands there in the topic; absent = {unit}.',
+      }),
+    ),
     units: Type.Optional(
       Type.Record(Type.String({ maxLength: 128 }), Word, {
         description: 'What stands in the topic -> what takes its place; no other unit is taken.',
@@ -80,11 +81,12 @@ const Foreign = Type.Object(
       minProperties: 1,
       description: 'Topic, one level of it {unit}, such as tele/{unit}/SENSOR -> what it says.',
     }),
-    ignore: Type.Array(Type.String({ minLength: 1, maxLength: 256 }), {
-      maxItems: 64,
-      default: [],
-      description: 'Topics of the same form that mean nothing here: acknowledged, not logged.',
-    }),
+    ignore: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 256 }), {
+        maxItems: 64,
+        description: 'Topics of the same form that mean nothing here: acknowledged, not logged.',
+      }),
+    ),
     login: Type.Optional(
       Type.String({
         minLength: 1,

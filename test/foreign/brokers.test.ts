@@ -1,5 +1,7 @@
 // Foreign topics over the wire: at the embedded broker with logins, and from Debian's Mosquitto,
 // where the source subscribes to what the mapping names and acknowledges what is durable.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import mqtt from 'mqtt'
 import { describe, expect, test } from 'vitest'
 import { loadConfig } from '../../gateway/config.ts'
@@ -10,6 +12,7 @@ import { create } from '../../gateway/sources/mqtt-client/index.ts'
 import type { MqttClientSettings } from '../../gateway/sources/mqtt-client/settings.ts'
 import { connect, later, startBroker, until } from '../mqtt/stand.ts'
 import { mosquittoInstalled, startMosquitto } from '../servers/mosquitto.ts'
+import { root } from '../tree.ts'
 import { mappings, plug } from './stand.ts'
 
 const foreign = Object.values(mappings)
@@ -55,6 +58,15 @@ test('settings: a mapping is checked like all others', () => {
     }).config.mqtt.foreign
   expect(load('smart_plug')).toMatchObject([{ machine: 'smart_plug', login: 'zigbee2mqtt' }])
   expect(() => load('Smart Plug')).toThrow()
+})
+
+test('the example of the README is one that a gateway takes', () => {
+  const readme = readFileSync(join(root, 'gateway', 'foreign', 'README.md'), 'utf8')
+  const text = /```json\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
+  const file = '/nowhere/tenfold.json'
+  const { config } = loadConfig({ file, text, env: {}, readFile: () => '' })
+  const climate = { ...plug, machine: 'climate_sensor' }
+  expect(createForeign(config.mqtt.foreign, [plug, climate]).filters).toHaveLength(8)
 })
 
 describe.runIf(mosquittoInstalled())('with a real broker', () => {
