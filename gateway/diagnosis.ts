@@ -330,10 +330,13 @@ const sinks = (facts: Facts): Finding[] => {
   ]
 }
 
+/** Counted elsewhere, or told by what was sent. */
+const notLost: ReadonlySet<DropReason> = new Set(['requeued', 'exception'])
+
 /** What was let go, by reason: damage is bad news, a bound that was set is worth a line. */
 const lossOf = (text: string, { dropped }: SinkFacts): Finding | undefined => {
   const reasons = (Object.keys(dropReasons) as DropReason[]).filter(
-    (name) => (dropped[name] ?? 0) > 0,
+    (name) => (dropped[name] ?? 0) > 0 && !notLost.has(name),
   )
   const [first] = reasons
   if (first === undefined) return undefined

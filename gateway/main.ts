@@ -281,7 +281,8 @@ const sinksOf = (parts: GatewayParts): SinkConfig[] =>
       const isSecret = key === 'password' || key === 'token'
       return [key, isSecret ? secretOf(parts, value as Secret) : value]
     })
-    return [{ name, config: Object.fromEntries(read) }]
+    const exception = 'exception' in config ? config.exception : undefined
+    return [{ name, config: Object.fromEntries(read), exception }]
   })
 
 const credentialsIn = (path: string | undefined) =>

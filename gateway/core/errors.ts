@@ -72,6 +72,7 @@ export const dropReasons = {
   corrupt: 'The log was damaged here: check the disk.',
   trimmed: 'The log reached its bound before this sink read it: give it more room or speed.',
   retention: "Older than the database's retention.",
+  exception: 'Within the dead band of what the database has: the setting exception asks for it.',
   requeued: 'Taken out of quarantine: it came into the log again, and counts there.',
 } as const
 export type DropReason = keyof typeof dropReasons

@@ -96,7 +96,7 @@ export const startHost = async (options: DeliveryOptions, world: World): Promise
       attestor: (unit) => attestation.attestor(unit),
       onKept: (newest) => live.offer(newest),
     }),
-    ...sinks.map((sink) => outside(store, sink)),
+    ...sinks.map((sink) => outside(store, { sink, options })),
   ]
   const runners = stages.map((stage) => runnerOf(stage, { options, world }))
   for (const runner of runners) runner.start()
@@ -125,8 +125,18 @@ export const startHost = async (options: DeliveryOptions, world: World): Promise
   }
 }
 
-const outside = (store: Store, sink: Sink): Stage =>
-  new OutsideStage({ sink, keeper: store.books(sink.name), pipeline: store.pipeline(sink.name) })
+const outside = (
+  store: Store,
+  { sink, options }: { sink: Sink; options: DeliveryOptions },
+): Stage => {
+  const { name } = sink
+  const exception = options.sinks.find((one) => one.name === name)?.exception
+  return new OutsideStage({
+    ...{ sink, exception },
+    keeper: store.books(name),
+    pipeline: store.pipeline(name),
+  })
+}
 
 /** A database outside waits longer for company: its requests cost more than a commit here. */
 const outsideLingerMs = 250

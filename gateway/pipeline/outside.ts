@@ -14,6 +14,7 @@ import type { QuarantineReason } from '../core/errors.ts'
 import { decodeRecord } from '../core/record.ts'
 import type { Batch } from '../log/log.ts'
 import { totalsAt } from './counters.ts'
+import { createLeaveOut, type ExceptionSettings, type LeaveOut } from './exception.ts'
 import { type Aside, emptyTally, type Keeper, type Progress } from './keeper.ts'
 import type { Outcome, Pipeline } from './pipeline.ts'
 import { originOf } from './requeue.ts'
@@ -26,12 +27,22 @@ interface Item {
   readonly events: readonly UnitEvent[]
 }
 
+export interface OutsideParts {
+  readonly sink: Sink
+  readonly keeper: Keeper
+  readonly pipeline: Pipeline
+  /** Without it every reading is delivered. */
+  readonly exception?: ExceptionSettings | undefined
+}
+
 export class OutsideStage implements Stage {
   readonly #sink: Sink
   readonly #keeper: Keeper
   readonly #pipeline: Pipeline
+  readonly #leaveOut: LeaveOut | undefined
 
-  constructor(parts: { sink: Sink; keeper: Keeper; pipeline: Pipeline }) {
+  constructor(parts: OutsideParts) {
+    this.#leaveOut = parts.exception && createLeaveOut(parts.exception)
     this.#sink = parts.sink
     this.#keeper = parts.keeper
     this.#pipeline = parts.pipeline
@@ -61,7 +72,10 @@ export class OutsideStage implements Stage {
       }
       const items: Item[] = []
       for (const { offset, body } of batch.records) {
-        const item = account(this.#pipeline.process(offset, body), { offset, step })
+        const item = account(this.#pipeline.process(offset, body), {
+          ...{ offset, step },
+          leaveOut: this.#leaveOut,
+        })
         if (item !== undefined) items.push(item)
       }
       const result = items.length === 0 ? nothing : await this.#deliver(items)
@@ -96,6 +110,12 @@ export class OutsideStage implements Stage {
     }
   }
 
+  /** What it refused it does not have: nothing may be left out for it. */
+  #sendNext(unit: string | undefined): void {
+    const state = unit === undefined ? undefined : this.#pipeline.unit(unit)
+    if (state !== undefined) state.sent = null
+  }
+
   /** Takes what the far side would not have out of what is stored, each record once. */
   #settle(batch: Batch, { step, result }: { step: Books; result: DeliveryResult }): void {
     const bodies = new Map(batch.records.map(({ offset, body }) => [offset, body]))
@@ -109,6 +129,7 @@ export class OutsideStage implements Stage {
       const unit = topic.split('/')[3]
       const origin = originOf(record)?.offset
       step.aside.push({ offset, receivedUs, topic, payload, unit, reason, detail, origin })
+      this.#sendNext(unit)
       step.tally.stored--
       step.tally.quarantined++
     }
@@ -131,7 +152,7 @@ const nothing: DeliveryResult = { refused: [], dropped: [] }
 /** Books a record by its outcome; returns what is to be delivered of it. */
 const account = (
   outcome: Outcome,
-  { offset, step }: { offset: number; step: Books },
+  { offset, step, leaveOut }: { offset: number; step: Books; leaveOut: LeaveOut | undefined },
 ): Item | undefined => {
   const { tally, aside } = step
   if (outcome.kind === 'duplicate') tally.duplicate++
@@ -142,6 +163,8 @@ const account = (
     const origin = originOf(record)?.offset
     aside.push({ offset, receivedUs, topic, payload, unit, reason, detail, origin })
     tally.quarantined++
+  } else if (leaveOut !== undefined && isException(outcome, leaveOut)) {
+    tally.dropped.exception = (tally.dropped.exception ?? 0) + 1
   } else {
     tally.stored++
     if (outcome.kind === 'signed' || outcome.kind === 'item') return undefined
@@ -156,6 +179,13 @@ const account = (
     }
   }
   return undefined
+}
+
+/** Whether a reading may be left out: never one that caused an event, or that came out of order. */
+const isException = (outcome: Outcome, leaveOut: LeaveOut): boolean => {
+  if (outcome.kind !== 'reading' || outcome.unsure) return false
+  const { state, reading, events } = outcome
+  return leaveOut(state, { reading, must: events.length > 0 })
 }
 
 const withTotals = ({ state, reading }: Extract<Outcome, { kind: 'reading' }>): Reading => ({

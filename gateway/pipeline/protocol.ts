@@ -5,6 +5,7 @@ import type { Books } from '../core/delivery.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { LiveReading } from '../core/live.ts'
 import type { UnitCommand } from '../core/source.ts'
+import type { ExceptionSettings } from './exception.ts'
 
 /** A database outside: the folder in gateway/sinks that delivers to it, and its settings. */
 export interface SinkConfig {
@@ -12,6 +13,8 @@ export interface SinkConfig {
   name: string
   /** Plain data for that sink. Secrets in it are resolved by whoever starts the worker. */
   config: unknown
+  /** As in its settings: what need not be delivered. */
+  exception?: ExceptionSettings | undefined
 }
 
 export interface DeliveryOptions {

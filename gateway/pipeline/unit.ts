@@ -7,6 +7,7 @@ import { quality } from '../core/quality.ts'
 import { completeLife, type LifeState, newLife } from '../lifecycle/life.ts'
 import type { LifecycleState } from '../lifecycle/states.ts'
 import type { Custody } from './decode.ts'
+import type { SentState } from './exception.ts'
 
 /** One run of a board from power-on to power-off. */
 export interface BootState {
@@ -60,6 +61,8 @@ export interface UnitState {
   /** Newest value of each signal, and its quality. */
   values: (number | null)[]
   quality: number[]
+  /** What the sink was sent last, where it takes no reading that says the same. */
+  sent?: SentState | null
   /** Time of the newest reading. */
   lastUs: number | null
   rules: RuleState
@@ -126,7 +129,7 @@ export const fitToMachine = (kept: UnitState, machine: Machine): UnitState => {
     move({ list, names: state.signalNames, blank }, signalIndex)
   return {
     ...state,
-    ...{ signalNames, counterNames },
+    ...{ signalNames, counterNames, sent: null },
     boots: state.boots.map((boot) => ({
       ...boot,
       first: counters(boot.first, null),

@@ -1,0 +1,23 @@
+// The setting `exception` of a sink outside, the same for each that has it: what it means is in
+// exception.ts.
+import { Type } from '../../hardware-profiles/validate.ts'
+
+export const exceptionSettings = Type.Object(
+  {
+    bandOfRange: Type.Number({
+      minimum: 0,
+      maximum: 1,
+      default: 0,
+      description: 'Dead band of a number without one in its profile, fraction of its range.',
+    }),
+    heartbeatS: Type.Number({
+      exclusiveMinimum: 0,
+      default: 60,
+      description: 'A value is sent at least this often while readings come, seconds.',
+    }),
+  },
+  {
+    additionalProperties: false,
+    description: 'Leave out readings within the dead bands of what was sent; absent = send all.',
+  },
+)
