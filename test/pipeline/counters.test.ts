@@ -81,6 +81,48 @@ describe('totals of counters', () => {
     )
   })
 
+  test('are the same in any order of what came, with gaps, wraps, swaps and resets', () => {
+    const value = fc.oneof(
+      fc.constantFrom(0, 1, 2 ** 31, 2 ** 32 - 1),
+      fc.nat(1000),
+      fc.integer({ min: 2 ** 32 - 1000, max: 2 ** 32 - 1 }),
+    )
+    const cell = fc.record({ boot: fc.nat(limits.bootsPerUnit - 1), seq: fc.nat(30), value })
+    const keys = fc.array(fc.double({ noNaN: true }), { minLength: 60, maxLength: 60 })
+    const cells = fc.uniqueArray(cell, {
+      ...{ minLength: 1, maxLength: 40 },
+      selector: ({ boot, seq }) => `${boot}/${seq}`,
+    })
+    fc.assert(
+      fc.property(cells, keys, fc.array(fc.nat(), { maxLength: 20 }), (found, order, again) => {
+        const steps = found.map(({ boot, seq, value: at }) => ({ boot, seq, starts: at }))
+        const repeated = again.map((n) => steps[n % steps.length] as Step)
+        const inOrder = [...steps].sort((a, b) => a.boot - b.boot || a.seq - b.seq)
+        const reference = run(inOrder)
+        const state = run(shuffled([...steps, ...repeated], order))
+        expect(state.totals).toEqual(reference.totals)
+        expect(state.readings).toBe(steps.length)
+        expect(state.boots.map(({ first, last }) => [first, last])).toEqual(
+          reference.boots.map(({ first, last }) => [first, last]),
+        )
+      }),
+    )
+  })
+
+  test('go on where a counter wraps or is reset while the board is off', () => {
+    const wrapped = run([
+      { boot: 1, seq: 0, starts: 2 ** 32 - 10 },
+      { boot: 2, seq: 0, starts: 5 },
+    ])
+    expect(wrapped.totals[starts]).toBe(2 ** 32 - 5)
+    const reset = run([
+      { boot: 1, seq: 0, starts: 100 },
+      { boot: 2, seq: 0, starts: 0 },
+      { boot: 2, seq: 3, starts: 4 },
+    ])
+    expect(reset.totals[starts]).toBe(104)
+  })
+
   test('go on over many boots, forgotten ones included', () => {
     const steps = stepsOf(
       Array.from({ length: 3 * limits.bootsPerUnit }, (_, i) => ({
