@@ -19,8 +19,8 @@ import { wire } from './wiring.ts'
 export const stepMargin = 1.3
 
 export interface Config {
-  /** The header's text. @param module digest of the loop's wasm */
-  text: (module: string) => string
+  /** The header's text. @param module, kernel digests of the loop's and the kernel's wasm */
+  text: (module: string, kernel?: string) => string
   findings: readonly Finding[]
 }
 
@@ -66,8 +66,11 @@ export const configHeader = (parts: {
     machine.push(...wired.defines)
     findings.push(...wired.findings, ...tooFast(parts))
   }
-  const text = (module: string): string => {
+  const text = (module: string, kernel?: string): string => {
     const lines = [...common, ...machine, ...(link?.defines(module) ?? [])]
+    if (kernel !== undefined) {
+      lines.push(`KERNEL_DIGEST {${[...Buffer.from(kernel, 'hex')].join(', ')}}`)
+    }
     return `/* Made by the build. */\n${lines.map((line) => `#define ${line}\n`).join('')}`
   }
   return { text, findings }

@@ -75,7 +75,7 @@ export const buildImage = async (request: ImageRequest): Promise<Image> => {
     translate(wasm, folder)
     const guard = request.byHand === undefined ? await kernelOf(request, loop, spec) : undefined
     if (guard !== undefined) translateSecond(guard.wasm, folder, 'kernel')
-    writeFileSync(join(folder, 'config.h'), config.text(digest))
+    writeFileSync(join(folder, 'config.h'), config.text(digest, guard?.digest))
     const flags = purpose === 'machine' ? [] : [`-D${purpose.toUpperCase()}`]
     if (guard !== undefined) flags.push('-DGUARDED')
     if (request.byHand !== undefined) flags.push('-DLOOP_BY_HAND="by-hand.h"')

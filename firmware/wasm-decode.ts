@@ -30,7 +30,8 @@ export const section = { memory: 5, start: 8, element: 9, table: 4, data: 11 } a
 /** Kinds of imports and exports. */
 export const functionKind = 0
 
-class Reader {
+/** Bytes, LEB128 numbers and names of a wasm binary, from a place on. */
+export class ByteReader {
   readonly bytes: Uint8Array
   at: number
   constructor(bytes: Uint8Array, at = 0) {
@@ -69,7 +70,7 @@ export const decodeWasm = (bytes: Uint8Array): Wasm => {
   const exports: { name: string; kind: number; index: number }[] = []
   const bodies: (readonly Instruction[])[] = []
   const names = new Map<number, string>()
-  const reader = new Reader(bytes, 8)
+  const reader = new ByteReader(bytes, 8)
   while (reader.at < bytes.length) {
     const id = reader.byte()
     const size = reader.leb()
@@ -99,11 +100,11 @@ export const decodeWasm = (bytes: Uint8Array): Wasm => {
   return { sections, imports, exports, functions }
 }
 
-const repeat = (reader: Reader, each: () => void): void => {
+const repeat = (reader: ByteReader, each: () => void): void => {
   for (let left = reader.leb(); left > 0; left -= 1) each()
 }
 
-const skipImportType = (reader: Reader, kind: number): void => {
+const skipImportType = (reader: ByteReader, kind: number): void => {
   if (kind === functionKind) reader.leb()
   else if (kind === 3) reader.at += 2
   else {
@@ -115,7 +116,7 @@ const skipImportType = (reader: Reader, kind: number): void => {
 }
 
 /** Function names of the name section (appendix, subsection 1). */
-const readNames = (reader: Reader, end: number, names: Map<number, string>): void => {
+const readNames = (reader: ByteReader, end: number, names: Map<number, string>): void => {
   while (reader.at < end) {
     const id = reader.byte()
     const next = reader.leb() + reader.at
@@ -128,7 +129,7 @@ const readNames = (reader: Reader, end: number, names: Map<number, string>): voi
   }
 }
 
-const readBody = (reader: Reader): Instruction[] => {
+const readBody = (reader: ByteReader): Instruction[] => {
   const size = reader.leb()
   const end = reader.at + size
   repeat(reader, () => {
@@ -140,7 +141,7 @@ const readBody = (reader: Reader): Instruction[] => {
   return instructions
 }
 
-const readInstruction = (reader: Reader): Instruction => {
+const readInstruction = (reader: ByteReader): Instruction => {
   const offset = reader.at
   const first = reader.byte()
   if (first === 0xfc) {
@@ -169,7 +170,7 @@ const extended: Readonly<Record<number, number>> = {
   17: 1,
 }
 
-const skipOperands = (reader: Reader, opcode: number, offset: number): void => {
+const skipOperands = (reader: ByteReader, opcode: number, offset: number): void => {
   if (opcode >= 0x45 && opcode <= 0xc4) return
   if (opcode >= 0x28 && opcode <= 0x3e) {
     reader.leb()
@@ -202,7 +203,7 @@ const unknown = (offset: number, opcode: string): RangeError =>
 /** The module without its custom sections (names, source map): what is shipped. */
 export const stripCustom = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
   const parts = [bytes.subarray(0, 8)]
-  const reader = new Reader(bytes, 8)
+  const reader = new ByteReader(bytes, 8)
   while (reader.at < bytes.length) {
     const start = reader.at
     const id = reader.byte()

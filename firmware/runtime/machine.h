@@ -41,6 +41,7 @@ static inline void drive_pins(void) {
   DIGITAL_OUTPUTS(DRIVE_PIN)
 }
 
+#include "black-box.h"
 #include "selftest.h"
 #include "selftest-link.h"
 #include "calibration.h"
@@ -48,6 +49,7 @@ static inline void drive_pins(void) {
 void wasm_rt_trap(wasm_rt_trap_t code) {
   interrupts_off();
   board_safe();
+  box_trap(in_kernel ? TRAP_KERNEL : code);
   board_keep_reason(in_kernel ? TRAP_KERNEL : code);
   for (;;) {
   }
@@ -71,15 +73,19 @@ static inline void sample(void) {
   turn = turn + 1 < ANALOGUES ? turn + 1 : ANALOGUES > 1;
   board_select(analogues[turn].position);
   sample_pins();
-  store(&analogues[0], board_analogue_result());
+  u32 now = board_analogue_result();
+  store(&analogues[0], now);
+  box_sampled(now, earlier);
 }
 
 void step_interrupt(void) {
   board_alarm_taken();
+  u32 began_us = board_micros();
   sample();
   link_tick();
   bool injected = selftest.on != 0;
   if (injected) selftest_readings();
+  else box_begin();
   bool allowed = kernel_step();
   if (!allowed) {
     /* At once, not after a step of the loop. */
@@ -96,7 +102,10 @@ void step_interrupt(void) {
   pass_outputs(allowed && !injected);
   drive_pins();
   store_armed((on_a | on_b) != 0);
-  if (!injected) usage_tick();
+  if (!injected) {
+    usage_tick();
+    box_end(board_micros() - began_us);
+  }
   board_analogue_begin(analogues[turn].channel);
   due_us += PERIOD_US;
   u32 on = on_a > on_b ? on_a : on_b;
@@ -131,12 +140,14 @@ int main(void) {
   sample_all();
   trip_start(reason);
   loop_start();
+  box_start(reason);
   link_start(reason);
   due_us = board_pwm_start() + PERIOD_US;
   board_alarm_at(due_us);
   interrupts_on();
   for (;;) {
     store_poll();
+    box_poll();
     if (selftest.on == 0) trip_poll();
     selftest_poll();
     selftest_tell();

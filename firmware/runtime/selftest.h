@@ -65,6 +65,7 @@ static inline void selftest_step(bool allowed) {
 static void selftest_end(void) {
   interrupts_off();
   selftest.on = 0;
+  box_restart();
   kernel_start(0, false);
   loop_stop();
   interrupts_on();
@@ -88,6 +89,7 @@ static void selftest_begin(bool to_rest) {
     given_next.still = 0;
     given_now = given_next;
     kernel_start(0, false);
+    box_restart();
     selftest.on = 1;
   }
   interrupts_on();

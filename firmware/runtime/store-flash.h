@@ -171,7 +171,7 @@ static void store_erase(void) {
     log_erase_end(erasing, erasing_index, erasing_count);
     erasing = 0;
   }
-  if (!store_idle()) return;
+  if (!store_idle() || flash_busy()) return;
   if (kv_log.ready < KV_SPARE + 2 && kv_log.stale == 0) kv_release();
   counters_release();
   outbox_release();

@@ -18,6 +18,10 @@ export interface GuardedBoard extends SimBoard {
   readonly asked: Int32Array
   /** What the kernel has told, in the order of `told`. */
   readonly told: Int32Array
+  /** Of the kernel's module, as it was given. */
+  readonly kernelExports: Readonly<Record<string, unknown>>
+  /** The loop trapped, and does not run any more. */
+  trapped(): boolean
   safety(): SafetyNow
   /** A trip from outside, as a trap of the loop is one. */
   trip(cause: number): void
@@ -88,6 +92,8 @@ export const startGuarded = (parts: GuardedParts): GuardedBoard => {
     outputs,
     asked,
     told: words,
+    kernelExports: { ...kernel },
+    trapped: () => trapped,
     safety: () => ({
       state: safetyStates[words[0] ?? 0] ?? 'tripped',
       cause: words[1] ?? 0,

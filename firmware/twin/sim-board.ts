@@ -11,6 +11,8 @@ export interface SimBoard {
   readonly reported: Int32Array
   /** 1 where `reported` has a value: what the loop never reported is absent, not 0. */
   readonly known: Uint8Array
+  /** Of the module, as it was given. */
+  readonly exports: Readonly<Record<string, unknown>>
   setup(): void
   step(): void
   stop(): void
@@ -45,7 +47,7 @@ export const startBoard = (
   }
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), { board })
   const { setup, step, stop } = exports as unknown as Record<'setup' | 'step' | 'stop', () => void>
-  return { inputs, outputs, reported, known, setup, step, stop }
+  return { inputs, outputs, reported, known, exports, setup, step, stop }
 }
 
 /** Worth of one integer step of each channel, by name. */

@@ -1,6 +1,6 @@
 // A Raspberry Pi Pico on rp2040js, run cycle by cycle: starts an image at boot2, hears every edge
 // of every pin, gives the converter its counts, and resets when the watchdog bites (the emulator
-// leaves that to its host). A reset is a new chip with the scratch registers of the old one.
+// leaves that to its host). A reset is a new chip with RAM and scratch registers of the old one.
 import { ConsoleLogger, GPIOPinState, LogLevel, RP2040 } from 'rp2040js'
 import { joinFlash } from './qspi.ts'
 import { createRosc, type Noise } from './rosc.ts'
@@ -170,10 +170,13 @@ export class Pico {
     this.#bitten = false
     this.resets += 1
     const old = watchdogOf(this.#mcu)
+    const { sram } = this.#mcu
     for (const pin of this.#levels.keys()) this.#edge(pin, false)
     ;[this.#mcu, this.#clock] = this.#chip()
     const fresh = watchdogOf(this.#mcu)
     fresh.scratchData.set(old.scratchData)
+    // RAM is not reset (datasheet 2.6.2); the ROM's own use of its last kilobytes is not modelled.
+    this.#mcu.sram.set(sram.subarray(0, 0x40000))
     fresh.reason = old.reason
   }
 

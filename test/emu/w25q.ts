@@ -91,6 +91,16 @@ export class W25q {
     return (this.nowUs - begunUs) / (untilUs - begunUs)
   }
 
+  /** Another chip that is where this one is, in the middle of what it is at. */
+  fork(): W25q {
+    const other = new W25q({ times: this.times, random: this.#random })
+    other.cells.set(this.cells)
+    other.nowUs = this.nowUs
+    for (const [at, bits] of this.#weak) other.#weak.set(at, bits)
+    other.#work = this.#work
+    return other
+  }
+
   /** One byte as a read command gives it. Throws FlashMisuse while the chip is busy. */
   read(at: number): number {
     if (this.busy) throw new FlashMisuse(`read of ${at.toString(16)} while the chip is busy`)

@@ -1,0 +1,346 @@
+/* The black box: what every step read, and what loop and kernel made of it, for at least 250 ms
+ * before a trip or trap and 50 ms after a trip. Blocks of a tenth of a second, each with the whole
+ * state it began from, so that a replay of the same modules can start there. The step only stores;
+ * a recording goes to the flash in thread mode and only with the motor off. It lies in RAM that no
+ * start clears, so a reset by the watchdog loses nothing. tenfold replay-fault reads it. */
+
+#if defined(STORE_IN_FLASH) && defined(FLASH_BLACK_BOX_AT)
+#define BOX_MAGIC 0x58424654u
+#define BOX_BLOCKS 4
+#define BOX_BLOCK_STEPS (RATE_HZ / 10)
+/* A block ends with the first step after its time that leaves room for a copy of the state. */
+#define BOX_STEPS (BOX_BLOCK_STEPS + 24)
+#define BOX_AFTER_STEPS (RATE_HZ / 20)
+
+struct box_step {
+  /* Counts of both conversions, 12 bits each; digital inputs from bit 24 on. */
+  u32 raw;
+  /* Of all that loop and kernel said by the end of the step; see box_check. */
+  u32 check;
+#if SETPOINTS > 0
+  s32 setpoints[SETPOINTS];
+#endif
+};
+
+struct box_state {
+  u32 turn;
+  s32 inputs[INPUTS];
+  s32 outputs[OUTPUTS];
+  s32 told[TOLD];
+  w2c_loop loop;
+  w2c_kernel kernel;
+};
+
+struct box_block {
+  u32 order; /* 0: nothing in it */
+  u32 count;
+  struct box_state start;
+  struct box_step steps[BOX_STEPS];
+};
+
+enum box_phase {
+  BOX_START,  /* begins with the next step that leaves room */
+  BOX_RUN,    /* recording */
+  BOX_AFTER,  /* recording what follows a trip */
+  BOX_FROZEN, /* kept until it is in the flash */
+};
+/* Of `flags`: the last record is of a step that did not end; the checksum was not made before a
+ * reset. */
+#define BOX_OPEN 1u
+#define BOX_UNCHECKED 2u
+
+SEEN struct black_box {
+  u32 magic;
+  u32 layout;
+  u32 phase;
+  u32 cause;
+  u32 flags;
+  u32 newest;
+  u32 left;
+  u32 boot;
+  u32 summed; /* `crc` is of what is there */
+  u32 crc;
+  struct box_block blocks[BOX_BLOCKS];
+} box __attribute__((section(".noinit")));
+
+/* What lies before a recording in the flash; firmware/twin/black-box.ts reads it. */
+struct box_line {
+  s32 input;
+  s32 shift;
+  s32 gain;
+  s32 offset;
+};
+static struct box_head {
+  u32 magic, format, head_bytes, number, boot, cause, flags, rate_hz;
+  u32 body_bytes, body_crc, newest, blocks, block_bytes, steps_most, loop_bytes, kernel_bytes;
+  u32 inputs, outputs, setpoints, analogues, digitals, after_steps;
+  u8 loop[32], kernel[32], profile[32];
+  u8 setpoint_inputs[8], digital_inputs[8];
+  struct box_line lines[ANALOGUES];
+  u32 crc;
+} box_head;
+#define BOX_BODY_AT 512u
+#define BOX_SLOT_BYTES                                                                            \
+  ((BOX_BODY_AT + (u32)sizeof box.blocks + FLASH_SECTOR - 1) & ~(FLASH_SECTOR - 1))
+#define BOX_SLOTS (FLASH_BLACK_BOX_BYTES / BOX_SLOT_BYTES)
+_Static_assert(sizeof(struct box_head) <= BOX_BODY_AT, "the head lies before the recording");
+_Static_assert(BOX_SLOTS >= 2, "a recording that is cut short must leave an older one");
+_Static_assert(SETPOINTS <= 8, "setpoint_inputs is too short");
+#define BOX_COUNT(input, pin, level) +1
+#define BOX_DIGITALS (0 DIGITAL_INPUTS(BOX_COUNT))
+_Static_assert(BOX_DIGITALS <= 8, "digital inputs take the upper byte of `raw`");
+#define BOX_LAYOUT ((u32)sizeof box ^ BOX_MAGIC)
+
+static u32 box_cause_seen;
+static u32 box_raw;
+static volatile bool box_again;
+
+/* In the tick: counts of this step. */
+static inline void box_sampled(u32 now, u32 earlier) { box_raw = now | earlier << 12; }
+
+static inline bool box_records(void) { return box.phase == BOX_RUN || box.phase == BOX_AFTER; }
+
+/* In the tick, before kernel and loop: what a trap leaves behind is in the ring already. */
+static inline void box_begin(void) {
+  if (!box_records()) return;
+  struct box_block *block = &box.blocks[box.newest];
+  struct box_step *step = &block->steps[block->count];
+  u32 raw = box_raw;
+  u32 bit = 24;
+#define BOX_BIT(input, pin, level) raw |= (u32)(inputs[input] != 0) << bit++;
+  DIGITAL_INPUTS(BOX_BIT)
+  step->raw = raw;
+#if SETPOINTS > 0
+  for (u32 i = 0; i < SETPOINTS; i++) step->setpoints[i] = inputs[setpoints[i].input];
+#endif
+  box.flags |= BOX_OPEN;
+}
+
+/* Changes with every single bit of what the loop asks for, what passes and what the kernel says. */
+static inline u32 box_check(void) {
+  u32 check = 0x811c9dc5u;
+  for (u32 i = 0; i < OUTPUTS; i++) check = (check ^ (u32)outputs[i]) * 0x01000193u;
+  for (u32 i = 0; i < OUTPUTS; i++) check = (check ^ (u32)passed[i]) * 0x01000193u;
+  for (u32 i = 0; i < TOLD; i++) check = (check ^ (u32)told[i]) * 0x01000193u;
+  return check;
+}
+
+static void box_open(u32 index, u32 order) {
+  struct box_block *block = &box.blocks[index];
+  block->order = 0;
+  block->count = 0;
+  block->start.turn = turn;
+  for (u32 i = 0; i < INPUTS; i++) block->start.inputs[i] = inputs[i];
+  for (u32 i = 0; i < OUTPUTS; i++) block->start.outputs[i] = outputs[i];
+  for (u32 i = 0; i < TOLD; i++) block->start.told[i] = told[i];
+  block->start.loop = instance;
+  block->start.kernel = kernel;
+  block->order = order;
+  box.newest = index;
+}
+
+/* In the tick, when all is done. `us`: what the step took so far. */
+static inline void box_end(u32 us) {
+  u32 cause = (u32)told[TOLD_CAUSE];
+  bool tripped = cause != box_cause_seen && cause != 0;
+  box_cause_seen = cause;
+  if (box.phase == BOX_FROZEN) return;
+  bool roomy = us < PERIOD_US / 2;
+  if (box_again) {
+    box_again = false;
+    box.phase = BOX_START;
+  }
+  if (box.phase == BOX_START) {
+    if (!roomy) return;
+    for (u32 i = 0; i < BOX_BLOCKS; i++) box.blocks[i].order = 0;
+    box.flags = 0;
+    box.cause = 0;
+    box.summed = 0;
+    box.boot = store_boot();
+    box_open(0, 1);
+    box.phase = BOX_RUN;
+    return;
+  }
+  struct box_block *block = &box.blocks[box.newest];
+  block->steps[block->count].check = box_check();
+  block->count++;
+  box.flags = 0;
+  if (tripped && box.phase == BOX_RUN) {
+    box.cause = cause;
+    box.left = BOX_AFTER_STEPS;
+    box.phase = BOX_AFTER;
+  } else if (box.phase == BOX_AFTER && --box.left == 0) {
+    box.phase = BOX_FROZEN;
+    return;
+  }
+  if ((block->count >= BOX_BLOCK_STEPS && roomy) || block->count == BOX_STEPS) {
+    box_open((box.newest + 1) % BOX_BLOCKS, block->order + 1);
+  }
+}
+
+/* Kernel or loop are changed from outside of a step: what comes next needs a state of its own.
+ * Called with interrupts off. */
+static inline void box_restart(void) {
+  if (box.phase == BOX_RUN) box_again = true;
+  if (box.phase == BOX_AFTER) box.phase = BOX_FROZEN;
+}
+
+/* In a trap: nothing of this run comes after it. */
+static inline void box_trap(u32 code) {
+  if (box.phase == BOX_RUN) box.cause = cause_of(code);
+  if (box_records()) box.phase = BOX_FROZEN;
+}
+
+static u32 box_slot(u32 index) { return FLASH_BLACK_BOX_AT + index * BOX_SLOT_BYTES; }
+
+/* The number of the recording that lies whole in a slot; 0: none does. */
+static u32 box_number(u32 index) {
+  u32 part[16];
+  u32 at = box_slot(index);
+  flash_read(at, &box_head, sizeof box_head);
+  u32 crc = log_crc(~0u, &box_head, sizeof box_head - 4);
+  if (box_head.magic != BOX_MAGIC || box_head.crc != crc || box_head.number == 0) return 0;
+  if (box_head.body_bytes > BOX_SLOT_BYTES - BOX_BODY_AT) return 0;
+  crc = ~0u;
+  for (u32 done = 0; done < box_head.body_bytes; done += sizeof part) {
+    u32 left = box_head.body_bytes - done;
+    u32 bytes = left < sizeof part ? left : sizeof part;
+    flash_read(at + BOX_BODY_AT + done, part, bytes);
+    crc = log_crc(crc, part, bytes);
+  }
+  return crc == box_head.body_crc ? box_head.number : 0;
+}
+
+/* Where the next one goes: over the oldest, or where none is. */
+static u32 box_target;
+static u32 box_next_number;
+static u32 box_written;
+static bool box_writing;
+
+static void box_choose(void) {
+  u32 oldest = ~0u;
+  box_next_number = 1;
+  for (u32 i = 0; i < BOX_SLOTS; i++) {
+    u32 number = box_number(i);
+    if (number >= box_next_number) box_next_number = number + 1;
+    if (number < oldest) {
+      oldest = number;
+      box_target = i;
+    }
+  }
+}
+
+static u32 box_sum(void) { return log_crc(~0u, box.blocks, sizeof box.blocks); }
+
+static void box_fill_head(void) {
+  static const u8 loop[32] = MODULE_DIGEST;
+  static const u8 guard[32] = KERNEL_DIGEST;
+  static const u8 profile[32] = PROFILE_DIGEST;
+  box_head = (struct box_head){
+      .magic = BOX_MAGIC,
+      .format = 1,
+      .head_bytes = sizeof box_head,
+      .number = box_next_number,
+      .boot = box.boot,
+      .cause = box.cause,
+      .flags = box.flags,
+      .rate_hz = RATE_HZ,
+      .body_bytes = sizeof box.blocks,
+      .body_crc = box.crc,
+      .newest = box.newest,
+      .blocks = BOX_BLOCKS,
+      .block_bytes = sizeof box.blocks[0],
+      .steps_most = BOX_STEPS,
+      .loop_bytes = sizeof(w2c_loop),
+      .kernel_bytes = sizeof(w2c_kernel),
+      .inputs = INPUTS,
+      .outputs = OUTPUTS,
+      .setpoints = SETPOINTS,
+      .analogues = ANALOGUES,
+      .digitals = BOX_DIGITALS,
+      .after_steps = BOX_AFTER_STEPS,
+  };
+  for (u32 i = 0; i < 32; i++) {
+    box_head.loop[i] = loop[i];
+    box_head.kernel[i] = guard[i];
+    box_head.profile[i] = profile[i];
+  }
+  for (u32 i = 0; i < SETPOINTS; i++) box_head.setpoint_inputs[i] = setpoints[i].input;
+  u32 place = 0;
+#define BOX_PLACE(input, pin, level) box_head.digital_inputs[place++] = input;
+  DIGITAL_INPUTS(BOX_PLACE)
+  (void)place;
+  for (u32 i = 0; i < ANALOGUES; i++) {
+    const struct analogue *from = &analogues[i];
+    box_head.lines[i] = (struct box_line){from->input, from->shift, from->gain, from->offset};
+  }
+  box_head.crc = log_crc(~0u, &box_head, sizeof box_head - 4);
+}
+
+static void box_clear(void) {
+  box.magic = BOX_MAGIC;
+  box.layout = BOX_LAYOUT;
+  box.newest = 0;
+  /* From here on it is the step's again. */
+  __asm__ volatile("" ::: "memory");
+  box.phase = BOX_START;
+}
+
+/* Before the first step. `reason`: how the last run ended, 0 where it lost its power. */
+static void box_start(u32 reason) {
+  bool whole = box.magic == BOX_MAGIC && box.layout == BOX_LAYOUT && box.newest < BOX_BLOCKS &&
+               box.phase > BOX_START && box.phase <= BOX_FROZEN;
+  if (whole && box.phase == BOX_RUN) box.cause = cause_of(reason);
+  if (!whole || box.cause == 0 || (box.summed != 0 && box_sum() != box.crc)) {
+    box_clear();
+  } else {
+    box.phase = BOX_FROZEN;
+    if (box.summed == 0) box.flags |= BOX_UNCHECKED;
+  }
+  box_cause_seen = (u32)told[TOLD_CAUSE];
+}
+
+/* A piece of a frozen recording at a time: sectors are erased, then it is written, its head last.
+ * A cut before that leaves all older ones but the oldest. */
+static void box_poll(void) {
+  if (box.phase != BOX_FROZEN) return;
+  if (box.summed == 0) {
+    box.crc = box_sum();
+    box.summed = 1;
+  }
+  if (!store_idle() || erasing != 0 || flash_busy()) return;
+  if (!box_writing) {
+    box_choose();
+    box_writing = true;
+    box_written = 0;
+  }
+  u32 slot = box_slot(box_target);
+  u32 sectors = BOX_SLOT_BYTES / FLASH_SECTOR;
+  if (box_written < sectors) {
+    flash_erase_begin(slot + box_written * FLASH_SECTOR);
+    box_written++;
+    return;
+  }
+  u32 done = (box_written - sectors) * FLASH_PAGE;
+  if (done < sizeof box.blocks) {
+    u32 left = sizeof box.blocks - done;
+    flash_program(slot + BOX_BODY_AT + done, (const u8 *)box.blocks + done,
+                  left < FLASH_PAGE ? left : FLASH_PAGE);
+    box_written++;
+    return;
+  }
+  box_fill_head();
+  flash_program(slot, &box_head, sizeof box_head);
+  box_writing = false;
+  /* What does not read back is written once more, elsewhere or again. */
+  if (box_number(box_target) != 0) box_clear();
+}
+#else
+static inline void box_sampled(u32 now, u32 earlier) { (void)now, (void)earlier; }
+static inline void box_begin(void) {}
+static inline void box_end(u32 us) { (void)us; }
+static inline void box_restart(void) {}
+static inline void box_trap(u32 code) { (void)code; }
+static inline void box_start(u32 reason) { (void)reason; }
+static inline void box_poll(void) {}
+#endif
