@@ -89,7 +89,14 @@ _Static_assert(SETPOINTS <= 8, "setpoint_inputs is too short");
 #define BOX_COUNT(input, pin, level) +1
 #define BOX_DIGITALS (0 DIGITAL_INPUTS(BOX_COUNT))
 _Static_assert(BOX_DIGITALS <= 8, "digital inputs take the upper byte of `raw`");
-#define BOX_LAYOUT ((u32)sizeof box ^ BOX_MAGIC)
+
+static const u8 box_loop[32] = MODULE_DIGEST;
+static const u8 box_kernel[32] = KERNEL_DIGEST;
+/* What another image left in RAM, before an update, is none of this one's. */
+static u32 box_layout(void) {
+  u32 crc = log_crc((u32)sizeof box, box_loop, sizeof box_loop);
+  return log_crc(crc, box_kernel, sizeof box_kernel);
+}
 
 static u32 box_cause_seen;
 static u32 box_raw;
@@ -233,8 +240,6 @@ static void box_choose(void) {
 static u32 box_sum(void) { return log_crc(~0u, box.blocks, sizeof box.blocks); }
 
 static void box_fill_head(void) {
-  static const u8 loop[32] = MODULE_DIGEST;
-  static const u8 guard[32] = KERNEL_DIGEST;
   static const u8 profile[32] = PROFILE_DIGEST;
   box_head = (struct box_head){
       .magic = BOX_MAGIC,
@@ -261,8 +266,8 @@ static void box_fill_head(void) {
       .after_steps = BOX_AFTER_STEPS,
   };
   for (u32 i = 0; i < 32; i++) {
-    box_head.loop[i] = loop[i];
-    box_head.kernel[i] = guard[i];
+    box_head.loop[i] = box_loop[i];
+    box_head.kernel[i] = box_kernel[i];
     box_head.profile[i] = profile[i];
   }
   for (u32 i = 0; i < SETPOINTS; i++) box_head.setpoint_inputs[i] = setpoints[i].input;
@@ -279,7 +284,7 @@ static void box_fill_head(void) {
 
 static void box_clear(void) {
   box.magic = BOX_MAGIC;
-  box.layout = BOX_LAYOUT;
+  box.layout = box_layout();
   box.newest = 0;
   /* From here on it is the step's again. */
   __asm__ volatile("" ::: "memory");
@@ -288,7 +293,7 @@ static void box_clear(void) {
 
 /* Before the first step. `reason`: how the last run ended, 0 where it lost its power. */
 static void box_start(u32 reason) {
-  bool whole = box.magic == BOX_MAGIC && box.layout == BOX_LAYOUT && box.newest < BOX_BLOCKS &&
+  bool whole = box.magic == BOX_MAGIC && box.layout == box_layout() && box.newest < BOX_BLOCKS &&
                box.phase > BOX_START && box.phase <= BOX_FROZEN;
   if (whole && box.phase == BOX_RUN) box.cause = cause_of(reason);
   if (!whole || box.cause == 0 || (box.summed != 0 && box_sum() != box.crc)) {
