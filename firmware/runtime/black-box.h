@@ -49,6 +49,14 @@ enum box_phase {
 #define BOX_OPEN 1u
 #define BOX_UNCHECKED 2u
 
+/* How counts became readings: by the profile, or as this unit is calibrated. */
+struct box_line {
+  s32 input;
+  s32 shift;
+  s32 gain;
+  s32 offset;
+};
+
 SEEN struct black_box {
   u32 magic;
   u32 layout;
@@ -60,16 +68,11 @@ SEEN struct black_box {
   u32 boot;
   u32 summed; /* `crc` is of what is there */
   u32 crc;
+  struct box_line lines[ANALOGUES];
   struct box_block blocks[BOX_BLOCKS];
 } box __attribute__((section(".noinit")));
 
 /* What lies before a recording in the flash; firmware/twin/black-box.ts reads it. */
-struct box_line {
-  s32 input;
-  s32 shift;
-  s32 gain;
-  s32 offset;
-};
 static struct box_head {
   u32 magic, format, head_bytes, number, boot, cause, flags, rate_hz;
   u32 body_bytes, body_crc, newest, blocks, block_bytes, steps_most, loop_bytes, kernel_bytes;
@@ -164,6 +167,10 @@ static inline void box_end(u32 us) {
     box.cause = 0;
     box.summed = 0;
     box.boot = store_boot();
+    for (u32 i = 0; i < ANALOGUES; i++) {
+      const struct analogue *from = &analogues[i];
+      box.lines[i] = (struct box_line){from->input, from->shift, from->gain, from->offset};
+    }
     box_open(0, 1);
     box.phase = BOX_RUN;
     return;
@@ -275,10 +282,7 @@ static void box_fill_head(void) {
 #define BOX_PLACE(input, pin, level) box_head.digital_inputs[place++] = input;
   DIGITAL_INPUTS(BOX_PLACE)
   (void)place;
-  for (u32 i = 0; i < ANALOGUES; i++) {
-    const struct analogue *from = &analogues[i];
-    box_head.lines[i] = (struct box_line){from->input, from->shift, from->gain, from->offset};
-  }
+  for (u32 i = 0; i < ANALOGUES; i++) box_head.lines[i] = box.lines[i];
   box_head.crc = log_crc(~0u, &box_head, sizeof box_head - 4);
 }
 
