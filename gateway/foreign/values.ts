@@ -42,9 +42,9 @@ const isNumeric = (sort: Sort): boolean =>
 const finite = (value: number): Meaning =>
   Number.isFinite(value) ? { value } : { bad: 'bad:not_a_number' }
 
-/** 0.057 kWh times 1000 is 57.00000000000001: a counter has counted what is complete. */
+/** A counter has counted what is complete; 1.001 kWh times 1000 is 1000.9999999999999 in doubles. */
 const whole = (value: number, sort: Sort): number => {
-  if (sort === 'counter') return Math.floor(value + 1e-6)
+  if (sort === 'counter') return Math.floor(value + 4 * Number.EPSILON * Math.abs(value))
   return sort === 'integer' ? Math.round(value) : value
 }
 

@@ -58,11 +58,14 @@ test('any number in text is that number; scaled counters are whole', () => {
       expect(meaning).toEqual({ value: value === 0 ? 0 : value })
     }),
   )
+  expect(meaningOf(1.001, { scale: 1000 }, 'counter')).toEqual({ value: 1001 })
+  expect(meaningOf(1.0019, { scale: 1000 }, 'counter')).toEqual({ value: 1001 })
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 10_000_000 }), (wh) => {
-      const meaning = meaningOf(wh / 1000, { scale: 1000 }, 'counter')
-      expect(meaning).toEqual({ value: wh })
+    fc.property(fc.integer({ min: 0, max: 1_000_000_000 }), (wh) => {
+      const meaning = meaningOf(wh / 1000, { scale: 3_600_000 }, 'counter')
+      expect(meaning).toEqual({ value: wh * 3600 })
     }),
+    { numRuns: 2000 },
   )
 })
 
