@@ -250,6 +250,9 @@ const silentUs = 10_000_000
 /** A clock that is further ahead is wrong. */
 const aheadUs = 60_000_000
 
+const skewOf = ({ skewUs = 0 }: UnitSummary): string =>
+  Math.abs(skewUs) < 1e6 ? '' : `, its clock off by ${(skewUs / 1e6).toFixed(0)} s`
+
 const readings = (
   { nowUs }: Facts,
   { unit, profile }: UnitFacts,
@@ -264,7 +267,7 @@ const readings = (
     )
   }
   const ageUs = nowUs - lastTimeUs
-  const count = `${readings} stored, the newest ${age(ageUs)}`
+  const count = `${readings} stored, the newest ${age(ageUs)}${skewOf(summary)}`
   if (ageUs < -aheadUs) {
     return bad(
       'readings',

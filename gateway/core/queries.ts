@@ -15,6 +15,8 @@ export interface UnitSummary {
   boot: number
   /** Wall clock of the newest reading, microseconds; undefined before the first. */
   lastTimeUs: number | undefined
+  /** Its clock minus the gateway's, microseconds, of the quickest reports; absent: not known. */
+  skewUs?: number | undefined
   /** Totals over all boots, by counter name, in the profile's units. */
   counters: Record<string, number>
   /** Newest values by signal name with their quality. */

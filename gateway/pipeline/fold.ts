@@ -11,6 +11,7 @@ import { bootOf, foldByHand, foldCounters } from './counters.ts'
 import { type Fault, fault, type Hello, isFault, type RawReport } from './decode.ts'
 import type { Origin } from './requeue.ts'
 import { mark, type Seen } from './sequence.ts'
+import { foldSkew } from './skew.ts'
 import type { UnitState } from './unit.ts'
 
 /** Where in the log a message stands, and what it is about. */
@@ -65,6 +66,10 @@ export const foldReport = (
   const time = timeOf(report, { uptimeUs: epochUs + t, receivedUs: place.record.receivedUs })
   if (isFault(time)) return time
   const reading = readingOf(state, { checked, place, time, boot, sequence: seq })
+  if (isNewest && seen === 'fresh' && place.origin === undefined) {
+    const sourceUs = report.time ?? epochUs + t
+    state.skew = foldSkew(state.skew, { sourceUs, receivedUs: place.record.receivedUs })
+  }
   if (known === undefined) state.late++
   else if (seen !== 'duplicate') foldCounters(state, known, checked.counters)
   if (seen === 'fresh' && isNewest) takeNewest(state, reading)
@@ -91,6 +96,9 @@ const foldUnnumbered = (
   if (retained) {
     if (state.lastUs === null) takeNewest(state, reading)
     return { reading, seen: 'duplicate' }
+  }
+  if (report.time !== undefined) {
+    state.skew = foldSkew(state.skew, { sourceUs: report.time, receivedUs })
   }
   foldByHand(state, checked.counters)
   takeNewest(state, reading)

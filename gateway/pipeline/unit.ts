@@ -8,6 +8,7 @@ import { completeLife, type LifeState, newLife } from '../lifecycle/life.ts'
 import type { LifecycleState } from '../lifecycle/states.ts'
 import type { Custody } from './decode.ts'
 import type { SentState } from './exception.ts'
+import type { SkewState } from './skew.ts'
 
 /** One run of a board from power-on to power-off. */
 export interface BootState {
@@ -63,6 +64,8 @@ export interface UnitState {
   quality: number[]
   /** What the sink was sent last, where it takes no reading that says the same. */
   sent?: SentState | null
+  /** Its clock against the gateway's. */
+  skew?: SkewState | null
   /** Time of the newest reading. */
   lastUs: number | null
   rules: RuleState

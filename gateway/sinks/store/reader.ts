@@ -210,6 +210,7 @@ export const summarise = (state: UnitState): UnitSummary => ({
   owner: state.life?.owner ?? undefined,
   boot: state.boots.at(-1)?.boot ?? 0,
   lastTimeUs: state.lastUs ?? undefined,
+  skewUs: state.skew?.skewUs,
   counters: Object.fromEntries(
     state.counterNames.flatMap((name, i) => {
       const total = state.totals[i] ?? null

@@ -255,7 +255,7 @@ const eventsCard = (events: Asked<StoredEvent[]>) =>
   </section>`
 
 const deliveryCard = (
-  { readings, missing, duplicates, quarantined }: UnitSummary,
+  { readings, missing, duplicates, quarantined, skewUs }: UnitSummary,
   quarantine: Asked<QuarantineRow[]>,
 ) =>
   html`<section class="card" aria-labelledby="delivery-title">
@@ -265,6 +265,11 @@ const deliveryCard = (
         ([name, value]) =>
           html`<div><dt>${words(name)}</dt><dd>${value.toLocaleString()}</dd></div>`,
       )}
+      ${
+        skewUs === undefined
+          ? nothing
+          : html`<div><dt>clock off by</dt><dd>${(skewUs / 1e6).toFixed(1)} s</dd></div>`
+      }
     </dl>
     ${quarantined > 0 ? shown(quarantine, (rows) => quarantineList(rows)) : nothing}
   </section>`
