@@ -42,7 +42,7 @@ const isNumeric = (sort: Sort): boolean =>
 const finite = (value: number): Meaning =>
   Number.isFinite(value) ? { value } : { bad: 'bad:not_a_number' }
 
-/** A counter has counted what is complete; 1.001 kWh times 1000 is 1000.9999999999999 in doubles. */
+/** Counts only what is complete; in doubles 1.001 kWh times 1000 is 1000.9999999999999. */
 const whole = (value: number, sort: Sort): number => {
   if (sort === 'counter') return Math.floor(value + 4 * Number.EPSILON * Math.abs(value))
   return sort === 'integer' ? Math.round(value) : value
