@@ -42,7 +42,7 @@ export const createLeaveOut = ({ bandOfRange, heartbeatS }: ExceptionSettings): 
     if (fits && isLate(reading, sent)) return false
     const isSame = fits && sent.boot === reading.boot
     if (isSame && !must && isWithin(reading, { sent, bands, heartbeatUs })) return true
-    state.sent = withReading(fits ? sent : blank(bands.length), reading)
+    state.sent = withReading(isSame ? sent : blank(bands.length), reading)
     return false
   }
 }

@@ -81,6 +81,18 @@ describe('what is left out', () => {
     expect(left).toBeGreaterThan(0)
   })
 
+  test('is nothing of a signal that this boot has not sent yet', () => {
+    const leaveOut = createLeaveOut(settings)
+    const one = (name: string): Sample => ({
+      values: { [at(name)]: { value: 0, code: quality.good } },
+      stepUs: 1000,
+    })
+    const readings = readingsOf([one('trigger'), one('pack_voltage'), one('trigger')], [1])
+    const state: WithSent = {}
+    const out = readings.map((reading) => leaveOut(state, { reading, must: false }))
+    expect(out).toEqual([false, false, false])
+  })
+
   test('is never a change of what is no number, whatever the setting', () => {
     const wide = bandsOf(drill, 1)
     types.forEach((type, i) => {
