@@ -4,7 +4,7 @@
 // keeps it.
 import { isReport } from '../hardware-profiles/names.ts'
 import { OperatingError } from './core/errors.ts'
-import { encodeRecord } from './core/record.ts'
+import { RecordEncoder } from './core/record.ts'
 import type { Emit } from './core/source.ts'
 import type { Log } from './log/log.ts'
 
@@ -24,6 +24,7 @@ interface Refusal {
 
 export class Admission {
   readonly #parts: AdmissionParts
+  readonly #encoder = new RecordEncoder()
   #freeBytes = Number.POSITIVE_INFINITY
   #refusal: Refusal | undefined
 
@@ -38,7 +39,7 @@ export class Admission {
       done(this.#refuse(diskReserved(this.#parts.reserveBytes)))
       return
     }
-    this.#parts.log.append(encodeRecord(record), !isTelemetry, (error) => {
+    this.#parts.log.append(this.#encoder.encode(record), !isTelemetry, (error) => {
       if (error !== undefined) this.#refuse(error)
       else if (this.#refusal !== undefined && isTelemetry) this.#resume()
       done(error)

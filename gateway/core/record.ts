@@ -22,26 +22,51 @@ const headBytes = 14
  * Layout, little endian: u8 version, u8 flags (bit 0 retained), f64 receivedUs, u8 source length,
  * u8 session length, u16 topic length, then source, session and topic in UTF-8, then the payload.
  */
-export const encodeRecord = (record: LogRecord): Buffer => {
-  const { source, session, topic, payload } = record
-  const sourceBytes = Buffer.byteLength(source)
-  const sessionBytes = Buffer.byteLength(session)
+export const encodeRecord = (record: LogRecord): Buffer => new RecordEncoder().encode(record)
+
+/** Remembers the texts of the last record: messages come in runs of one client and topic. */
+export class RecordEncoder {
+  #source = ''
+  #session = ''
+  #topic = ''
+  #head = headOf({ source: '', session: '', topic: '' })
+
+  /** Throws a RangeError where a text is longer than a record can hold. */
+  encode(record: LogRecord): Buffer {
+    const { source, session, topic, payload } = record
+    if (topic !== this.#topic || session !== this.#session || source !== this.#source) {
+      this.#head = headOf(record)
+      this.#source = source
+      this.#session = session
+      this.#topic = topic
+    }
+    const head = this.#head
+    const out = Buffer.allocUnsafe(head.length + payload.length)
+    out.set(head)
+    out[1] = record.retained ? 1 : 0
+    out.writeDoubleLE(record.receivedUs, 2)
+    out.set(payload, head.length)
+    return out
+  }
+}
+
+type Texts = Pick<LogRecord, 'source' | 'session' | 'topic'>
+
+/** All that stands before the payload, without time and flags. */
+const headOf = ({ source, session, topic }: Texts): Buffer => {
+  const [sourceBytes, sessionBytes] = [Buffer.byteLength(source), Buffer.byteLength(session)]
   const topicBytes = Buffer.byteLength(topic)
   if (sourceBytes > 255 || sessionBytes > 255 || topicBytes > 65535) {
     throw new RangeError('a source, session or topic is longer than a record can hold')
   }
-  const text = headBytes + sourceBytes + sessionBytes + topicBytes
-  const out = Buffer.allocUnsafe(text + payload.length)
+  const out = Buffer.alloc(headBytes + sourceBytes + sessionBytes + topicBytes)
   out[0] = version
-  out[1] = record.retained ? 1 : 0
-  out.writeDoubleLE(record.receivedUs, 2)
   out[10] = sourceBytes
   out[11] = sessionBytes
   out.writeUInt16LE(topicBytes, 12)
   out.write(source, headBytes)
   out.write(session, headBytes + sourceBytes)
   out.write(topic, headBytes + sourceBytes + sessionBytes)
-  out.set(payload, text)
   return out
 }
 

@@ -7,7 +7,6 @@ import { systemClock } from '../../gateway/core/clock.ts'
 import type { LogRecord } from '../../gateway/core/record.ts'
 import { connectUnit, type UnitConnection } from '../../gateway/mqtt/client.ts'
 import { MqttBroker } from '../../gateway/sources/mqtt/broker.ts'
-import { FrameGuard } from '../../gateway/sources/mqtt/frame-guard.ts'
 import { parseTopic } from '../../hardware-profiles/names.ts'
 
 const stops: (() => Promise<unknown>)[] = []
@@ -194,33 +193,5 @@ test('a port that is taken is named, with the setting', async () => {
   await expect(second.start(() => {})).rejects.toMatchObject({
     code: 'port_busy',
     remedy: expect.stringContaining('mqtt.port'),
-  })
-})
-
-describe('the frame guard', () => {
-  const frame = (length: number): Buffer => {
-    const head = [0x30]
-    for (let rest = length; ; ) {
-      const byte = rest % 128
-      rest = Math.floor(rest / 128)
-      head.push(rest > 0 ? byte | 0x80 : byte)
-      if (rest === 0) break
-    }
-    return Buffer.concat([Buffer.from(head), Buffer.alloc(length, 0xff)])
-  }
-
-  test('follows packets however they are cut into chunks', () => {
-    const stream = Buffer.concat([0, 1, 127, 128, 1000, 16_383, 16_384].map(frame))
-    for (const step of [1, 2, 3, 7, 1000, stream.length]) {
-      const guard = new FrameGuard(16_384)
-      for (let at = 0; at < stream.length; at += step) {
-        expect(guard.accepts(stream.subarray(at, at + step))).toBe(true)
-      }
-      expect(guard.accepts(frame(16_385))).toBe(false)
-    }
-  })
-
-  test('refuses a length of five bytes', () => {
-    expect(new FrameGuard(1e9).accepts(Buffer.from([0x30, 0x80, 0x80, 0x80, 0x80, 1]))).toBe(false)
   })
 })

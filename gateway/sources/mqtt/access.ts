@@ -73,6 +73,11 @@ export class Rate {
     this.#stepMs = 1000 / perSecond
   }
 
+  /** Whether the next message need not wait. */
+  isFree(nowMs: number): boolean {
+    return Math.max(this.#freeMs, nowMs - 1000) + this.#stepMs <= nowMs
+  }
+
   /** How long the next message must wait, milliseconds; 0 where it need not. */
   take(nowMs: number): number {
     this.#freeMs = Math.max(this.#freeMs, nowMs - 1000) + this.#stepMs

@@ -26,7 +26,10 @@ import {
   type Refusal,
   refusePublish,
 } from './access.ts'
+import { Audience } from './audience.ts'
+import type { TakeRun } from './frames.ts'
 import { certifiedName, Listeners, type TlsDoor } from './listeners.ts'
+import { Reports } from './reports.ts'
 import { type Memory, Sessions } from './sessions.ts'
 import {
   certificateOf,
@@ -96,6 +99,8 @@ interface Session {
   allowed: string | undefined
   /** That topic is one of ours: what is sent there is no state to be retained. */
   ours: boolean
+  /** Takes runs of its reports past the broker. */
+  reports: Reports | undefined
 }
 
 /** Units that are announced at most. */
@@ -118,6 +123,7 @@ export class MqttBroker implements MqttSource {
   readonly #announcer: Announcer | undefined
   /** Units heard in this run, by topic; only where they are announced. */
   readonly #heard = new Set<string>()
+  readonly #audience = new Audience()
   #opened = 0
   #emit: Emit | undefined
   #broker: (Aedes & Inside) | undefined
@@ -153,7 +159,9 @@ export class MqttBroker implements MqttSource {
       authorizePublish: (client, packet, done) => this.#receive(client, packet, done),
       authorizeSubscribe: (client, subscription, done) => {
         // null is SUBACK 0x80: refused, and the client stays.
-        done(null, this.#mayHear(client, subscription.topic) ? subscription : null)
+        const may = this.#mayHear(client, subscription.topic)
+        if (may) this.#audience.joins(client, subscription.topic)
+        done(null, may ? subscription : null)
       },
       authenticate: (...[client, user, password, done]) => {
         const given = { user, password: password?.toString('utf8') }
@@ -164,6 +172,8 @@ export class MqttBroker implements MqttSource {
       },
     })) as Aedes & Inside
     broker.on('clientError', (client, error) => note(`mqtt: ${client.id}: ${error.message}`))
+    broker.on('client', (client) => this.#audience.arrives(client))
+    broker.on('clientDisconnect', (client) => this.#audience.leaves(client))
     this.#broker = broker
     await this.#remember(broker)
     if (this.#options.sparkplug !== undefined) hideFromWildcards(broker.persistence)
@@ -221,11 +231,18 @@ export class MqttBroker implements MqttSource {
     const { note } = this.#options
     this.#sessions = await Sessions.open({ map: this.#map, memory, note })
     broker.persistence = this.#sessions
+    for (const [id, topic] of this.#sessions.subscriptions()) this.#audience.remembered(id, topic)
   }
 
-  #accept(broker: Aedes, socket: Socket, named: boolean): void {
-    const client = broker.handle(socket)
-    this.#sessionOf(client).named = named
+  #accept(broker: Aedes, socket: Socket, named: boolean): TakeRun {
+    const session = this.#sessionOf(broker.handle(socket))
+    session.named = named
+    session.reports = new Reports({
+      ...{ socket, rate: session.rate, clock: this.#options.clock },
+      ...{ source: this.name, session: session.id },
+      emit: () => (this.#audience.isEmpty ? this.#emit : undefined),
+    })
+    return session.reports.take
   }
 
   async #logIn(
@@ -287,6 +304,7 @@ export class MqttBroker implements MqttSource {
       if (refusal !== undefined) {
         const { code, said } = refusal
         session.allowed = undefined
+        session.reports?.allow(undefined)
         this.#options.note(`mqtt: ${client?.id ?? 'last will'} disconnected (${code}): ${said}`)
         done(new Error(said))
         return
@@ -294,6 +312,7 @@ export class MqttBroker implements MqttSource {
       session.allowed = topic
       const parts = parseTopic(topic)
       session.ours = parts !== undefined
+      session.reports?.allow(parts?.kind === 'report' ? topic : undefined)
       if (parts !== undefined && this.#announcer !== undefined && this.#heard.size < unitsMax) {
         this.#heard.add(`${parts.machine}/${parts.unit}`)
       }
@@ -345,6 +364,7 @@ export class MqttBroker implements MqttSource {
       rate: new Rate(this.#options.messagesPerSecond ?? Number.POSITIVE_INFINITY),
       allowed: undefined,
       ours: false,
+      reports: undefined,
     }
     if (client !== null) this.#sessionOfClient.set(client, session)
     return session

@@ -5,7 +5,7 @@ import { X509Certificate } from 'node:crypto'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls'
 import { OperatingError } from '../../core/errors.ts'
-import { FrameGuard } from './frame-guard.ts'
+import { Frames, type TakeRun } from './frames.ts'
 
 export interface Door {
   host: string
@@ -33,8 +33,8 @@ export interface ListenersOptions {
   /** Milliseconds since 1970. */
   nowMs(): number
   note(line: string): void
-  /** A connection has come. `named`: it has to say who it is. */
-  accept(socket: Socket, named: boolean): void
+  /** A connection has come. `named`: it has to say who it is. Returns who may take its reports. */
+  accept(socket: Socket, named: boolean): TakeRun
 }
 
 const renewEveryMs = 3_600_000
@@ -149,20 +149,20 @@ export class Listeners {
 
   #accept(socket: Socket, named: boolean): void {
     const { packetBytesMax, note, accept } = this.#options
-    const guard = new FrameGuard(packetBytesMax)
+    socket.setNoDelay(true)
+    // A peer that has gone without a word is found out, also where it asks for no keep-alive.
+    socket.setKeepAlive(true, 60_000)
+    const frames = new Frames(packetBytesMax, accept(socket, named))
     const read = socket.read.bind(socket)
     // The broker pulls its bytes with read(); looking at them there costs no second stream.
     socket.read = (size?: number) => {
       const chunk = read(size) as Buffer | null
-      if (chunk === null || guard.accepts(chunk)) return chunk
+      const passed = chunk === null ? null : frames.pass(chunk)
+      if (passed !== undefined) return passed
       note(`mqtt: ${socket.remoteAddress} disconnected: a packet of over ${packetBytesMax} bytes`)
       socket.destroy()
       return null
     }
-    socket.setNoDelay(true)
-    // A peer that has gone without a word is found out, also where it asks for no keep-alive.
-    socket.setKeepAlive(true, 60_000)
-    accept(socket, named)
   }
 }
 

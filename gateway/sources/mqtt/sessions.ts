@@ -95,6 +95,11 @@ export class Sessions {
     return sessions
   }
 
+  /** What is remembered of subscriptions, as client id and topic. */
+  *subscriptions(): Iterable<[id: string, topic: string]> {
+    for (const [id, topics] of this.#kept) for (const topic of topics) yield [id, topic]
+  }
+
   async addSubscriptions(client: SessionClient, subs: readonly SessionSubscription[]) {
     const topics = this.#kept.get(client.id) ?? new Set()
     if (!this.#kept.has(client.id) && this.#kept.size >= limits.sessions) {
