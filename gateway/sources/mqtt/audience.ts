@@ -1,6 +1,6 @@
-// Who at this broker may hear more than commands: while there is anybody, reports have to go through
-// the broker, which hands them on. Errs on the side of "somebody": a client counts until it has gone,
-// whatever it unsubscribes from, and a session that outlives its connection counts on.
+// Who at this broker may hear more than commands: while there is anybody, reports have to go
+// through the broker, which hands them on. Errs on the side of "somebody": a client counts until it
+// has gone, whatever it unsubscribes from, and a session that outlives its connection counts on.
 import type { Client } from 'aedes'
 import { parseTopic } from '../../../hardware-profiles/names.ts'
 

@@ -39,9 +39,9 @@ export class Frames {
   }
 
   /**
-   * What of the bytes the broker has to see: null = nothing yet; undefined = a packet is longer than
-   * allowed, or malformed. It sees at least one packet of a run, and that after what was taken: so
-   * its own keep-alive and its own back-pressure go on working.
+   * What of the bytes the broker has to see: null = nothing yet; undefined = a packet is longer
+   * than allowed, or malformed. It sees at least one packet of a run, and that after what was
+   * taken: so its own keep-alive and its own back-pressure go on working.
    */
   pass(chunk: Buffer): Buffer | null | undefined {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])

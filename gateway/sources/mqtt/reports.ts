@@ -1,7 +1,8 @@
 // Takes runs of QoS 1 reports out of one connection's packets, past the broker: to the log, and one
 // write for all their PUBACKs when the last of them is durable. Only what the broker would do
 // nothing else with: the client has published on that very topic before and was allowed to, and
-// nobody at this broker listens. Everything else, and the last packet of every run, is the broker's.
+// nobody at this broker listens. Everything else, and the last packet of every run, is the
+// broker's.
 import type { Socket } from 'node:net'
 import type { Emit } from '../../core/source.ts'
 import type { Rate } from './access.ts'
