@@ -5,6 +5,7 @@ import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
 import { checkFlash } from './flash-life.ts'
 import type { Purpose } from './image.ts'
+import { opposedOutputs } from './kernel-constants.ts'
 import { linkDefines } from './link-config.ts'
 import { type LoopKind, reportedOf } from './loop-kind.ts'
 import { usageDefines, usagePlan } from './usage-plan.ts'
@@ -45,6 +46,7 @@ export const configHeader = (parts: {
     ...flashMap(board),
     `OUTPUT_LOW {${ends(loop.outputs, 'min').join(', ')}}`,
     `OUTPUT_HIGH {${ends(loop.outputs, 'max').join(', ')}}`,
+    `OPPOSED_OUTPUTS(X) ${opposed(parts)}`,
   ]
   const { plan, findings } = usagePlan(profile, loop, spec)
   if (plan !== undefined) common.push(...usageDefines(plan))
@@ -75,6 +77,11 @@ export const configHeader = (parts: {
   }
   return { text, findings }
 }
+
+const opposed = ({ profile: { safety }, loop, spec }: Parameters<typeof configHeader>[0]): string =>
+  (safety === undefined ? [] : opposedOutputs({ safety, loop, spec }))
+    .map(([a, b]) => `X(${a}, ${b})`)
+    .join(' ')
 
 const unguarded = (profile: Profile): Finding => ({
   place: `${profile.machine}: /safety`,

@@ -2,7 +2,7 @@
 // channels and in steps of its rate; and the names of everything it can say. Pure. The kernel's own
 // numbers are made here and nowhere else: a loop's constants are others.
 import type { LoopSpec, SafetySpec } from '../hardware-profiles/profile.ts'
-import { levelsMost } from '../hardware-profiles/safety.ts'
+import { drivesMost, levelsMost, opposedMost } from '../hardware-profiles/safety.ts'
 import type { Generated, LoopKind } from './loop-kind.ts'
 
 export const safetyStates = ['wait_release', 'armed', 'tripped'] as const
@@ -24,6 +24,7 @@ export const causeKinds: Readonly<Record<string, number>> = {
   braked: 7,
   not_released: 8,
   no_hardware: 9,
+  emergency_stop: 10,
   out_of_range: 16,
   jump: 17,
   stuck: 18,
@@ -45,6 +46,8 @@ export const places = { current: 1, hand: 2, level: 3 } as const
 const afterS = 0.5
 /** How long the hand must pull from power-up on to clear a hard trip, where no profile says, s. */
 export const gestureS = 10
+/** How often a switch that stays put must be put on in that time. */
+export const gestureTurns = 5
 /** Levels take turns: each is checked once in so many steps. */
 export const levelTurns = 4
 
@@ -100,7 +103,7 @@ export const kernelConstants = (given?: Given): Generated[] => {
 
 /** For the type checker: a level's constants once, as level.ts itself names them. */
 const blank = (): Record<string, number> => {
-  const none = { safety: { armCurrentLimit: 0, drives: [], levels: [] } }
+  const none = { safety: { drives: [], levels: [] } }
   const loop = { inputs: [], outputs: [] } as unknown as LoopKind
   const all = valuesOf({ ...none, loop, spec: { rateHz: 0, channels: {} } })
   return Object.fromEntries(
@@ -130,7 +133,7 @@ const channelsOf = ({ loop, spec }: Given) => {
 
 const valuesOf = (given: Given): Record<string, number> => {
   const { safety, spec } = given
-  const { hold, current } = safety
+  const { hold, current, command } = safety
   const { input, output, scaled } = channelsOf(given)
   const steps = (s: number): number => Math.max(1, Math.round(s * spec.rateHz))
   const amps = (value: number): number => scaled(current?.signal, value)
@@ -138,20 +141,26 @@ const valuesOf = (given: Given): Record<string, number> => {
   return {
     RATE_HZ: spec.rateHz,
     MAY_ARM: mayArm(safety) ? 1 : 0,
-    DRIVE_1: output(safety.drives[0]),
-    DRIVE_2: output(safety.drives[1]),
-    DRIVE_3: output(safety.drives[2]),
+    ...numbered('DRIVE_', drivesMost, (i) => ({ '': output(safety.drives[i]) })),
+    ...numbered('OPPOSED_', opposedMost, (i) => ({
+      A: output(safety.opposed?.[i]?.[0]),
+      B: output(safety.opposed?.[i]?.[1]),
+    })),
     BRAKE: output(safety.brake),
     BRAKE_STEPS: steps(safety.brakeLongest ?? 0),
     TURN: output(safety.turn),
     AFTER_STEPS: steps(afterS),
     RESET_STEPS: steps(hold?.resetTime ?? gestureS),
+    RESET_TURNS: hold?.stays === true ? gestureTurns : 0,
     HOLD: input(hold?.signal),
     RELEASED: scaled(hold?.signal, hold?.released ?? 0),
     // Every level has had its turn twice.
     RELEASE_STEPS: Math.max(2 * levelTurns, steps(hold?.releaseTime ?? 0.1)),
     STOP_STEPS: steps(hold?.stopTime ?? 0),
-    HELD_STEPS: steps(hold?.longest ?? 0),
+    HELD_STEPS: hold?.longest === undefined ? 0 : steps(hold.longest),
+    STOP: input(safety.stop?.signal),
+    COMMAND: input(command?.signal),
+    COMMAND_REST: scaled(command?.signal, command?.rest ?? 0),
     CURRENT: input(current?.signal),
     CURRENT_LOW: amps(current?.range[0] ?? 0),
     CURRENT_HIGH: amps(current?.range[1] ?? 0),
@@ -170,6 +179,24 @@ const valuesOf = (given: Given): Record<string, number> => {
   }
 }
 
+/** `DRIVE_1`, `DRIVE_2` and so on. */
+const numbered = (
+  prefix: string,
+  count: number,
+  each: (index: number) => Readonly<Record<string, number>>,
+): Record<string, number> =>
+  Object.fromEntries(
+    Array.from({ length: count }, (_, i) =>
+      Object.entries(each(i)).map(([end, value]) => [`${prefix}${i + 1}${end}`, value] as const),
+    ).flat(),
+  )
+
+/** Outputs, by index, that never pass together. */
+export const opposedOutputs = (given: Given): [number, number][] => {
+  const { output } = channelsOf(given)
+  return (given.safety.opposed ?? []).map(([a, b]) => [output(a), output(b)])
+}
+
 /** Share of the current limits that a unit has until it is calibrated, where no profile says. */
 const uncalibratedShare = 0.5
 
@@ -182,10 +209,23 @@ export const reduced = (safety: SafetySpec): SafetySpec => {
   return { ...safety, current: { ...current, ...less } }
 }
 
-/** Without pull-down and hardware cut only a small current may ever be armed. */
-export const mayArm = (safety: SafetySpec): boolean =>
-  (safety.gatePullDown !== undefined && safety.overCurrentCut !== undefined) ||
-  (safety.current !== undefined && safety.current.absolute <= safety.armCurrentLimit)
+/**
+ * Without pull-down and a cut in hardware only a small current may ever be armed, and a machine
+ * whose current nobody measures never.
+ */
+export const mayArm = ({
+  gatePullDown,
+  overCurrentCut,
+  hardwareCut,
+  current,
+  armCurrentLimit = 0,
+}: SafetySpec): boolean => {
+  const cut = current === undefined ? hardwareCut : overCurrentCut
+  return (
+    (gatePullDown !== undefined && cut !== undefined) ||
+    (current !== undefined && current.absolute <= armCurrentLimit)
+  )
+}
 
 const levelOf = (given: Given, index: number): Record<string, number> => {
   const { safety, spec } = given

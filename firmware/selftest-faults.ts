@@ -137,7 +137,7 @@ const ofLevel = (level: Level): Fault[] => {
 }
 
 const ofHand = (safety: SafetySpec, half: Readonly<Record<string, number>>): Fault[] => {
-  const { hold, brake, turn, drives } = safety
+  const { hold, brake, turn, drives, command, opposed = [] } = safety
   const hand = hold === undefined ? '' : `: ${hold.signal}`
   const [drive = ''] = drives
   const all: Fault[] = []
@@ -149,9 +149,26 @@ const ofHand = (safety: SafetySpec, half: Readonly<Record<string, number>>): Fau
         cause: `dead_man${hand}`,
         withinS: hold.stopTime,
       },
-      { what: `${hold.signal} never let go`, cause: `held${hand}`, withinS: hold.longest },
+      ...(hold.longest === undefined
+        ? []
+        : [{ what: `${hold.signal} never let go`, cause: `held${hand}`, withinS: hold.longest }]),
     )
+    if (command !== undefined) {
+      all.push({
+        what: `${command.signal} is not renewed, and the loop drives on`,
+        readings: { [command.signal]: command.rest },
+        cause: `dead_man${hand}`,
+        withinS: hold.stopTime,
+      })
+    }
   }
+  opposed.forEach(([a = '', b = '']) => {
+    all.push({
+      what: `${a} and ${b} at once`,
+      ...{ asks: { [a]: half[a] ?? 1, [b]: half[b] ?? 1 } },
+      ...{ cause: `outputs${hand}`, withinS: 0 },
+    })
+  })
   if (brake !== undefined) {
     const braking = { [brake]: half[brake] ?? 0 }
     all.push(
@@ -177,20 +194,30 @@ const restOf = ({ released }: { released: number }): number => Math.min(0, relea
 
 /** Every fault of a machine, in the order of its safety section. */
 export const injectedFaults = ({ safety, loop, spec }: Machine): InjectedFault[] => {
-  const { hold, current, levels, drives } = safety
+  const { hold, current, levels, drives, stop, command } = safety
   const half = Object.fromEntries(
-    loop.outputs.map(({ name, max }) => [spec.channels[name] ?? name, max / 2]),
+    loop.outputs.map(({ name, max, values }) => [
+      spec.channels[name] ?? name,
+      values ? 1 : max / 2,
+    ]),
   )
   const [drive = ''] = drives
   const pulled = loop.inputs.find(({ name }) => spec.channels[name] === hold?.signal)?.max ?? 1
   const sound = Object.fromEntries(levels.map((level) => [level.signal, middle(level)]))
+  /** What else lets it work: the emergency stop's contact closed, a setpoint renewed. */
+  const held = {
+    ...(stop && { [stop.signal]: 1 }),
+    ...(command && { [command.signal]: command.rest + 1 }),
+  }
   const rest = {
     ...sound,
+    ...held,
     ...(hold && { [hold.signal]: restOf(hold) }),
     ...(current && { [current.signal]: 0 }),
   }
   const work = {
     ...sound,
+    ...held,
     ...(hold && { [hold.signal]: (hold.released + pulled) / 2 }),
     ...(current && { [current.signal]: current.continuous / 2 }),
   }
@@ -225,18 +252,28 @@ export const injectedFaults = ({ safety, loop, spec }: Machine): InjectedFault[]
 }
 
 /** What no injection shows, and how a person would see it. */
-export const physicalOnly = ({ gatePullDown, overCurrentCut }: SafetySpec): string[] => {
+export const physicalOnly = (safety: SafetySpec): string[] => {
+  const { gatePullDown, overCurrentCut, hardwareCut, current, stop } = safety
   const ohm = gatePullDown === undefined ? 'none is declared' : `${gatePullDown.ohm} Ohm`
   const cut =
     overCurrentCut === undefined
       ? 'none is declared'
       : `${overCurrentCut.current} A in ${overCurrentCut.time * 1e6} us`
+  const part =
+    hardwareCut === undefined
+      ? 'none is declared'
+      : `${hardwareCut.by}, ${hardwareCut.signal} above ${hardwareCut.above}`
   return [
     'the sensors and their wires: open, short and heat each at the real signal',
     `the gate pull-down (${ohm}): the gate is low with the board in reset, and unplugged`,
-    `the hardware over-current cut (${cut}): it switches off without the board`,
+    current === undefined
+      ? `what ends it without the board (${part})`
+      : `the hardware over-current cut (${cut}): it switches off without the board`,
     'the power switches: each blocks when it is off',
-    'from the pin to no current: the driver and the motor',
+    current === undefined
+      ? 'from the pin to no force or heat: driver, valve or switch'
+      : 'from the pin to no current: the driver and the motor',
+    ...(stop === undefined ? [] : ['the emergency stop: pressed, and with its wire cut']),
     'the watchdog, a trap, a step that overruns: shown on an emulated board, not by this test',
   ]
 }

@@ -83,10 +83,23 @@ const pinFinder = (board: Board, refuse: Context['refuse']): Context['pin'] => {
   }
 }
 
+/** A percentage is PWM; without one there is no bridge, only outputs that are on or off. */
+const hasBridge = (loop: LoopKind): boolean => loop.outputs.some(({ unit }) => unit === '%')
+
 /** Times must be whole: steps in microseconds, PWM in clocks and microseconds. */
-const rates = ({ board, spec, wiring, refuse }: Context): string[] => {
+const rates = ({ board, loop, spec, wiring, refuse }: Context): string[] => {
   const { rateHz } = spec
   const { pwmHz } = wiring
+  if (!hasBridge(loop)) {
+    if (1e6 % rateHz === 0) return [`PERIOD_US ${1e6 / rateHz}`, 'HALF_ON_US_GAIN 0u']
+    const what = `a rate of ${rateHz} Hz does not divide 1 MHz`
+    refuse('', what, 'Choose rateHz of 1000, 2000, 4000, 5000 or 10000.')
+    return []
+  }
+  if (pwmHz === undefined) {
+    refuse('/pwmHz', 'is missing: an output of the loop is a percentage', 'Give it, such as 20000.')
+    return []
+  }
   if (1e6 % rateHz !== 0 || pwmHz % rateHz !== 0) {
     const what = `a rate of ${rateHz} Hz does not divide 1 MHz and the PWM's ${pwmHz} Hz`
     refuse('/pwmHz', what, 'Choose rateHz of 2000, 4000, 5000, 10000, 20000, and a multiple of it.')
@@ -104,6 +117,8 @@ const rates = ({ board, spec, wiring, refuse }: Context): string[] => {
 const bridge = (context: Context): string[] => {
   const { board, loop, spec, wiring, pin, refuse } = context
   const gate = pin(wiring.gate, '/gate')
+  if (!hasBridge(loop)) return [`GATE_PIN ${gate?.number ?? 0}`]
+  const { pwmHz = 1 } = wiring
   const sides = new Map<string, { output: number; number: number; slice: string }>()
   const scales = new Set<number>()
   loop.outputs.forEach((output, i) => {
@@ -118,7 +133,7 @@ const bridge = (context: Context): string[] => {
       return
     }
     sides.set(pwm[2] ?? '', { output: i, number: found.pin.number, slice: pwm[1] ?? '' })
-    scales.add((output.scale / 100) * Math.floor(board.clockHz / wiring.pwmHz))
+    scales.add((output.scale / 100) * Math.floor(board.clockHz / pwmHz))
   })
   const [a, b] = [sides.get('A'), sides.get('B')]
   if (a === undefined || b === undefined || a.slice !== b.slice || sides.size !== 2) {
@@ -188,11 +203,16 @@ const analogue = (context: Context): AnalogueLine[] => {
       refuse(at, `${found.wire.pin} has no analogue converter`, 'Use a pin that has one.')
     } else if (found.wire.line === undefined) {
       refuse(at, 'has no "line"', 'Give two points: [[volts, value], [volts, value]].')
-    } else (found.wire.sample === 'on_time' ? timed : others).push(entry(context, i, found))
+    } else
+      ((found.wire.sample ?? 'in_turn') === 'in_turn' ? others : timed).push(
+        entry(context, i, found),
+      )
   })
   if (timed.length !== 1 && Object.keys(wiring.pins).length > 0) {
-    const remedy = 'Mark the motor current with "sample": "on_time".'
-    refuse('/pins', 'no signal is sampled in the middle of the on-time', remedy)
+    const [what, remedy] = hasBridge(loop)
+      ? ['in the middle of the on-time', 'Mark the motor current with "sample": "on_time".']
+      : ['in each step', 'Mark the one that is watched most closely with "sample": "each_step".']
+    refuse('/pins', `no signal is sampled ${what}`, remedy)
   }
   return [...timed, ...others]
 }
@@ -212,10 +232,11 @@ const analogueDefines = ({ board }: Context, table: readonly AnalogueLine[]): st
 const isSetpoint = ({ profile, spec }: Context, channel: string): boolean =>
   profile.signals[spec.channels[channel] ?? '']?.direction === 'setpoint'
 
+/** What the kernel's word must switch off at once is apart from what only chooses a way. */
 const digital = (context: Context): string[] => {
-  const { loop, spec, refuse } = context
-  const lines = { INPUTS: [] as string[], OUTPUTS: [] as string[] }
-  const add = (channel: LoopKind['inputs'][number], i: number, to: 'INPUTS' | 'OUTPUTS'): void => {
+  const { profile, loop, spec, refuse } = context
+  const lines = { INPUTS: [] as string[], OUTPUTS: [] as string[], POWER: [] as string[] }
+  const add = (channel: LoopKind['inputs'][number], i: number, to: keyof typeof lines): void => {
     const signal = spec.channels[channel.name] ?? ''
     const found = wireOf(context, signal)
     if (found === undefined) return
@@ -225,17 +246,24 @@ const digital = (context: Context): string[] => {
       return
     }
     const level = to === 'INPUTS' ? `, ${found.wire.active === 'low' ? 0 : 1}` : ''
+    if (to !== 'INPUTS' && found.wire.active === 'low') {
+      const what = 'an output that is on while its pin is low is on in reset, too'
+      refuse(`/pins/${signal}/active`, what, 'Use a driver that is off while its input is low.')
+    }
     lines[to].push(`X(${i}, ${found.pin.number}${level})`)
   }
   loop.inputs.forEach((input, i) => {
     if (input.values !== undefined && !isSetpoint(context, input.name)) add(input, i, 'INPUTS')
   })
   loop.outputs.forEach((output, i) => {
-    if (output.unit !== '%') add(output, i, 'OUTPUTS')
+    if (output.unit === '%') return
+    const drives = profile.safety?.drives.includes(spec.channels[output.name] ?? '') === true
+    add(output, i, drives ? 'POWER' : 'OUTPUTS')
   })
   return [
     `DIGITAL_INPUTS(X) ${lines.INPUTS.join(' ')}`,
     `DIGITAL_OUTPUTS(X) ${lines.OUTPUTS.join(' ')}`,
+    `POWER_OUTPUTS(X) ${lines.POWER.join(' ')}`,
   ]
 }
 

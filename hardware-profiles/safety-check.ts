@@ -24,12 +24,22 @@ export const checkSafety = (profile: ProfileData, report: Report): void => {
   safety.drives.forEach((name, i) => {
     named(`drives/${i}`, name, 'output')
   })
+  safety.opposed?.forEach((pair, i) => {
+    pair.forEach((name, side) => {
+      if (!safety.drives.includes(name)) {
+        const message = `is none of "drives"${nearest(name, safety.drives)}`
+        add(`opposed/${i}/${side}`, name, message)
+      }
+    })
+    if (pair[0] === pair[1]) add(`opposed/${i}`, pair, 'an output is not opposed to itself')
+  })
   if (safety.brake !== undefined) named('brake', safety.brake, 'output')
   if (safety.turn !== undefined) named('turn', safety.turn, 'output')
   if ((safety.brake === undefined) !== (safety.brakeLongest === undefined)) {
     add('brakeLongest', safety.brakeLongest, 'comes with "brake": give both, or none')
   }
-  checkHold(safety, named, add)
+  checkHold(profile, safety, named, add)
+  checkStop(profile, safety, add)
   checkCurrent(safety, named, add)
   const seen = new Set<string>()
   safety.levels.forEach((level, i) => {
@@ -42,9 +52,50 @@ export const checkSafety = (profile: ProfileData, report: Report): void => {
 
 type Named = (at: string, name: string, direction: 'input' | 'output') => void
 
-const checkHold = ({ hold, levels }: Safety, named: Named, add: Report): void => {
+/** Both values of a contact are sound: there is nothing to watch in it. */
+const isContact = ({ signals }: ProfileData, name: string): boolean => {
+  const { type, values } = signals[name] ?? {}
+  return type === 'boolean' || values?.length === 2
+}
+
+const checkStop = (profile: ProfileData, safety: Safety, add: Report): void => {
+  const { stop, command, hold, hardwareCut, levels } = safety
+  if (stop !== undefined) {
+    const signal = profile.signals[stop.signal]
+    if (signal?.direction !== 'input' || !isContact(profile, stop.signal)) {
+      add('stop/signal', stop.signal, 'is no input of two values')
+    }
+  }
+  if (command !== undefined) {
+    const { direction, range: [low = 0, high = 0] = [] } = profile.signals[command.signal] ?? {}
+    if (direction !== 'setpoint') add('command/signal', command.signal, 'is no setpoint')
+    else if (command.rest < low || command.rest >= high) {
+      add('command/rest', command.rest, `must lie within its range, ${low} to ${high}`)
+    }
+    if (hold === undefined) add('hold', undefined, 'is missing: "command" comes beside a hand')
+  }
+  if (hardwareCut === undefined) return
+  const level = levels.find(({ signal }) => signal === hardwareCut.signal)
+  if (level?.above === undefined) {
+    add('hardwareCut/signal', hardwareCut.signal, 'is none of "levels" with an "above"')
+  } else if (hardwareCut.above <= level.above) {
+    const message = `must be above the kernel's (${level.above}): it is for what software cannot end`
+    add('hardwareCut/above', hardwareCut.above, message)
+  }
+}
+
+const checkHold = (
+  profile: ProfileData,
+  { hold, levels }: Safety,
+  named: Named,
+  add: Report,
+): void => {
   if (hold === undefined) return
   named('hold/signal', hold.signal, 'input')
+  if ((hold.longest === undefined) !== (hold.stays === true)) {
+    add('hold/longest', hold.longest, 'is given, or "stays": true for a switch that stays put')
+  }
+  if (isContact(profile, hold.signal)) return
   const level = levels.find(({ signal }) => signal === hold.signal)
   if (level === undefined) {
     add('hold/signal', hold.signal, 'is not watched: list it in "levels" with its range')

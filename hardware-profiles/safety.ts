@@ -22,13 +22,30 @@ const OverCurrentCut = Type.Object(
   { ...closed, description: 'A comparator that switches the bridge off without the board, A.' },
 )
 
+/** The same for what is not a current: it acts even where board and switches have failed. */
+const HardwareCut = Type.Object(
+  {
+    signal: Name,
+    above: Type.Number({ description: 'Where it acts.' }),
+    by: Type.String({ minLength: 1, maxLength: 100, description: 'What it is: a relief valve.' }),
+  },
+  { ...closed, description: 'A part that ends it without the board, where no current is watched.' },
+)
+
 const Hold = Type.Object(
   {
     signal: Name,
     released: Type.Number({ description: 'Below this the hand has let go.' }),
     releaseTime: Time('How long it must be seen released before the machine is armed'),
     stopTime: Time('How long the loop may go on driving after the release'),
-    longest: Time('Longest pull; more is a trigger that is stuck'),
+    longest: Type.Optional(Time('Longest pull; more is a trigger that is stuck')),
+    stays: Type.Optional(
+      Type.Boolean({
+        description:
+          'A switch that stays where it is put: nobody can tell a stuck one, and a hard trip is ' +
+          'cleared by putting it on and off five times within resetTime of power-up.',
+      }),
+    ),
     resetTime: Type.Optional(
       Type.Number({
         ...{ minimum: 5, maximum: 60 },
@@ -78,25 +95,59 @@ const Level = Type.Object(
   closed,
 )
 
+/** A setpoint that expires by itself: driving goes on only as long as somebody renews it. */
+const Command = Type.Object(
+  { signal: Name, rest: Type.Number({ description: 'Up to this nothing is asked for.' }) },
+  { ...closed, description: 'What a gateway must ask for, beside the hand, while it is driven.' },
+)
+
 /** Most signals beside the current that a kernel watches. */
 export const levelsMost = 4
+export const drivesMost = 8
+export const opposedMost = 3
 
 export const Safety = Type.Object(
   {
     gatePullDown: Type.Optional(GatePullDown),
     overCurrentCut: Type.Optional(OverCurrentCut),
-    armCurrentLimit: Type.Number({
-      minimum: 0,
-      maximum: 50,
-      description: 'A: without both of these a machine with a higher absolute current never arms.',
-    }),
+    hardwareCut: Type.Optional(HardwareCut),
+    armCurrentLimit: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 50,
+        description:
+          'A: without pull-down and cut a machine with a higher absolute current never arms; 0.',
+      }),
+    ),
     uncalibrated: Type.Optional(
       Type.Number({
         ...{ minimum: 0.05, maximum: 1 },
         description: 'Share of absolute and continuous current until it is calibrated; 0.5.',
       }),
     ),
-    drives: Type.Array(Name, { minItems: 1, maxItems: 3, description: 'Outputs that move it.' }),
+    drives: Type.Array(Name, {
+      minItems: 1,
+      maxItems: drivesMost,
+      description: 'Outputs that move or heat it; off is their safe level.',
+    }),
+    opposed: Type.Optional(
+      Type.Array(Type.Tuple([Name, Name]), {
+        maxItems: opposedMost,
+        description: 'Outputs that never pass together: the two solenoids of a valve.',
+      }),
+    ),
+    stop: Type.Optional(
+      Type.Object(
+        {
+          signal: Type.String({
+            pattern: namePattern,
+            description: 'Its first value is "stopped": what an open contact or wire reads as.',
+          }),
+        },
+        { ...closed, description: 'The emergency stop: while open nothing passes.' },
+      ),
+    ),
+    command: Type.Optional(Command),
     brake: Type.Optional(Name),
     brakeLongest: Type.Optional(Time('Longest brake')),
     turn: Type.Optional(

@@ -20,10 +20,12 @@ export const checkWiring = (profile: ProfileData, report: Report): void => {
       }
       checkWire(wire, wiring, (below, value, message) => report(`${at}/${below}`, value, message))
     }
-    const timed = Object.entries(wiring.pins).filter(([, { sample }]) => sample === 'on_time')
+    const timed = Object.entries(wiring.pins).filter(
+      ([, { sample }]) => (sample ?? 'in_turn') !== 'in_turn',
+    )
     for (const [signal] of timed.slice(1)) {
-      const message = 'only one signal is sampled in the on-time'
-      report(`${path}/pins/${signal}/sample`, 'on_time', message)
+      const message = 'only one signal is sampled in the on-time, or in each step'
+      report(`${path}/pins/${signal}/sample`, wiring.pins[signal]?.sample, message)
     }
   }
 }

@@ -21,8 +21,10 @@ const Wire = Type.Object(
       Type.Integer({ minimum: 0, maximum: 7, description: 'Input of the analogue multiplexer.' }),
     ),
     sample: Type.Optional(
-      Type.Enum(['on_time', 'in_turn'], {
-        description: 'In the middle of each on-time (one signal), or one after the other.',
+      Type.Enum(['on_time', 'each_step', 'in_turn'], {
+        description:
+          'In the middle of each on-time, or in each step where there is no PWM (one signal); or ' +
+          'one after the other.',
       }),
     ),
     active: Type.Optional(Type.Enum(['high', 'low'])),
@@ -32,8 +34,16 @@ const Wire = Type.Object(
 /** How a machine is wired to one board. */
 const Wiring = Type.Object(
   {
-    pwmHz: Type.Integer({ minimum: 1000, maximum: 200_000 }),
-    gate: Type.String({ pattern: pinPattern, description: 'Enables the gate driver.' }),
+    pwmHz: Type.Optional(
+      Type.Integer({
+        ...{ minimum: 1000, maximum: 200_000 },
+        description: 'Where an output is a percentage.',
+      }),
+    ),
+    gate: Type.String({
+      pattern: pinPattern,
+      description: 'High while anything is driven: enables the drivers, or a switch in series.',
+    }),
     select: Type.Optional(
       Type.Array(PinName, {
         maxItems: 3,

@@ -3,6 +3,7 @@
 // a fault at work is latched. A loop cannot reach it, nor change any of its limits.
 import {
   AFTER_STEPS,
+  CAUSE_EMERGENCY_STOP,
   CAUSE_NO_HARDWARE,
   CAUSE_NOT_RELEASED,
   CAUSE_SETTLING,
@@ -13,6 +14,7 @@ import {
   PLACE_LEVEL,
   RELEASE_STEPS,
   RESET_STEPS,
+  RESET_TURNS,
   STATE_ARMED,
   STATE_TRIPPED,
   STATE_WAIT,
@@ -21,7 +23,7 @@ import {
   TELL_STATE,
 } from './constants'
 import { checkCurrent, reduceCurrent, resetCurrent } from './current.ts'
-import { checkHand, isDriven, isReleased } from './hand.ts'
+import { checkHand, isDriven, isReleased, isStopped } from './hand.ts'
 import { checkLevel1, checkLevel2, checkLevel3, checkLevel4 } from './levels'
 import { tell } from './raw.ts'
 
@@ -36,6 +38,9 @@ let releasedSteps: i32 = 0
 let quietSteps: i32 = 0
 /** Steps since power-up with the hand pulling, or -1: the gesture was not made, or is not asked. */
 let pulledSteps: i32 = -1
+/** Of a switch that stays where it is put: how often it was put on since power-up, and how it is. */
+let turnedOn: i32 = 0
+let wasPulled: bool = false
 
 /**
  * Once after power-up or reset. `latched`: the trip that was kept, or 0. `powered`: the board had
@@ -47,6 +52,10 @@ export function setup(latched: i32, powered: i32): void {
   workSteps = 0
   enter(latched === 0 ? STATE_WAIT : STATE_TRIPPED, latched)
   pulledSteps = powered !== 0 && HOLD >= 0 ? 0 : -1
+  if (RESET_TURNS > 0) {
+    turnedOn = 0
+    wasPulled = true
+  }
 }
 
 /** After `setup`, where nobody has calibrated the unit yet: lower limits of the current. */
@@ -61,11 +70,12 @@ export function step(): i32 {
   const found = max(max(checkCurrent(on), checkHand(on)), checkLevels(on))
   const released = isReleased() && found === 0
   releasedSteps = released ? min(releasedSteps + 1, RELEASE_STEPS) : 0
+  if (isStopped()) releasedSteps = 0
   if (state === STATE_ARMED) {
     if (found > CAUSE_SETTLING) {
       if (workSteps > 0 || found === OUTPUTS_WRONG) trip(found)
       else enter(STATE_WAIT, 0)
-    }
+    } else if (isStopped()) enter(STATE_WAIT, 0)
   } else if (state === STATE_WAIT) wait(found)
   else waitForGesture()
   return i32(state === STATE_ARMED)
@@ -106,17 +116,31 @@ function wait(found: i32): void {
     hinder(found)
     quietSteps = 0
   } else if (quietSteps < 8) quietSteps += 1
+  else if (isStopped()) hinder(CAUSE_EMERGENCY_STOP)
   else if (releasedSteps === 0) hinder(CAUSE_NOT_RELEASED)
   else if (releasedSteps < RELEASE_STEPS) hinder(CAUSE_SETTLING)
   else enter(STATE_ARMED, 0)
 }
 
-/** Pulled from power-up on for long, then let go: nobody does that by mistake. */
+/**
+ * Pulled from power-up on for long, then let go; a switch that stays put, on and off several times
+ * in that time: nobody does that by mistake.
+ */
 function waitForGesture(): void {
   if (pulledSteps < 0) return
-  if (!isReleased()) pulledSteps = min(pulledSteps + 1, RESET_STEPS)
+  if (RESET_TURNS > 0) countTurns()
+  else if (!isReleased()) pulledSteps = min(pulledSteps + 1, RESET_STEPS)
   else if (pulledSteps >= RESET_STEPS && (cause & HARD) !== 0) enter(STATE_WAIT, 0)
   else pulledSteps = -1
+}
+
+function countTurns(): void {
+  const pulled = !isReleased()
+  if (pulled && !wasPulled) turnedOn += 1
+  wasPulled = pulled
+  pulledSteps += 1
+  if (pulledSteps > RESET_STEPS) pulledSteps = -1
+  else if (!pulled && turnedOn >= RESET_TURNS && (cause & HARD) !== 0) enter(STATE_WAIT, 0)
 }
 
 /** One of the levels in each step. */

@@ -1,7 +1,7 @@
 /* The image of a machine: steps at RATE_HZ from one interrupt, sampled in the middle of the
  * bridge's on-time; kernel, loop, pins, watchdog, in this order and each only after the one before.
- * Drive and brake are one PWM slice and never both on; the gate pin is high only while one of them
- * passes. A trap, a fault or a step that takes too long switches off at once, keeps the reason and
+ * Drive and brake are one PWM slice and never both on; a machine without a bridge has outputs that
+ * are on or off. The gate pin is high only while something that drives passes. A trap, a fault or a step that takes too long switches off at once, keeps the reason and
  * lets the watchdog reset; the trip is latched over it. */
 #ifndef GUARDED
 #error "a machine has a safety kernel"
@@ -30,14 +30,25 @@ static u32 on_b;
 static u32 turn;
 static u32 due_us;
 
+/* Anything that moves or heats. */
+static inline u32 driven(void) {
+  u32 any = on_a | on_b;
+#define ANY_OF(output, pin) any |= (u32)passed[output];
+  POWER_OUTPUTS(ANY_OF)
+  return any;
+}
+
 /* What passed, to the pins. */
 static inline void drive_pins(void) {
+#ifdef PWM_SLICE
   on_a = (u32)passed[PWM_A_OUTPUT] * PWM_GAIN >> PWM_SHIFT;
   on_b = (u32)passed[PWM_B_OUTPUT] * PWM_GAIN >> PWM_SHIFT;
   if (on_a != 0 && on_b != 0) on_a = on_b = 0;
   board_pwm(on_a, on_b);
-  board_gate(on_a | on_b);
+#endif
+  board_gate(driven());
 #define DRIVE_PIN(output, pin) board_pin(pin, passed[output] != 0);
+  POWER_OUTPUTS(DRIVE_PIN)
   DIGITAL_OUTPUTS(DRIVE_PIN)
 }
 
@@ -101,7 +112,7 @@ void step_interrupt(void) {
   }
   pass_outputs(allowed && !injected);
   drive_pins();
-  store_armed((on_a | on_b) != 0);
+  store_armed(driven() != 0);
   if (!injected) {
     usage_tick();
     box_end(board_micros() - began_us);

@@ -6,8 +6,12 @@
 /* What passes to the pins, of what the loop asks for in `outputs`. */
 SEEN s32 passed[OUTPUTS];
 
+/* Of two opposed outputs neither passes where both are asked for; the kernel trips on it next. */
 static inline void pass_outputs(bool allowed) {
   for (u32 i = 0; i < OUTPUTS; i++) passed[i] = allowed ? outputs[i] : 0;
+#define PASS_ONE(a, b)                                                                            \
+  if (passed[a] != 0 && passed[b] != 0) passed[a] = passed[b] = 0;
+  OPPOSED_OUTPUTS(PASS_ONE)
 }
 
 #ifdef GUARDED

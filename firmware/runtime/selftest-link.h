@@ -48,7 +48,7 @@ static void selftest_tell(void) {
   put_pair(5, (u32)told[TOLD_HINDRANCE]);
   put_pair(6, selftest.steps);
   put_pair(7, ended);
-  put_pair(8, (on_a | on_b) != 0);
+  put_pair(8, driven() != 0);
   put_pair(9, !kernel_reduced);
   if (link_end()) selftest_told_due = false;
 }

@@ -73,7 +73,7 @@ static void selftest_end(void) {
 
 /* To rest, for measuring: no reading need be sound, and a hand may pull, for no pin moves. */
 static bool selftest_may_rest(void) {
-  return selftest.on == 0 && told[TOLD_CAUSE] == 0 && (on_a | on_b) == 0;
+  return selftest.on == 0 && told[TOLD_CAUSE] == 0 && driven() == 0;
 }
 static bool selftest_may_begin(void) {
   return selftest_may_rest() &&

@@ -34,6 +34,8 @@ export interface GuardedParts {
   kernel: Uint8Array<ArrayBuffer>
   loop: LoopKind
   micros: () => number
+  /** Outputs, by index, of which neither passes where both are asked for (`opposedOutputs`). */
+  opposed?: readonly (readonly [number, number])[]
   onWrite?: OnWrite
   /** The trip that was kept, and whether the board had lost its power. */
   latched?: number
@@ -63,7 +65,7 @@ export const startKernel = (wasm: Uint8Array<ArrayBuffer>, raw: Raw): Kernel =>
 
 /** Loads both modules; nothing runs before `setup`. */
 export const startGuarded = (parts: GuardedParts): GuardedBoard => {
-  const { wasm, loop, micros, onWrite, latched = 0, powered = true } = parts
+  const { wasm, loop, micros, onWrite, latched = 0, powered = true, opposed = [] } = parts
   const board = startBoard(wasm, loop, { micros, ...(onWrite && { onWrite }) })
   const asked = board.outputs
   const outputs = new Int32Array(asked.length)
@@ -107,8 +109,12 @@ export const startGuarded = (parts: GuardedParts): GuardedBoard => {
       const allowed = kernel.step() !== 0
       loopStep()
       if (!allowed && !trapped) board.stop()
-      if (allowed && !trapped) outputs.set(asked)
-      else outputs.fill(0)
+      if (!allowed || trapped) outputs.fill(0)
+      else {
+        outputs.set(asked)
+        for (const [a, b] of opposed)
+          if (outputs[a] !== 0 && outputs[b] !== 0) outputs[a] = outputs[b] = 0
+      }
     },
     stop: () => {
       if (!trapped) board.stop()

@@ -1,8 +1,8 @@
 // Runs a recording of a black box through the twin: the same two modules, from the state in which
 // the recording begins, with what the board read. Compares every step with what the board said, and
 // tells where loop and kernel decided what. Simulates no plant: the readings are the board's own.
-import type { SafetySpec } from '../../hardware-profiles/profile.ts'
-import { causeKinds, causeName, safetyStates } from '../kernel-constants.ts'
+import type { LoopSpec, SafetySpec } from '../../hardware-profiles/profile.ts'
+import { causeKinds, causeName, opposedOutputs, safetyStates } from '../kernel-constants.ts'
 import type { LoopKind } from '../loop-kind.ts'
 import type { BoxStep, Recording } from './black-box.ts'
 import { type GuardedBoard, startGuarded } from './guarded-board.ts'
@@ -38,6 +38,7 @@ export interface ReplayParts {
   wasm: Uint8Array<ArrayBuffer>
   kernel: Uint8Array<ArrayBuffer>
   loop: LoopKind
+  spec: Pick<LoopSpec, 'rateHz' | 'channels'>
   safety: SafetySpec
 }
 
@@ -83,8 +84,9 @@ export const replayFault = (parts: ReplayParts): Replayed => {
 const trapKinds: readonly (number | undefined)[] = [causeKinds['loop_trap'], causeKinds['kernel']]
 
 /** Both modules as they were on the board when the recording begins. */
-const restored = ({ recording, wasm, kernel, loop }: ReplayParts): GuardedBoard => {
+const restored = ({ recording, wasm, kernel, ...machine }: ReplayParts): GuardedBoard => {
   const { start } = recording
+  const { loop } = machine
   const [opened, guard] = [openState(wasm), openState(kernel)]
   if (opened.bytes !== start.loop.length || guard.bytes !== start.kernel.length) {
     throw new RangeError('the state in the recording has another size than these modules have')
@@ -92,7 +94,8 @@ const restored = ({ recording, wasm, kernel, loop }: ReplayParts): GuardedBoard 
   const micros = (): number => {
     throw new RangeError('this loop reads the clock, which the black box does not record')
   }
-  const board = startGuarded({ wasm: opened.wasm, kernel: guard.wasm, loop, micros })
+  const opposed = opposedOutputs(machine)
+  const board = startGuarded({ wasm: opened.wasm, kernel: guard.wasm, loop, micros, opposed })
   setState(opened, board.exports, start.loop)
   setState(guard, board.kernelExports, start.kernel)
   board.inputs.set(start.inputs)

@@ -24,6 +24,8 @@ export interface RigParts {
   rateHz: number
   /** The safety kernel, built for this machine. */
   kernel?: Uint8Array<ArrayBuffer>
+  /** As the guarded board wants them. */
+  opposed?: readonly (readonly [number, number])[]
   /** The trip that outlasted the last run. */
   latched?: number
   onWrite?: OnWrite
@@ -75,14 +77,14 @@ export const createRig = (parts: RigParts): Rig => {
 }
 
 const boardOf = (
-  { wasm, loop, kernel, latched = 0, onWrite }: RigParts,
+  { wasm, loop, kernel, latched = 0, opposed = [], onWrite }: RigParts,
   micros: () => number,
 ): { board: SimBoard; guarded: GuardedBoard | undefined } => {
   const heard = onWrite && { onWrite }
   if (kernel === undefined) {
     return { board: startBoard(wasm, loop, { micros, ...heard }), guarded: undefined }
   }
-  const guarded = startGuarded({ wasm, kernel, loop, micros, latched, ...heard })
+  const guarded = startGuarded({ wasm, kernel, loop, micros, latched, opposed, ...heard })
   return { board: guarded, guarded }
 }
 

@@ -5,7 +5,7 @@ import { topicOf } from '../../hardware-profiles/names.ts'
 import type { LoopSpec, Profile } from '../../hardware-profiles/profile.ts'
 import { compileRules, type Observation } from '../../hardware-profiles/rules.ts'
 import type { Build } from '../build.ts'
-import { isHard } from '../kernel-constants.ts'
+import { isHard, opposedOutputs } from '../kernel-constants.ts'
 import type { LoopKind } from '../loop-kind.ts'
 import type { Machines } from '../profiles.ts'
 import { countersOf, createSignals, createTotals } from './channels.ts'
@@ -91,7 +91,12 @@ export const startTwin = async (options: TwinOptions): Promise<Twin> => {
   const constants = profile.twin?.constants ?? {}
   const plant = createPlant({ constants, random, kept: state.kept.plant })
   const { wasm } = build
-  const guard = options.kernel && { kernel: options.kernel.wasm, latched: state.kept.trip ?? 0 }
+  const { safety } = profile
+  const guard = options.kernel && {
+    kernel: options.kernel.wasm,
+    latched: state.kept.trip ?? 0,
+    opposed: safety === undefined ? [] : opposedOutputs({ safety, loop, spec }),
+  }
   const setpoints = new Setpoints({ profile, loop, spec })
   const onSample = (inputs: Int32Array, us: number): void => setpoints.apply(inputs, us)
   const rig = createRig({ wasm, loop, plant, rateHz: spec.rateHz, onSample, ...guard })

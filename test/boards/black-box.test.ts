@@ -36,11 +36,11 @@ const quickDrill = (): Subject => {
 }
 
 const replay = async (subject: Subject, recording: Recording): Promise<Replayed> => {
-  const { loop, profile } = subject
+  const { loop, spec, profile } = subject
   const { safety } = profile
   if (safety === undefined) throw new Error('no safety')
   const [{ wasm }, { wasm: kernel }] = [await wasmOf(subject), await kernelOf(subject)]
-  return replayFault({ recording, wasm, kernel, loop, safety })
+  return replayFault({ recording, wasm, kernel, loop, spec, safety })
 }
 
 /** What the bridge was told in each step: both sides in counts. */

@@ -117,7 +117,10 @@ const ofLevel = (level: SafetySpec['levels'][number]): Fault[] => {
   return all
 }
 
-const ofHand = (hold: NonNullable<SafetySpec['hold']>, brakeLongest: number): Fault[] => [
+const ofHand = (
+  { longest = 0, ...hold }: NonNullable<SafetySpec['hold']>,
+  brakeLongest: number,
+): Fault[] => [
   {
     what: 'the hand let go and the loop drives on',
     readings: { trigger: 0 },
@@ -129,9 +132,9 @@ const ofHand = (hold: NonNullable<SafetySpec['hold']>, brakeLongest: number): Fa
     what: 'a trigger that is stuck',
     readings: { motor_current: 10 },
     cause: 'held: trigger',
-    withinMs: hold.longest * 1000,
-    notBeforeMs: hold.longest * 1000 - 100,
-    slow: hold.longest > 2,
+    withinMs: longest * 1000,
+    notBeforeMs: longest * 1000 - 100,
+    slow: longest > 2,
   },
   {
     what: 'a brake that does not end',

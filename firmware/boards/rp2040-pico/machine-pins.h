@@ -4,28 +4,43 @@
 #define STEP_INTERRUPT 0
 void step_interrupt(void);
 
+#define POWER_BIT(output, pin) | 1u << pin
+#ifdef PWM_SLICE
 #define SLICE (PWM + 0x14 * PWM_SLICE)
-#define POWER_PINS (1u << PWM_A_PIN | 1u << PWM_B_PIN | 1u << GATE_PIN)
+#define POWER_PINS (1u << PWM_A_PIN | 1u << PWM_B_PIN | 1u << GATE_PIN POWER_OUTPUTS(POWER_BIT))
+#else
+#define POWER_PINS (1u << GATE_PIN POWER_OUTPUTS(POWER_BIT))
+#endif
 
 static inline void board_pin(u32 pin, bool high) { REG(SIO + (high ? 0x14 : 0x18)) = 1u << pin; }
 static inline bool board_pin_is(u32 pin) { return (REG(SIO + 4) >> pin & 1) != 0; }
 
 static inline void board_gate(u32 on) { board_pin(GATE_PIN, on != 0); }
 
+#ifdef PWM_SLICE
 /* Both compare values in one write: they take effect together, when the counter wraps. */
 static inline void board_pwm(u32 a, u32 b) { REG(SLICE + 0xc) = b << 16 | a; }
+#endif
 
-/* All that can move the motor is a plain output and low: the PWM no longer reaches the pins. */
+/* All that can move or heat is a plain output and low: the PWM no longer reaches the pins. */
 static void board_safe(void) {
   release(PINS_BLOCKS);
   REG(SIO + 0x18) = POWER_PINS;
   REG(SIO + 0x24) = POWER_PINS;
+#define SAFE_OUTPUT(output, pin)                                                                  \
+  function(pin, FUNCTION_SIO);                                                                    \
+  pad(pin, 4);
   function(GATE_PIN, FUNCTION_SIO);
+#ifdef PWM_SLICE
   function(PWM_A_PIN, FUNCTION_SIO);
   function(PWM_B_PIN, FUNCTION_SIO);
+#endif
   pad(GATE_PIN, 4);
+#ifdef PWM_SLICE
   pad(PWM_A_PIN, 4);
   pad(PWM_B_PIN, 4);
+#endif
+  POWER_OUTPUTS(SAFE_OUTPUT)
 }
 
 static void board_pins_start(void) {
@@ -65,6 +80,7 @@ static inline u32 board_analogue_result(void) {
 /* Starts at a microsecond's edge, so that the PWM's periods begin on whole microseconds for ever:
  * both come from one crystal. Gives that microsecond. */
 static u32 board_pwm_start(void) {
+#ifdef PWM_SLICE
   REG(SLICE) = 0;
   REG(SLICE + 4) = 1u << 4;
   REG(SLICE + 8) = 0;
@@ -72,6 +88,7 @@ static u32 board_pwm_start(void) {
   REG(SLICE + 0x10) = PWM_TOP;
   function(PWM_A_PIN, FUNCTION_PWM);
   function(PWM_B_PIN, FUNCTION_PWM);
+#endif
   REG(TIMER + 0x34) = 1;
   REG(TIMER + 0x38) = 1;
   NVIC_ISER = 1u << STEP_INTERRUPT;
@@ -79,7 +96,9 @@ static u32 board_pwm_start(void) {
   u32 now;
   while ((now = board_micros()) == before) {
   }
+#ifdef PWM_SLICE
   REG(SLICE) = 1;
+#endif
   return now;
 }
 
