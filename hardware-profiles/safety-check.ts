@@ -79,7 +79,7 @@ const checkStop = (profile: ProfileData, safety: Safety, add: Report): void => {
   if (level?.above === undefined) {
     add('hardwareCut/signal', hardwareCut.signal, 'is none of "levels" with an "above"')
   } else if (hardwareCut.above <= level.above) {
-    const message = `must be above the kernel's (${level.above}): it is for what software cannot end`
+    const message = `must be above the kernel's ${level.above}: it ends what software cannot`
     add('hardwareCut/above', hardwareCut.above, message)
   }
 }

@@ -38,7 +38,7 @@ let releasedSteps: i32 = 0
 let quietSteps: i32 = 0
 /** Steps since power-up with the hand pulling, or -1: the gesture was not made, or is not asked. */
 let pulledSteps: i32 = -1
-/** Of a switch that stays where it is put: how often it was put on since power-up, and how it is. */
+/** Of a switch that stays put: how often it was put on since power-up, and how it was last. */
 let turnedOn: i32 = 0
 let wasPulled: bool = false
 

@@ -1,8 +1,9 @@
 /* The image of a machine: steps at RATE_HZ from one interrupt, sampled in the middle of the
- * bridge's on-time; kernel, loop, pins, watchdog, in this order and each only after the one before.
- * Drive and brake are one PWM slice and never both on; a machine without a bridge has outputs that
- * are on or off. The gate pin is high only while something that drives passes. A trap, a fault or a step that takes too long switches off at once, keeps the reason and
- * lets the watchdog reset; the trip is latched over it. */
+ * bridge's on-time; kernel, loop, pins, watchdog, in this order and each only after the one
+ * before. Drive and brake are one PWM slice and never both on; a machine without a bridge has
+ * outputs that are on or off. The gate pin is high only while something that drives passes. A
+ * trap, a fault or a step that takes too long switches off at once, keeps the reason and lets the
+ * watchdog reset; the trip is latched over it. */
 #ifndef GUARDED
 #error "a machine has a safety kernel"
 #endif
