@@ -14,7 +14,16 @@ import { livesFrom, livesFromIntervals } from '../../gateway/durability/lives.ts
 import { fitWeibull3 } from '../../gateway/durability/threshold.ts'
 import { sharedData } from '../data.ts'
 import { expectAbsolute, expectRefusal, expectRelative } from './expect.ts'
-import { json, livesOf, numbers, simulate, TEXTBOOK, textbook, uniforms } from './textbook.ts'
+import {
+  json,
+  livesOf,
+  numbers,
+  shock,
+  simulate,
+  TEXTBOOK,
+  textbook,
+  uniforms,
+} from './textbook.ts'
 
 interface Mle {
   n: number
@@ -92,41 +101,9 @@ describe.skipIf(!TEXTBOOK)('Weibull against R survival', () => {
     expectRelative(Math.exp(fit.location), 93.2642, 5e-4)
     expectRelative(1 / fit.scale, 1.3202, 5e-4)
   })
-
-  it('interval censoring: turbine parts of Nelson (1982, p. 415)', () => {
-    const rows = textbook('cracks.csv').map((r) => [r[1], r[2]] as [number, number])
-    const cracked = rows.reduce((n, r) => n + r[1], 0)
-    const lives = livesFromIntervals({
-      lower: [...rows.map((_, i) => rows[i - 1]?.[0] ?? 0), 1932],
-      upper: [...rows.map((r) => r[0]), Number.POSITIVE_INFINITY],
-      weight: [...rows.map((r) => r[1]), 167 - cracked],
-    })
-    const fit = fitLives(lives, 'weibull')
-    const { eta, beta } = weibullOf(fit)
-    // The grouped likelihood written out once more: no neighbour does better.
-    const ends = [0, ...rows.map((r) => r[0])]
-    const log = (e: number, b: number) => {
-      const s = ends.map((t) => Math.exp(-((t / e) ** b)))
-      const groups = rows.map((r, i) => r[1] * Math.log((s[i] as number) - (s[i + 1] as number)))
-      return groups.reduce((p, q) => p + q, (167 - cracked) * Math.log(s.at(-1) as number))
-    }
-    expectAbsolute(fit.logLikelihood, log(eta, beta), 1e-9)
-    for (const step of [-1e-4, 1e-4]) {
-      expect(log(eta * (1 + step), beta)).toBeLessThan(fit.logLikelihood)
-      expect(log(eta, beta * (1 + step))).toBeLessThan(fit.logLikelihood)
-    }
-  })
 })
 
 describe('other published fits', () => {
-  // O'Connor (1985); Meeker and Escobar (1998), table C.2: distance (km), 1 or 2 = failure mode.
-  const shock: [number, number][] = [
-    [6700, 1], [6950, 0], [7820, 0], [8790, 0], [9120, 2], [9660, 0], [9820, 0], [11310, 0],
-    [11690, 0], [11850, 0], [11880, 0], [12140, 0], [12200, 1], [12870, 0], [13150, 2], [13330, 0],
-    [13470, 0], [14040, 0], [14300, 1], [17520, 1], [17540, 0], [17890, 0], [18450, 0], [18960, 0],
-    [18980, 0], [19410, 0], [20100, 2], [20100, 0], [20150, 0], [20320, 0], [20900, 2], [22700, 1],
-    [23490, 0], [26510, 1], [27410, 0], [27490, 1], [27890, 0], [28100, 0],
-  ] // biome-ignore format: one row per line would hide the table
   const lives = livesFrom({
     age: shock.map((r) => r[0]),
     failed: shock.map((r) => (r[1] > 0 ? 1 : 0)),

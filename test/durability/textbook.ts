@@ -19,6 +19,15 @@ export const textbook = (file: string): number[][] => numbers(join(TEXTBOOK ?? '
 
 export const json = (name: string) => JSON.parse(readFileSync(join(TEXTBOOK ?? '', name), 'utf8'))
 
+/** O'Connor (1985); Meeker and Escobar (1998), table C.2: distance (km), 1 or 2 = failure mode. */
+export const shock: [number, number][] = [
+  [6700, 1], [6950, 0], [7820, 0], [8790, 0], [9120, 2], [9660, 0], [9820, 0], [11310, 0],
+  [11690, 0], [11850, 0], [11880, 0], [12140, 0], [12200, 1], [12870, 0], [13150, 2], [13330, 0],
+  [13470, 0], [14040, 0], [14300, 1], [17520, 1], [17540, 0], [17890, 0], [18450, 0], [18960, 0],
+  [18980, 0], [19410, 0], [20100, 2], [20100, 0], [20150, 0], [20320, 0], [20900, 2], [22700, 1],
+  [23490, 0], [26510, 1], [27410, 0], [27490, 1], [27890, 0], [28100, 0],
+] // biome-ignore format: one row per line would hide the table
+
 /** Column of a table. */
 export const column = (rows: number[][], i: number): number[] => rows.map((r) => r[i] as number)
 
