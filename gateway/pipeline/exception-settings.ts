@@ -4,6 +4,10 @@ import { Type } from '../../hardware-profiles/validate.ts'
 
 export const exceptionSettings = Type.Object(
   {
+    between: Type.Enum(['hold', 'line'], {
+      default: 'hold',
+      description: 'How to tell what was left out: hold what was sent (dead band), or draw lines.',
+    }),
     bandOfRange: Type.Number({
       minimum: 0,
       maximum: 1,
@@ -18,6 +22,7 @@ export const exceptionSettings = Type.Object(
   },
   {
     additionalProperties: false,
-    description: 'Leave out readings within the dead bands of what was sent; absent = send all.',
+    description:
+      'Leave out readings that what was sent tells within the dead bands; absent = none.',
   },
 )

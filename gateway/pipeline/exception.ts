@@ -4,8 +4,12 @@
 import type { Reading } from '../core/delivery.ts'
 import type { Machine } from '../core/machine.ts'
 import { quality } from '../core/quality.ts'
+import type { LogRecord } from '../core/record.ts'
+import type { DoorState, HeldReading } from './door.ts'
 
 export interface ExceptionSettings {
+  /** How what was left out is told from what was sent: by holding it, or by lines between. */
+  between?: 'hold' | 'line'
   /** Dead band of a number without one of its own in the profile, fraction of its range. */
   bandOfRange: number
   /** A value is sent at least this often while readings come, seconds. */
@@ -24,12 +28,31 @@ export interface SentState {
 /** The unit's state as far as this is concerned: null = send the next one, whatever it says. */
 export interface WithSent {
   sent?: SentState | null
+  door?: DoorState | null
 }
 
-/** True where the reading may be left out; notes it as sent otherwise, as where it `must` be. */
-export type LeaveOut = (state: WithSent, seen: { reading: Reading; must: boolean }) => boolean
+/** A reading on its way to the sink. */
+export interface Offered {
+  reading: Reading
+  /** It has to be sent, whatever it says. */
+  must: boolean
+  record: Pick<LogRecord, 'receivedUs' | 'topic' | 'payload'>
+  /** Its counters over the unit's life. */
+  totals: Reading['totals']
+}
 
-export const createLeaveOut = ({ bandOfRange, heartbeatS }: ExceptionSettings): LeaveOut => {
+export interface Choice {
+  /** The reading is left out, at least for now. */
+  out: boolean
+  /** One that was left out before and is to be sent after all, ahead of the reading. */
+  first: HeldReading | undefined
+}
+
+/** Decides on a reading and notes in the unit's state what the sink will have. */
+export type Choose = (state: WithSent, offered: Offered) => Choice
+
+/** The dead band. */
+export const createBand = ({ bandOfRange, heartbeatS }: ExceptionSettings): Choose => {
   const known = new WeakMap<Machine, readonly number[]>()
   const heartbeatUs = heartbeatS * 1e6
   return (state, { reading, must }) => {
@@ -39,11 +62,13 @@ export const createLeaveOut = ({ bandOfRange, heartbeatS }: ExceptionSettings): 
     const { sent } = state
     // Names at these positions may have changed with the profile; a new boot begins anew.
     const fits = sent != null && sent.values.length === bands.length
-    if (fits && isLate(reading, sent)) return false
+    if (fits && isLate(reading, sent)) return { out: false, first: undefined }
     const isSame = fits && sent.boot === reading.boot
-    if (isSame && !must && isWithin(reading, { sent, bands, heartbeatUs })) return true
+    if (isSame && !must && isWithin(reading, { sent, bands, heartbeatUs })) {
+      return { out: true, first: undefined }
+    }
     state.sent = withReading(isSame ? sent : blank(bands.length), reading)
-    return false
+    return { out: false, first: undefined }
   }
 }
 

@@ -1,7 +1,7 @@
 // The stage of a database outside: its own pipeline, delivery through a core Sink, bisecting of a
 // batch that was refused as a whole. Cursor, states, books and quarantine are kept after the
 // delivery, in one step: a crash in between delivers again, which a sink must bear.
-
+import assert from 'node:assert/strict'
 import {
   BatchRefused,
   type DeliveryResult,
@@ -14,7 +14,8 @@ import type { QuarantineReason } from '../core/errors.ts'
 import { decodeRecord } from '../core/record.ts'
 import type { Batch } from '../log/log.ts'
 import { totalsAt } from './counters.ts'
-import { createLeaveOut, type ExceptionSettings, type LeaveOut } from './exception.ts'
+import { createDoor, type HeldReading, readingOfHeld } from './door.ts'
+import { type Choose, createBand, type ExceptionSettings } from './exception.ts'
 import { type Aside, emptyTally, type Keeper, type Progress } from './keeper.ts'
 import type { Outcome, Pipeline } from './pipeline.ts'
 import { originOf } from './requeue.ts'
@@ -25,6 +26,8 @@ interface Item {
   readonly offset: number
   readonly reading: Reading | undefined
   readonly events: readonly UnitEvent[]
+  /** It was left out of an earlier batch, and is sent now. */
+  readonly held?: HeldReading
 }
 
 export interface OutsideParts {
@@ -39,10 +42,12 @@ export class OutsideStage implements Stage {
   readonly #sink: Sink
   readonly #keeper: Keeper
   readonly #pipeline: Pipeline
-  readonly #leaveOut: LeaveOut | undefined
+  readonly #choose: Choose | undefined
 
   constructor(parts: OutsideParts) {
-    this.#leaveOut = parts.exception && createLeaveOut(parts.exception)
+    const { exception } = parts
+    const create = exception?.between === 'line' ? createDoor : createBand
+    this.#choose = exception && create(exception)
     this.#sink = parts.sink
     this.#keeper = parts.keeper
     this.#pipeline = parts.pipeline
@@ -72,14 +77,14 @@ export class OutsideStage implements Stage {
       }
       const items: Item[] = []
       for (const { offset, body } of batch.records) {
-        const item = account(this.#pipeline.process(offset, body), {
-          ...{ offset, step },
-          leaveOut: this.#leaveOut,
-        })
-        if (item !== undefined) items.push(item)
+        const outcome = this.#pipeline.process(offset, body)
+        const chosen = this.#choice(outcome, body)
+        if (chosen?.first !== undefined) items.push(this.#afterAll(chosen.first, { outcome, step }))
+        if (chosen?.out === true) countOut(step, 1)
+        else items.push(...account(outcome, { offset, step }))
       }
       const result = items.length === 0 ? nothing : await this.#deliver(items)
-      this.#settle(batch, { step, result })
+      this.#settle({ batch, items }, { step, result })
       const units = this.#pipeline.touched()
       this.#keeper.keep({ ...step, cursor: batch.next, units })
       this.#pipeline.commit()
@@ -87,6 +92,22 @@ export class OutsideStage implements Stage {
       this.#pipeline.rollBack()
       throw error
     }
+  }
+
+  /** A reading that caused an event is sent, and so is one that came out of order. */
+  #choice(outcome: Outcome, body: Uint8Array): ReturnType<Choose> | undefined {
+    if (this.#choose === undefined || outcome.kind !== 'reading' || outcome.unsure) return undefined
+    const { state, reading, events } = outcome
+    const [record, totals] = [decodeRecord(body), totalsAt(state, reading)]
+    return this.#choose(state, { reading, must: events.length > 0, record, totals })
+  }
+
+  /** What was left out before is stored now. */
+  #afterAll(held: HeldReading, { outcome, step }: { outcome: Outcome; step: Books }): Item {
+    assert(outcome.kind === 'reading')
+    step.tally.stored++
+    countOut(step, -1)
+    return { offset: held.offset, reading: readingOfHeld(held, outcome.reading), events: [], held }
   }
 
   /** Delivers all; a refusal of the whole is narrowed down to the records to blame. */
@@ -113,21 +134,30 @@ export class OutsideStage implements Stage {
   /** What it refused it does not have: nothing may be left out for it. */
   #sendNext(unit: string | undefined): void {
     const state = unit === undefined ? undefined : this.#pipeline.unit(unit)
-    if (state !== undefined) state.sent = null
+    if (state === undefined) return
+    state.sent = null
+    if (state.door != null) state.door.ended = true
   }
 
   /** Takes what the far side would not have out of what is stored, each record once. */
-  #settle(batch: Batch, { step, result }: { step: Books; result: DeliveryResult }): void {
-    const bodies = new Map(batch.records.map(({ offset, body }) => [offset, body]))
+  #settle(
+    { batch, items }: { batch: Batch; items: readonly Item[] },
+    { step, result }: { step: Books; result: DeliveryResult },
+  ): void {
+    if (result.refused.length + result.dropped.length === 0) return
+    const bodies = new Map<number, Uint8Array | HeldReading>()
+    for (const { offset, body } of batch.records) bodies.set(offset, body)
+    for (const { offset, held } of items) if (held !== undefined) bodies.set(offset, held)
     const settled = new Set<number>()
     for (const { offset, reason, detail } of result.refused) {
       const body = bodies.get(offset)
       if (settled.has(offset) || body === undefined) continue
       settled.add(offset)
-      const record = decodeRecord(body)
-      const { receivedUs, topic, payload } = record
+      const record = body instanceof Uint8Array ? decodeRecord(body) : undefined
+      const { receivedUs, topic } = record ?? (body as HeldReading)
+      const payload = record?.payload ?? Buffer.from((body as HeldReading).payload)
       const unit = topic.split('/')[3]
-      const origin = originOf(record)?.offset
+      const origin = record && originOf(record)?.offset
       step.aside.push({ offset, receivedUs, topic, payload, unit, reason, detail, origin })
       this.#sendNext(unit)
       step.tally.stored--
@@ -149,11 +179,12 @@ interface Books {
 
 const nothing: DeliveryResult = { refused: [], dropped: [] }
 
+const countOut = ({ tally }: Books, count: number): void => {
+  tally.dropped.exception = (tally.dropped.exception ?? 0) + count
+}
+
 /** Books a record by its outcome; returns what is to be delivered of it. */
-const account = (
-  outcome: Outcome,
-  { offset, step, leaveOut }: { offset: number; step: Books; leaveOut: LeaveOut | undefined },
-): Item | undefined => {
+const account = (outcome: Outcome, { offset, step }: { offset: number; step: Books }): Item[] => {
   const { tally, aside } = step
   if (outcome.kind === 'duplicate') tally.duplicate++
   else if (outcome.kind === 'foreign') tally.dropped.corrupt = (tally.dropped.corrupt ?? 0) + 1
@@ -163,11 +194,9 @@ const account = (
     const origin = originOf(record)?.offset
     aside.push({ offset, receivedUs, topic, payload, unit, reason, detail, origin })
     tally.quarantined++
-  } else if (leaveOut !== undefined && isException(outcome, leaveOut)) {
-    tally.dropped.exception = (tally.dropped.exception ?? 0) + 1
   } else {
     tally.stored++
-    if (outcome.kind === 'signed' || outcome.kind === 'item') return undefined
+    if (outcome.kind === 'signed' || outcome.kind === 'item') return []
     const reading = outcome.kind === 'reading' ? withTotals(outcome) : undefined
     if (reading !== undefined && outcome.kind === 'reading' && outcome.unsure) {
       // Written again it overwrites itself there; whether it was new is known to the embedded
@@ -175,17 +204,10 @@ const account = (
       outcome.state.readings++
     }
     if (reading !== undefined || outcome.events.length > 0) {
-      return { offset, reading, events: outcome.events }
+      return [{ offset, reading, events: outcome.events }]
     }
   }
-  return undefined
-}
-
-/** Whether a reading may be left out: never one that caused an event, or that came out of order. */
-const isException = (outcome: Outcome, leaveOut: LeaveOut): boolean => {
-  if (outcome.kind !== 'reading' || outcome.unsure) return false
-  const { state, reading, events } = outcome
-  return leaveOut(state, { reading, must: events.length > 0 })
+  return []
 }
 
 const withTotals = ({ state, reading }: Extract<Outcome, { kind: 'reading' }>): Reading => ({

@@ -7,6 +7,7 @@ import { quality } from '../core/quality.ts'
 import { completeLife, type LifeState, newLife } from '../lifecycle/life.ts'
 import type { LifecycleState } from '../lifecycle/states.ts'
 import type { Custody } from './decode.ts'
+import type { DoorState } from './door.ts'
 import type { SentState } from './exception.ts'
 import type { SkewState } from './skew.ts'
 
@@ -64,6 +65,8 @@ export interface UnitState {
   quality: number[]
   /** What the sink was sent last, where it takes no reading that says the same. */
   sent?: SentState | null
+  /** The same, where lines are drawn between what it was sent. */
+  door?: DoorState | null
   /** Its clock against the gateway's. */
   skew?: SkewState | null
   /** Time of the newest reading. */
@@ -132,7 +135,7 @@ export const fitToMachine = (kept: UnitState, machine: Machine): UnitState => {
     move({ list, names: state.signalNames, blank }, signalIndex)
   return {
     ...state,
-    ...{ signalNames, counterNames, sent: null },
+    ...{ signalNames, counterNames, sent: null, door: null },
     boots: state.boots.map((boot) => ({
       ...boot,
       first: counters(boot.first, null),

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DeliveryResult, OutgoingBatch, Reading, Sink } from '../../gateway/core/delivery.ts'
 import { quality } from '../../gateway/core/quality.ts'
-import { bandsOf, createLeaveOut, type WithSent } from '../../gateway/pipeline/exception.ts'
+import { bandsOf, createBand, type WithSent } from '../../gateway/pipeline/exception.ts'
 import { tallied } from '../../gateway/pipeline/keeper.ts'
 import { OutsideStage } from '../../gateway/pipeline/outside.ts'
 import { StoreFolder } from '../store/store-folder.ts'
@@ -20,6 +20,12 @@ interface Sample {
   values: Record<number, { value: number; code: number }>
   stepUs: number
 }
+
+/** Nothing of the record matters here. */
+const offered = (reading: Reading) => ({
+  ...{ reading, must: false, totals: undefined },
+  record: { receivedUs: 0, topic: '', payload: Buffer.alloc(0) },
+})
 
 const names = ['trigger', 'pack_voltage', 'test_switch', 'test_pulses'] as const
 const value = fc.record({
@@ -59,12 +65,12 @@ describe('what is left out', () => {
     let left = 0
     fc.assert(
       fc.property(fc.array(sample, { maxLength: 60 }), boots, (samples, starts) => {
-        const leaveOut = createLeaveOut(settings)
+        const band = createBand(settings)
         const state: WithSent = {}
         const held = types.map(() => ({ value: NaN, code: -1, timeUs: 0, boot: -1 }))
         for (const reading of readingsOf(samples, starts)) {
           const { values, quality: codes, boot, timeUs } = reading
-          const out = leaveOut(state, { reading, must: false })
+          const out = band(state, offered(reading)).out
           left += out ? 1 : 0
           codes.forEach((code, i) => {
             if (code === quality.absent) return
@@ -82,14 +88,14 @@ describe('what is left out', () => {
   })
 
   test('is nothing of a signal that this boot has not sent yet', () => {
-    const leaveOut = createLeaveOut(settings)
+    const band = createBand(settings)
     const one = (name: string): Sample => ({
       values: { [at(name)]: { value: 0, code: quality.good } },
       stepUs: 1000,
     })
     const readings = readingsOf([one('trigger'), one('pack_voltage'), one('trigger')], [1])
     const state: WithSent = {}
-    const out = readings.map((reading) => leaveOut(state, { reading, must: false }))
+    const out = readings.map((reading) => band(state, offered(reading)).out)
     expect(out).toEqual([false, false, false])
   })
 
