@@ -19,6 +19,9 @@ const Flash = Type.Object(
     chip: Type.Optional(Text),
     sectorBytes: Type.Optional(Type.Integer({ description: 'What one erase clears.' })),
     pageBytes: Type.Optional(Type.Integer({ description: 'What one program can write.' })),
+    journalSeconds: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 10, description: 'Between two records of counters.' }),
+    ),
     eraseCycles: Type.Optional(
       Type.Integer({ minimum: 1, description: 'Erases of a sector that its maker promises.' }),
     ),

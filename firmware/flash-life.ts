@@ -12,15 +12,17 @@ export const leastHours = 10_000
 const sectorHead = 32
 const recordBytes = (data: number): number => Math.ceil((16 + data) / 16) * 16
 
-/** A record a second; values and acknowledgements once a minute of use; usage told every 30 min. */
+/** A record a second, where the board does not say otherwise; values and acknowledgements once a minute of use; usage told every 30 min. */
 const countsPerHour = 3600
 const keepsPerHour = 60
 const tellsPerHour = 2
 /** Events and entries that a machine is taken to send in an hour of use, and their size. */
 const itemsPerHour = 60
 const itemBytes = 256
-/** A record does not go over the end of a sector: of kv's, half may stay empty. */
-const fill = 0.5
+/** The longest record of a value. */
+const mostItem = 4016
+/** Values that `kv_put` takes are at most so many, and so long. */
+const mostValues = 16 * 4016
 
 /** Hours of use by part; undefined for a board that keeps nothing. */
 export const flashLife = (
@@ -28,7 +30,7 @@ export const flashLife = (
   counters: number,
   plan: UsagePlan | undefined,
 ): Record<string, number> | undefined => {
-  const { sectorBytes, eraseCycles, parts = {} } = flash
+  const { sectorBytes, eraseCycles, journalSeconds = 1, parts = {} } = flash
   const { kv, counters: journal, outbox } = parts
   if (!kv || !journal || !outbox || !sectorBytes || !eraseCycles) return undefined
   const room = sectorBytes - sectorHead
@@ -38,11 +40,13 @@ export const flashLife = (
   const perSector = Math.floor(room / recordBytes(8 * counters))
   const hours = (bytes: number, perHour: number): number =>
     Math.floor((bytes * eraseCycles) / perHour)
-  // Half of kv may hold what does not move.
-  const moving = kv.bytes / sectorBytes / 2
+  // A record does not go over the end of a sector: of small ones half may stay empty.
+  const fill = room > 65_536 ? 1 - mostItem / room : 0.5
+  // Half of kv may hold what does not move, as far as there can be so much.
+  const moving = (kv.bytes - Math.min(kv.bytes / 2, mostValues)) / sectorBytes
   return {
     kv: hours(moving * room * fill, kept * keepsPerHour),
-    counters: hours((journal.bytes / sectorBytes - 1) * perSector, countsPerHour),
+    counters: hours((journal.bytes / sectorBytes - 1) * perSector, countsPerHour / journalSeconds),
     outbox: hours(
       (outbox.bytes / sectorBytes - 1) * room * fill,
       told * tellsPerHour + recordBytes(itemBytes) * itemsPerHour,

@@ -224,6 +224,8 @@ const analogueDefines = ({ board }: Context, table: readonly AnalogueLine[]): st
   return [
     `ANALOGUES ${table.length}`,
     `ANALOGUE_COUNTS ${board.analogueCounts ?? 1}`,
+    `TIMED_CHANNEL ${table[0]?.channel ?? 0}`,
+    `ANALOGUE_CHANNELS(X) ${[...new Set(table.map(({ channel }) => channel))].map((one) => `X(${one})`).join(' ')}`,
     `ANALOGUE_TABLE {${lines.map((line) => `{${line}}`).join(', ')}}`,
   ]
 }

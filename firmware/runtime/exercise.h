@@ -205,7 +205,7 @@ int main(void) {
       put_results();
     }
 #ifdef STORE_IN_FLASH
-    if (command >= 'A' && command != 'R' && command != 'S' && command != 'H') {
+    if (command >= 'A' && command != 'R' && command != 'K' && command != 'S' && command != 'H') {
       exercise_store(command);
     }
 #endif

@@ -29,8 +29,8 @@ struct log {
   u16 ready;
   u16 stale;
   /* Where the next record goes in the head, and where the first one goes in the next sector. */
-  u16 next;
-  u16 begin;
+  u32 next;
+  u32 begin;
   u32 order;
   u32 number;
 };
@@ -182,7 +182,7 @@ static void log_start(struct log *log, u32 at, u32 bytes) {
   log->next = FLASH_SECTOR;
   if (log->order == 0) return;
   u32 start = log_sector(log, log->head);
-  log->next = (u16)log_resume(start);
+  log->next = log_resume(start);
   u32 newest = 0;
   u32 size = 0;
   for (u32 place = start + LOG_HEAD; place < start + FLASH_SECTOR && log_find(&place, &record);) {
@@ -257,7 +257,7 @@ static u32 log_put(struct log *log, u32 mark, const struct log_data *data, u32 k
       record.crc = log_crc_flash(&record, at);
     }
     flash_program(at, &record, sizeof record);
-    log->next = (u16)(log->next + size);
+    log->next += size;
     if (log_valid(at, &back) && back.crc == record.crc) {
       log->number++;
       return at;

@@ -77,15 +77,22 @@ static inline void sample_pins(void) {
   DIGITAL_INPUTS(TAKE_PIN)
 }
 
-/* The conversion that the last step began is read first; then this step's own. */
+#ifndef BOARD_SAMPLES_BY_ITSELF
+static inline u32 board_timed_result(void) { return board_analogue_result(); }
+#endif
+
+/* The conversion that the last step began is read first; then this step's own, which
+ * has started the step where the board can do that. */
 static inline void sample(void) {
   u32 earlier = board_analogue_result();
+#ifndef BOARD_SAMPLES_BY_ITSELF
   board_analogue_begin(analogues[0].channel);
+#endif
   store(&analogues[turn], earlier);
   turn = turn + 1 < ANALOGUES ? turn + 1 : ANALOGUES > 1;
   board_select(analogues[turn].position);
   sample_pins();
-  u32 now = board_analogue_result();
+  u32 now = board_timed_result();
   store(&analogues[0], now);
   box_sampled(now, earlier);
 }

@@ -16,16 +16,18 @@ static volatile bool armed_now;
 static volatile u32 armed_us;
 
 /* Sectors that kv keeps back for copying what still counts out of the oldest one. */
+#ifndef KV_SPARE
 #define KV_SPARE 2
+#endif
 /* Half of the room: the rest lets values be written several times between two erases. */
 #define KV_LIVE_MOST (FLASH_KV_BYTES / 2)
 /* An outbox that is this full refuses usage. */
-#define OUTBOX_KEEP (FLASH_OUTBOX_BYTES / FLASH_SECTOR / 4)
+#define OUTBOX_KEEP (FLASH_OUTBOX_BYTES / FLASH_SECTOR < 4 ? 1 : FLASH_OUTBOX_BYTES / FLASH_SECTOR / 4)
 /* A second after the last drive, so that short pulls do not meet an erase. */
 #ifndef STORE_HASTY
 #define ARMED_US 1000000u
 #define ACK_LAZY_US 60000000u
-#define COUNT_US 1000000u
+#define COUNT_US (FLASH_JOURNAL_S * 1000000u)
 #else
 /* For tests on an emulator, which takes its time. */
 #define ARMED_US 100u
@@ -72,8 +74,8 @@ static u32 kv_get(u8 kind, void *data, u32 most) {
   u32 whole = bytes < most ? bytes : most;
   u32 from = kv_at[kind] + LOG_RECORD;
   u8 *to = data;
+  u32 word = 0;
   for (u32 i = 0; i < whole; i++) {
-    u32 word;
     if ((i & 3) == 0) flash_read(from + i, &word, 4);
     to[i] = (u8)(word >> 8 * (i & 3));
   }

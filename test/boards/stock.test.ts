@@ -4,9 +4,9 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { readImage } from '../../firmware/flash/images.ts'
 import type { Manifest } from '../../firmware/manifest.ts'
 import { loadProfiles } from '../../firmware/profiles.ts'
-import { fromUf2 } from '../../firmware/uf2.ts'
 import { profileDigest } from '../../gateway/core/machine.ts'
 import { rangesOf, readRun, runLine, runTwin } from '../emu/exercise.ts'
 import { hellosIn } from '../emu/hello.ts'
@@ -20,10 +20,8 @@ const names = readdirSync(folder)
   .map((file) => file.slice(0, -'.json'.length))
 const manifestOf = (name: string): Manifest =>
   JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as Manifest
-const binOf = (name: string): Uint8Array => {
-  const { image } = fromUf2(readFileSync(join(folder, `${name}.uf2`)))
-  return image.subarray(0, manifestOf(name).sizes.flash)
-}
+const binOf = (name: string): Uint8Array =>
+  readImage(join(folder, `${name}.json`)).files.get('bin') ?? new Uint8Array()
 
 describe.each(names)('%s', (name) => {
   const manifest = manifestOf(name)
@@ -38,10 +36,10 @@ describe.each(names)('%s', (name) => {
   })
 })
 
-test('the machine image boots with everything off', () => {
+test('the machine image of a Pico boots with everything off', () => {
   const machine = names.filter((name) => manifestOf(name).purpose === 'machine')
-  expect(machine).toEqual(['cordless-drill-rp2040-pico'])
-  for (const name of machine) {
+  expect(machine).toEqual(['cordless-drill-rp2040-pico', 'cordless-drill-stm32f405'])
+  for (const name of machine.filter((one) => manifestOf(one).board === 'rp2040-pico')) {
     const said: number[] = []
     const edges: number[] = []
     const pico = new Pico({
