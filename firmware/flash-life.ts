@@ -12,7 +12,10 @@ export const leastHours = 10_000
 const sectorHead = 32
 const recordBytes = (data: number): number => Math.ceil((16 + data) / 16) * 16
 
-/** A record a second, where the board does not say otherwise; values and acknowledgements once a minute of use; usage told every 30 min. */
+/**
+ * A record a second, where the board does not say otherwise; values and acknowledgements once a
+ * minute of use; usage told every 30 min.
+ */
 const countsPerHour = 3600
 const keepsPerHour = 60
 const tellsPerHour = 2

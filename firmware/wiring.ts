@@ -221,11 +221,12 @@ const analogueDefines = ({ board }: Context, table: readonly AnalogueLine[]): st
   const lines = table.map(({ input, channel, position, shift, gain, offset }) =>
     [input, channel, position, shift, gain, offset].join(', '),
   )
+  const channels = new Set(table.map(({ channel }) => channel))
   return [
     `ANALOGUES ${table.length}`,
     `ANALOGUE_COUNTS ${board.analogueCounts ?? 1}`,
     `TIMED_CHANNEL ${table[0]?.channel ?? 0}`,
-    `ANALOGUE_CHANNELS(X) ${[...new Set(table.map(({ channel }) => channel))].map((one) => `X(${one})`).join(' ')}`,
+    `ANALOGUE_CHANNELS(X) ${[...channels].map((one) => `X(${one})`).join(' ')}`,
     `ANALOGUE_TABLE {${lines.map((line) => `{${line}}`).join(', ')}}`,
   ]
 }

@@ -22,7 +22,8 @@ static volatile u32 armed_us;
 /* Half of the room: the rest lets values be written several times between two erases. */
 #define KV_LIVE_MOST (FLASH_KV_BYTES / 2)
 /* An outbox that is this full refuses usage. */
-#define OUTBOX_KEEP (FLASH_OUTBOX_BYTES / FLASH_SECTOR < 4 ? 1 : FLASH_OUTBOX_BYTES / FLASH_SECTOR / 4)
+#define OUTBOX_SECTORS (FLASH_OUTBOX_BYTES / FLASH_SECTOR)
+#define OUTBOX_KEEP (OUTBOX_SECTORS < 4 ? 1 : OUTBOX_SECTORS / 4)
 /* A second after the last drive, so that short pulls do not meet an erase. */
 #ifndef STORE_HASTY
 #define ARMED_US 1000000u

@@ -132,7 +132,8 @@ static u8 board_uart_take(void) {
 static void board_uart_listen(void) {
   u32 shift = 8 * (UART_INTERRUPT & 3);
   USART1_CR1 |= 1u << 5;
-  NVIC_IPR(UART_INTERRUPT / 4) = (NVIC_IPR(UART_INTERRUPT / 4) & ~(0xffu << shift)) | 0x80u << shift;
+  u32 others = NVIC_IPR(UART_INTERRUPT / 4) & ~(0xffu << shift);
+  NVIC_IPR(UART_INTERRUPT / 4) = others | 0x80u << shift;
   REG(0xe000e104) = 1u << (UART_INTERRUPT - 32);
 }
 static inline u32 board_uart_read(void) {

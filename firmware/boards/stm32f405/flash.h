@@ -53,8 +53,8 @@ static void flash_program(u32 at, const void *from, u32 bytes) {
   FLASH_CONTROL = FLASH_LOCKED;
 }
 
-/* Returns at once; `flash_busy` tells when the sector is clear, up to 2 s later. Sectors 5 to 11 are
- * the ones of 128 KB. */
+/* Returns at once; `flash_busy` tells when the sector is clear, up to 2 s later. Sectors 5 to 11
+ * are the ones of 128 KB. */
 static void flash_erase_begin(u32 at) {
   flash_unlock();
   u32 sector = 4 + at / FLASH_SECTOR;
