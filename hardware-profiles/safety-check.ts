@@ -38,7 +38,7 @@ export const checkSafety = (profile: ProfileData, report: Report): void => {
   if ((safety.brake === undefined) !== (safety.brakeLongest === undefined)) {
     add('brakeLongest', safety.brakeLongest, 'comes with "brake": give both, or none')
   }
-  checkHold(profile, safety, named, add)
+  checkHold(profile, named, add)
   checkStop(profile, safety, add)
   checkCurrent(safety, named, add)
   const seen = new Set<string>()
@@ -84,12 +84,8 @@ const checkStop = (profile: ProfileData, safety: Safety, add: Report): void => {
   }
 }
 
-const checkHold = (
-  profile: ProfileData,
-  { hold, levels }: Safety,
-  named: Named,
-  add: Report,
-): void => {
+const checkHold = (profile: ProfileData, named: Named, add: Report): void => {
+  const { hold, levels = [] } = profile.safety ?? {}
   if (hold === undefined) return
   named('hold/signal', hold.signal, 'input')
   if ((hold.longest === undefined) !== (hold.stays === true)) {

@@ -39,7 +39,9 @@ const subject = (machines: Machines, name: string, loopsFolder: string): Subject
   return { machines, profile, loop, spec, loopsFolder }
 }
 
-export const drill = (): Subject => subject(loadProfiles(), 'cordless_drill', projectFolders.loops)
+export const subjectOf = (machine: string): Subject =>
+  subject(loadProfiles(), machine, projectFolders.loops)
+export const drill = (): Subject => subjectOf('cordless_drill')
 
 /**
  * A loop of `fixtures/loops`; its folder of loops, as the project's own, is made when asked for.

@@ -12,7 +12,7 @@ import { rangesOf, readRun, runLine, runTwin } from '../emu/exercise.ts'
 import { hellosIn } from '../emu/hello.ts'
 import { Pico } from '../emu/pico.ts'
 import { root } from '../tree.ts'
-import { drill, wasmOf } from './stand.ts'
+import { loadBoard, subjectOf, wasmOf } from './stand.ts'
 
 const folder = join(root, 'firmware', 'images')
 const names = readdirSync(folder)
@@ -31,38 +31,53 @@ describe.each(names)('%s', (name) => {
     expect(digest).toBe(manifest.digests.image)
     const profile = loadProfiles().profiles.get(manifest.machine)
     expect(profile && profileDigest(profile)).toBe(manifest.digests.profile)
-    const build = await wasmOf(drill())
+    const build = await wasmOf(subjectOf(manifest.machine))
     expect(build.digest).toBe(manifest.digests.module)
   })
 })
 
-test('the machine image of a Pico boots with everything off', () => {
-  const machine = names.filter((name) => manifestOf(name).purpose === 'machine')
-  expect(machine).toEqual(['cordless-drill-rp2040-pico', 'cordless-drill-stm32f405'])
-  for (const name of machine.filter((one) => manifestOf(one).board === 'rp2040-pico')) {
-    const said: number[] = []
-    const edges: number[] = []
-    const pico = new Pico({
-      bin: binOf(name),
-      analogue: () => 2048,
-      onUart: (byte) => {
-        said.push(byte)
-      },
-      onEdge: (pin) => edges.push(pin),
-    })
-    pico.run(125_000 * 100)
-    const { module, profile } = manifestOf(name).digests
-    expect(hellosIn(said)).toMatchObject([{ firmware: module, profile, reason: 0, boot: 1 }])
-    expect(edges.filter((pin) => pin === 2 || pin === 3 || pin === 5)).toEqual([])
-    expect(pico.resets).toBe(0)
-  }
+const namesOf = (purpose: Manifest['purpose']): string[] =>
+  names.filter((name) => manifestOf(name).purpose === purpose)
+const ofPico = (purpose: Manifest['purpose']): string[] =>
+  namesOf(purpose).filter((name) => manifestOf(name).board === 'rp2040-pico')
+
+test('every machine that is wired to a board has its images', () => {
+  const wired = [...loadProfiles().profiles.values()].flatMap(({ machine, boards = {} }) =>
+    Object.keys(boards).map((board) => `${machine.replaceAll('_', '-')}-${board}`),
+  )
+  expect(namesOf('machine')).toEqual(wired.sort())
+  expect(namesOf('exercise')).toEqual(wired.map((name) => `${name}-exercise`))
 })
 
-test('the test image computes what the twin computes', async () => {
-  const subject = drill()
+test.each(ofPico('machine'))('%s boots with everything off', (name) => {
+  const { machine, board, digests } = manifestOf(name)
+  const { profile, loop, spec } = subjectOf(machine)
+  const said: number[] = []
+  const edges: number[] = []
+  const pico = new Pico({
+    bin: binOf(name),
+    analogue: () => 2048,
+    onUart: (byte) => {
+      said.push(byte)
+    },
+    onEdge: (pin) => edges.push(pin),
+  })
+  pico.run(125_000 * 100)
+  expect(hellosIn(said)).toMatchObject([
+    { firmware: digests.module, profile: digests.profile, reason: 0, boot: 1 },
+  ])
+  const { gate, pins } = profile.boards?.[board] ?? { gate: '', pins: {} }
+  const power = [gate, ...loop.outputs.map(({ name }) => pins[spec.channels[name] ?? '']?.pin)]
+  expect(power.length).toBeGreaterThan(1)
+  for (const pin of power) expect(edges).not.toContain(loadBoard(board).pins[pin ?? '']?.number)
+  expect(pico.resets).toBe(0)
+})
+
+test.each(ofPico('exercise'))('%s computes what the twin computes', async (name) => {
+  const subject = subjectOf(manifestOf(name).machine)
   const { wasm } = await wasmOf(subject)
-  const drive = { seed: 3, steps: 20_000, ranges: rangesOf(subject.loop) }
-  const pico = new Pico({ bin: binOf('cordless-drill-rp2040-pico-exercise') })
+  const drive = { seed: 3, steps: 10_000, ranges: rangesOf(subject.loop) }
+  const pico = new Pico({ bin: binOf(name) })
   pico.ask('', 10_000_000)
   const { hash, last } = readRun(pico.ask(runLine(drive), drive.steps * 20_000))
   expect({ hash, last }).toEqual(runTwin(wasm, subject.loop, drive))
