@@ -107,6 +107,11 @@ export const BoardSchema = Type.Object(
     analogueVolts: Type.Optional(Type.Number({ description: 'Full scale of the converter.' })),
     analogueCounts: Type.Optional(Type.Integer()),
     drivesPins: Type.Boolean({ description: 'False: only the test build exists.' }),
+    drivesSwitches: Type.Optional(
+      Type.Boolean({
+        description: 'Machines without a bridge, too: what drives is on or off (valves, heaters).',
+      }),
+    ),
     pins: Type.Record(Type.String(), Pin),
     worstStep: Type.Record(Type.String(), WorstStep),
     kernelStep: Type.Optional(KernelStep),

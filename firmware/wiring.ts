@@ -237,7 +237,7 @@ const isSetpoint = ({ profile, spec }: Context, channel: string): boolean =>
 
 /** What the kernel's word must switch off at once is apart from what only chooses a way. */
 const digital = (context: Context): string[] => {
-  const { profile, loop, spec, refuse } = context
+  const { profile, board, loop, spec, refuse } = context
   const lines = { INPUTS: [] as string[], OUTPUTS: [] as string[], POWER: [] as string[] }
   const add = (channel: LoopKind['inputs'][number], i: number, to: keyof typeof lines): void => {
     const signal = spec.channels[channel.name] ?? ''
@@ -263,6 +263,10 @@ const digital = (context: Context): string[] => {
     const drives = profile.safety?.drives.includes(spec.channels[output.name] ?? '') === true
     add(output, i, drives ? 'POWER' : 'OUTPUTS')
   })
+  if ((lines.POWER.length > 0 || !hasBridge(loop)) && board.drivesSwitches !== true) {
+    const what = `${board.title} has no drivers yet for outputs that drive and are on or off`
+    refuse('/pins', what, 'Take a board whose board.json says "drivesSwitches": rp2040-pico.')
+  }
   return [
     `DIGITAL_INPUTS(X) ${lines.INPUTS.join(' ')}`,
     `DIGITAL_OUTPUTS(X) ${lines.OUTPUTS.join(' ')}`,
