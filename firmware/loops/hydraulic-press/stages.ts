@@ -42,7 +42,7 @@ export function isReached(stage: i32): bool {
   return (stage === STAGE_HOME_MAIN || stage === STAGE_LIFT) && atTop
 }
 
-/** What must be so for this stage to go on: a cylinder that moves on its own is a sequence error. */
+/** What must be so for this stage to go on: a cylinder that moves by itself is out of sequence. */
 export function isAllowed(stage: i32): bool {
   if (stage === STAGE_HOME_MAIN || stage === STAGE_LIFT) return isIn
   if (stage === STAGE_PUSH) return atTop

@@ -179,7 +179,7 @@ export const stepPress = (
   press.oilCel += ((heatW - awayW) / c.tank_heat_capacity) * dtS
 }
 
-/** The relief valve: flow in proportion to what is above its pressure; implicit, for it is stiff. */
+/** The relief valve: flow in proportion to what is above its pressure; implicit, as it is stiff. */
 const relieve = (
   one: Cylinder,
   c: PressConstants,

@@ -1,4 +1,5 @@
-// A solenoid valve: it opens and lets go some time after its coil does, as spools and springs take.
+// A solenoid valve: it opens and lets go some time after its coil does, as spools and springs
+// take. It knows nothing of what flows through it.
 
 /** Gives whether the valve is open now; call it in each step. Times in s. */
 export const createSolenoid = (onS: number, offS: number) => {
