@@ -45,7 +45,8 @@ export interface RunnerOptions {
 }
 
 export const runnerDefaults: RunnerOptions = {
-  backoff: { firstMs: 100, capMs: 30_000 },
+  // A far side that is back gets its data within seconds; an attempt costs it one small request.
+  backoff: { firstMs: 100, capMs: 3000 },
   lingerMs: 20,
   batchRecords: limits.batchRecords,
   batchBytes: limits.batchBytes,

@@ -44,6 +44,8 @@ export interface RawUnitOptions {
   hello: string
   /** JSON of the report with this sequence number. */
   report: (sequence: number) => string
+  /** Between two bursts of reports, milliseconds; 0 or absent: as fast as it goes. */
+  everyMs?: number
 }
 
 const helloId = 65_000
@@ -64,6 +66,7 @@ export class RawUnit {
   #state: 'connecting' | 'hello' | 'running' = 'connecting'
   #sending = true
   #ended = false
+  #waiting = false
 
   constructor(options: RawUnitOptions, onAck: (sequence: number) => void = () => {}) {
     const { machine, unit } = options
@@ -79,6 +82,16 @@ export class RawUnit {
   /** Sends nothing new from now on; what is on its way is still sent again until acknowledged. */
   pause(): void {
     this.#sending = false
+  }
+
+  resume(): void {
+    this.#sending = true
+    if (this.#state === 'running') this.#soon()
+  }
+
+  /** Gives its connection up without a word to the other side, and makes another. */
+  reconnect(): void {
+    this.#socket?.destroy()
   }
 
   get open(): number {
@@ -115,7 +128,7 @@ export class RawUnit {
       } else this.#acknowledge(bytes.readUInt16BE(at + 2))
     }
     this.#rest = bytes.subarray(at)
-    if (this.#state === 'running') this.#send()
+    if (this.#state === 'running') this.#soon()
   }
 
   #acknowledge(id: number): void {
@@ -132,8 +145,20 @@ export class RawUnit {
     this.#onAck(sequence)
   }
 
+  #soon(): void {
+    const { everyMs = 0 } = this.#options
+    if (everyMs === 0) this.#send()
+    else if (!this.#waiting) {
+      this.#waiting = true
+      setTimeout(() => {
+        this.#waiting = false
+        this.#send()
+      }, everyMs)
+    }
+  }
+
   #send(): void {
-    if (!this.#sending) return
+    if (!this.#sending || this.#state !== 'running') return
     const packets: Buffer[] = []
     while (this.#open.size < this.#options.inFlight) {
       const sequence = this.sent++

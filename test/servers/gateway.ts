@@ -32,6 +32,8 @@ export interface GatewaySettings {
   mqttPort?: number
   /** More settings, as `tenfold gateway --set` takes them. */
   set?: Record<string, unknown>
+  /** Arguments of Node before the gateway's own. */
+  nodeArgs?: readonly string[]
 }
 
 /**
@@ -47,10 +49,14 @@ export const startGatewayProcess = (settings: GatewaySettings): Promise<GatewayP
   }
   const options = Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`])
   const command = join(root, 'gateway', 'cli', 'tenfold.ts')
-  const child = spawn(process.execPath, [command, 'gateway', ...options], {
-    cwd: settings.data,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    process.execPath,
+    [...(settings.nodeArgs ?? []), command, 'gateway', ...options],
+    {
+      cwd: settings.data,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
   let text = ''
   const gone = new Promise<number>((resolve) => child.on('exit', (code) => resolve(code ?? -1)))
   return new Promise((resolve, reject) => {

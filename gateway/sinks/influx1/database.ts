@@ -51,6 +51,8 @@ const connect = (config: Influx1Config): InfluxDB => {
         port: Number(port === '' ? (scheme === 'https' ? 443 : 80) : port),
         protocol: scheme,
         path: pathname.replace(/\/+$/, ''),
+        // A connection for each: one that was kept may have died without a word.
+        options: { agent: false },
       },
     ],
     // The package would log in as root without a word where no name is given.

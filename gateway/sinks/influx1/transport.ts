@@ -6,6 +6,7 @@ import { constants, gzip } from 'node:zlib'
 import { retentionPolicies } from '../../../hardware-profiles/names.ts'
 import type { Clock } from '../../core/clock.ts'
 import { OperatingError } from '../../core/errors.ts'
+import { Patience } from '../../influx/patience.ts'
 import { databaseMissing, type Transport } from '../../influx/sink.ts'
 import { defaultTimeoutMs, type Influx1Config } from './config.ts'
 
@@ -23,11 +24,11 @@ const reasonLength = 300
 
 export const createTransport = (config: Influx1Config, clock: Clock): Transport => {
   const base = config.url.replace(/\/+$/, '')
-  const timeoutMs = config.timeoutMs ?? defaultTimeoutMs
+  const patience = new Patience(config.timeoutMs ?? defaultTimeoutMs)
   const stopping = new AbortController()
   let server = { dateMs: clock.nowUs() / 1000, atMs: clock.monotonicMs() }
 
-  const ask = async (path: string, init: RequestInit): Promise<Response> => {
+  const ask = async (path: string, init: RequestInit, timeoutMs: number) => {
     let answer: Response
     try {
       answer = await fetch(base + path, {
@@ -47,7 +48,10 @@ export const createTransport = (config: Influx1Config, clock: Clock): Transport 
 
   return {
     async ping() {
-      const answer = await ask('/ping', { method: 'GET' })
+      const answer = await ask('/ping', { method: 'GET' }, patience.shortMs).catch((error) => {
+        patience.alone()
+        throw error
+      })
       await answer.arrayBuffer()
       const version = answer.headers.get('x-influxdb-version')
       if (answer.ok && version !== null && /^v?1\./.test(version)) return
@@ -60,14 +64,18 @@ export const createTransport = (config: Influx1Config, clock: Clock): Transport 
         precision: 'ns',
       })
       const body = await compress(lines.join('\n'), { level: constants.Z_BEST_SPEED })
-      const answer = await ask(`/write?${target}`, {
-        method: 'POST',
-        headers: { 'content-encoding': 'gzip', 'content-type': 'text/plain; charset=utf-8' },
-        body,
-      })
-      const text = await textOf(answer, { base, timeoutMs })
-      if (answer.status === 204) return undefined
-      return refusalOrThrow(answer, { text, base })
+      const headers = { 'content-encoding': 'gzip', 'content-type': 'text/plain; charset=utf-8' }
+      const { waitMs } = patience
+      const beginMs = clock.monotonicMs()
+      try {
+        const answer = await ask(`/write?${target}`, { method: 'POST', headers, body }, waitMs)
+        const text = await textOf(answer, { base, timeoutMs: waitMs })
+        patience.answered(clock.monotonicMs() - beginMs)
+        return answer.status === 204 ? undefined : refusalOrThrow(answer, { text, base })
+      } catch (error) {
+        if ((error as { code?: unknown }).code === 'influx_timeout') patience.ranOut()
+        throw error
+      }
     },
     serverNowUs: () => 1000 * (server.dateMs + clock.monotonicMs() - server.atMs),
     stop: () => stopping.abort(),

@@ -47,7 +47,8 @@ export class Listeners {
   #tls: TlsServer | undefined
   #material: TlsMaterial | undefined
   #timer: NodeJS.Timeout | undefined
-  #warnedDay = -1
+  /** Day and state of the last warning: an end is said also on a day that had a warning. */
+  #warned = ''
 
   constructor(options: ListenersOptions) {
     this.#options = options
@@ -138,10 +139,10 @@ export class Listeners {
     const nowMs = this.#options.nowMs()
     const { validTo } = new X509Certificate(certificate)
     const days = Math.floor((Date.parse(validTo) - nowMs) / dayMs)
-    const today = Math.floor(nowMs / dayMs)
-    if (days >= warnDays || this.#warnedDay === today) return
-    this.#warnedDay = today
     const state = days < 0 ? 'has expired' : `expires in ${days} days`
+    const warning = `${Math.floor(nowMs / dayMs)} ${days < 0}`
+    if (days >= warnDays || this.#warned === warning) return
+    this.#warned = warning
     this.#options.note(
       `mqtt: the certificate ${state} (${validTo}); replace its file, no restart is needed`,
     )
