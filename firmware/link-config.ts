@@ -2,7 +2,7 @@
 // reports, which states are urgent, the setpoints with their limits, both digests, and the schema:
 // the dictionary by which a gateway reads this board's reports. Pure.
 import { createHash } from 'node:crypto'
-import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
+import { type LoopSpec, longestHoldMs, type Profile } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
 import type { LoopKind } from './loop-kind.ts'
 import type { Finding } from './wasm-check.ts'
@@ -39,6 +39,7 @@ export const linkDefines = (parts: Parts): LinkConfig => {
     `URGENT_STATES ${urgent.length}`,
     `URGENT_TABLE {${[...urgent, 0].join(', ')}}`,
     `SETPOINTS ${setpoints.table.length}`,
+    ...setpoints.most,
     `SETPOINT_TABLE {${[...setpoints.table, '{0, 0, 0, 0}'].join(', ')}}`,
     `SCHEMA_BYTES ${schema.length}u`,
     `SCHEMA_DIGEST ${bytesOf(createHash('sha256').update(schema).digest().subarray(0, 8))}`,
@@ -95,8 +96,13 @@ const head = (major: number, value: number): Uint8Array => {
   return Uint8Array.of((major << 5) | 25, value >> 8, value & 255)
 }
 
-const setpointsOf = ({ profile, loop, spec }: Parts): { table: string[]; findings: Finding[] } => {
+const setpointsOf = ({
+  profile,
+  loop,
+  spec,
+}: Parts): { table: string[]; most: string[]; findings: Finding[] } => {
   const table: string[] = []
+  const ms = longestHoldMs(profile)
   const findings: Finding[] = []
   loop.inputs.forEach(({ name, scale }, i) => {
     const signal = spec.channels[name] ?? ''
@@ -114,7 +120,8 @@ const setpointsOf = ({ profile, loop, spec }: Parts): { table: string[]; finding
     const all = [low, high, rest ?? low].map((value) => Math.round(value / scale))
     table.push(`{${i}, ${all.join(', ')}}`)
   })
-  return { table, findings }
+  const most = ms < 60_000 ? [`SETPOINT_MOST_MS ${ms}u`] : []
+  return { table, most, findings }
 }
 
 /** As LINK_REPORT_BYTES in runtime/link-report.h, with version, kind and checksum. */

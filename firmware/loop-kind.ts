@@ -185,7 +185,10 @@ const prefixes: readonly [scale: number, prefix: string][] = [
 const suffixOf = (unit: string, scale: number): string => {
   const prefix = prefixes.find(([worth]) => Math.abs(worth / scale - 1) < 1e-9)?.[1]
   if (prefix === undefined) throw new RangeError(`a scale of ${scale} has no SI prefix`)
-  const letters = unit === '%' ? 'PCT' : unit.replace(/[^A-Za-z0-9]/g, '').toUpperCase()
+  const letters = unit
+    .replaceAll('%', 'PCT')
+    .replace(/[^A-Za-z0-9]/g, '')
+    .toUpperCase()
   const full = `${prefix}${unit === '1' ? '' : letters}`
   return full === '' ? '' : `_${full}`
 }

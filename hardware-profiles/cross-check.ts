@@ -54,6 +54,9 @@ const checkSignals = (profile: ProfileData, report: Report): void => {
         `the low end ${range[0]} is not below the high end ${range[1]}`,
       )
     }
+    if (signal.renewS !== undefined && signal.direction !== 'setpoint') {
+      report(`${path}/renewS`, signal.renewS, 'only a setpoint is renewed')
+    }
     if ((type === 'enum') !== (values !== undefined)) {
       report(`${path}/values`, values, 'an enum signal, and no other, lists its values')
     }

@@ -34,6 +34,12 @@ const Signal = Type.Object(
     rest: Type.Optional(
       Type.Number({ description: 'Of a setpoint: its value without a gateway. Else the lowest.' }),
     ),
+    renewS: Type.Optional(
+      Type.Number({
+        ...{ minimum: 0.1, maximum: 60 },
+        description: 'Of a setpoint: longest that it holds before it must be given anew, s; 60.',
+      }),
+    ),
     deadband: Type.Optional(Type.Number({ minimum: 0 })),
     chart: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 8, description: 'Signals of one number share a chart.' }),
@@ -200,6 +206,10 @@ export const parseProfile = (value: unknown, kinds: Kinds): ParsedProfile => {
   if (inconsistent.length > 0) return { ok: false, mistakes: inconsistent }
   return { ok: true, profile: freeze(data) as Profile }
 }
+
+/** How long a setpoint of this machine may hold before it must be given anew, ms. */
+export const longestHoldMs = ({ signals }: Pick<Profile, 'signals'>): number =>
+  Math.min(60_000, ...Object.values(signals).map(({ renewS = 60 }) => Math.round(renewS * 1000)))
 
 const freeze = (value: unknown): unknown => {
   if (typeof value === 'object' && value !== null) {

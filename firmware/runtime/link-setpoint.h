@@ -4,7 +4,9 @@
  * that grows. Refused whole where one value is beyond its limits. The step reads; thread mode
  * writes. */
 
+#ifndef SETPOINT_MOST_MS
 #define SETPOINT_MOST_MS 60000u
+#endif
 
 struct setpoint {
   u8 input;

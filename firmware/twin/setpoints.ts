@@ -1,7 +1,7 @@
 // Setpoints of a unit, by the same rules as on a board (runtime/link-setpoint.h): they are inputs
 // of the loop that a gateway may ask for, within the profile's limits, while a person holds the
 // machine armed, until they expire. None of them can arm it. Pure but for what it holds.
-import type { LoopSpec, Profile } from '../../hardware-profiles/profile.ts'
+import { type LoopSpec, longestHoldMs, type Profile } from '../../hardware-profiles/profile.ts'
 import type { LoopKind } from '../loop-kind.ts'
 
 /** Why a command is not obeyed; the words of the serial link. */
@@ -22,9 +22,6 @@ export interface Now {
   boot: number
   uptimeUs: number
 }
-
-/** Longest time that a setpoint may hold, milliseconds. */
-export const setpointMostMs = 60_000
 
 interface Target {
   input: number
@@ -47,9 +44,11 @@ export class Setpoints {
   #untilUs = 0
   #stepUs = 0
   #number = 0
+  readonly #mostMs: number
 
   constructor({ profile, loop, spec }: SetpointsOptions) {
     const hold = profile.safety?.hold
+    this.#mostMs = longestHoldMs(profile)
     for (const [input, { name, scale }] of loop.inputs.entries()) {
       const signal = spec.channels[name] ?? name
       const { direction, range: [low, high] = [] } = profile.signals[signal] ?? {}
@@ -96,7 +95,7 @@ export class Setpoints {
     // Another boot, too late, or a number that was there: it was meant for another moment.
     const isLate = uptimeUs > Number(beforeUs) || Number(number) <= this.#number
     if (asked !== boot || isLate) return 'stale'
-    if (Number(holdsMs) < 1 || Number(holdsMs) > setpointMostMs) return 'beyond'
+    if (Number(holdsMs) < 1 || Number(holdsMs) > this.#mostMs) return 'beyond'
     const held: [number, number][] = []
     for (const [name, value] of Object.entries(values)) {
       const target = this.#targets.get(name)

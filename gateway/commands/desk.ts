@@ -3,7 +3,7 @@
 // waits for a unit that is away. What became of it is the unit's own answer, which is also an
 // event.
 import { parseTopic } from '../../hardware-profiles/names.ts'
-import type { Profile } from '../../hardware-profiles/profile.ts'
+import { longestHoldMs, type Profile } from '../../hardware-profiles/profile.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { LogRecord } from '../core/record.ts'
 import type { Emit, UnitCommand } from '../core/source.ts'
@@ -35,8 +35,6 @@ export interface DeskParts {
 
 /** How long the unit's next message is waited for, its answer, and how long a command is good. */
 export const patience = { heardMs: 3000, answerMs: 5000, lifeMs: 3000 } as const
-/** Longest time that a setpoint may hold; the unit checks it again. */
-const holdsMostMs = 60_000
 /** Commands on their way at once, to all units. */
 const openMax = 64
 
@@ -128,7 +126,9 @@ export class CommandDesk {
   }
 }
 
-/** Throws where a value is no setpoint of the machine, or beyond its limits. */
+/**
+ * Throws where a value is no setpoint of the machine, or beyond its limits; the unit checks again.
+ */
 export const checkSetpoints = (profile: Profile, { values, holdsMs }: SetpointRequest): void => {
   const wrong = (message: string): OperatingError => {
     const names = Object.entries(profile.signals)
@@ -139,8 +139,9 @@ export const checkSetpoints = (profile: Profile, { values, holdsMs }: SetpointRe
       remedy: `Setpoints of a ${profile.machine}: ${names.join(', ') || 'none'}.`,
     })
   }
-  if (!Number.isInteger(holdsMs) || holdsMs < 1 || holdsMs > holdsMostMs) {
-    throw wrong(`a setpoint holds 1 to ${holdsMostMs} ms, not ${holdsMs}`)
+  const mostMs = longestHoldMs(profile)
+  if (!Number.isInteger(holdsMs) || holdsMs < 1 || holdsMs > mostMs) {
+    throw wrong(`a setpoint holds 1 to ${mostMs} ms, not ${holdsMs}`)
   }
   if (Object.keys(values).length === 0) throw wrong('no setpoint is named')
   for (const [name, value] of Object.entries(values)) {

@@ -54,9 +54,12 @@ export class MachineBench {
   /** What a sensor says in place of what the plant has, by input. */
   readonly override = new Map<string, number>()
   readonly kit: Kit
+  /** Of the plant: what a test changes here changes at once. */
+  readonly constants: Record<string, number>
   steps = 0
 
-  constructor(kit: Kit, plant: Plant, options: BenchOptions) {
+  constructor(kit: Kit, plant: Plant, options: BenchOptions & { all: Record<string, number> }) {
+    this.constants = options.all
     const { loop, spec, safety, build, kernel } = kit
     const { between, onWrite, bare } = options
     this.kit = kit
@@ -145,10 +148,11 @@ export class MachineBench {
 export const benchOf = async (kit: Kit, options: BenchOptions = {}): Promise<MachineBench> => {
   const { constants, kept, seed = 1 } = options
   const createPlant = await loadPlant(machines, kit.profile)
+  const all: Record<string, number> = { ...kit.profile.twin?.constants, ...constants }
   const plant = createPlant({
-    constants: { ...kit.profile.twin?.constants, ...constants },
+    constants: all,
     random: seeded(seed),
     ...(kept && { kept }),
   })
-  return new MachineBench(kit, plant, options)
+  return new MachineBench(kit, plant, { ...options, all })
 }

@@ -1,0 +1,258 @@
+// The kernel of machines without a bridge: the press and the hot end of the project. Opposed
+// valves, the emergency stop, a hand on a button, a setpoint that must be renewed, a switch that
+// stays put, and what hardware must be declared. The same kernel source as the drill's; other
+// limits.
+import { beforeAll, describe, expect, test } from 'vitest'
+import { buildKernel } from '../../firmware/build.ts'
+import { causeKinds, causeName, safetyStates } from '../../firmware/kernel-constants.ts'
+import { loadProfiles } from '../../firmware/profiles.ts'
+import { type Kernel, startKernel } from '../../firmware/twin/guarded-board.ts'
+import type { SafetySpec } from '../../hardware-profiles/profile.ts'
+
+const machines = loadProfiles()
+const machineOf = (name: string) => {
+  const profile = machines.profiles.get(name)
+  const spec = profile && Object.values(profile.loops)[0]
+  const loop = spec && machines.loops.get(spec.kind)
+  if (!profile?.safety || !spec || !loop) throw new Error(name)
+  return { safety: profile.safety, spec, loop }
+}
+type Machine = ReturnType<typeof machineOf>
+
+class Bench {
+  readonly machine: Machine
+  readonly kernel: Kernel
+  readonly inputs: Int32Array
+  readonly asked: Int32Array
+  readonly told = new Int32Array(3)
+  #seed = 1
+
+  constructor(machine: Machine, wasm: Uint8Array<ArrayBuffer>, latched = 0) {
+    this.machine = machine
+    this.inputs = new Int32Array(machine.loop.inputs.length)
+    this.asked = new Int32Array(machine.loop.outputs.length)
+    this.kernel = startKernel(wasm, {
+      reading: (index) => this.inputs[index] ?? 0,
+      asked: (index) => this.asked[index] ?? 0,
+      tell: (index, value) => {
+        this.told[index] = value
+      },
+    })
+    this.kernel.setup(latched, 1)
+  }
+  get state(): string {
+    return safetyStates[this.told[0] ?? 0] ?? ''
+  }
+  get cause(): string {
+    return causeName(this.told[1] ?? 0, this.machine.safety)
+  }
+  get hindrance(): string {
+    return causeName(this.told[2] ?? 0, this.machine.safety)
+  }
+  give(readings: Readonly<Record<string, number>>): void {
+    this.machine.loop.inputs.forEach(({ name, scale }, i) => {
+      const value = readings[name]
+      if (value !== undefined) this.inputs[i] = Math.round(value / scale)
+    })
+  }
+  ask(...names: string[]): void {
+    this.machine.loop.outputs.forEach(({ name }, i) => {
+      this.asked[i] = Number(names.includes(name))
+    })
+  }
+  /** A sound sensor is never quite still. */
+  step(): boolean {
+    this.#seed = (Math.imul(this.#seed, 1664525) + 1013904223) | 0
+    const noise = (this.#seed >>> 16) & 1
+    this.machine.loop.inputs.forEach(({ values }, i) => {
+      if (values === undefined) this.inputs[i] = ((this.inputs[i] ?? 0) & ~1) | noise
+    })
+    return this.kernel.step() !== 0
+  }
+  /** Steps for so long, or until nothing passes; gives ms. */
+  runMs(ms: number): number {
+    const stepMs = 1000 / this.machine.spec.rateHz
+    for (let t = stepMs; t <= ms + 1e-9; t += stepMs) if (!this.step()) return t
+    return Number.POSITIVE_INFINITY
+  }
+  passes(steps: number): number {
+    let passed = 0
+    for (let i = 0; i < steps; i += 1) passed += Number(this.step())
+    return passed
+  }
+}
+
+const press = machineOf('earth_block_press')
+const heater = machineOf('hot_end')
+const sound = {
+  press: { hold: 0, emergency_stop: 1, pressure: 3, oil_temperature: 30 },
+  heater: { enable: 0, temperature: 200, target: 0 },
+}
+
+describe('the press', () => {
+  let wasm: Uint8Array<ArrayBuffer>
+  beforeAll(async () => {
+    ;({ wasm } = await buildKernel(press))
+  })
+  const working = (): Bench => {
+    const bench = new Bench(press, wasm)
+    bench.give(sound.press)
+    expect(bench.passes(400)).toBeGreaterThan(0)
+    bench.give({ hold: 1 })
+    bench.ask('main_up', 'pump')
+    expect(bench.runMs(50)).toBe(Number.POSITIVE_INFINITY)
+    return bench
+  }
+
+  test.each([
+    ['main_up', 'main_down'],
+    ['drawer_push', 'drawer_pull'],
+  ])('%s and %s at once: the next step passes nothing, for good', (a, b) => {
+    const bench = working()
+    bench.ask(a, b, 'pump')
+    expect(bench.runMs(10)).toBe(0.5)
+    expect([bench.state, bench.cause]).toEqual(['tripped', 'outputs: hold'])
+    bench.ask()
+    bench.give({ hold: 0 })
+    expect(bench.passes(10_000)).toBe(0)
+  })
+
+  test.each(['main_up', 'main_down', 'drawer_push', 'drawer_pull', 'shaker', 'pump'])(
+    '%s on with the hand off: dead_man within 20.5 ms',
+    (output) => {
+      const bench = working()
+      bench.ask(output)
+      bench.give({ hold: 0 })
+      const tookMs = bench.runMs(100)
+      expect(tookMs).toBeGreaterThan(19)
+      expect(tookMs).toBeLessThanOrEqual(20.5)
+      expect(bench.cause).toBe('dead_man: hold')
+    },
+  )
+
+  test('the emergency stop: nothing passes in that step; no trip, but a release is needed', () => {
+    const bench = working()
+    bench.give({ emergency_stop: 0 })
+    expect(bench.runMs(10)).toBe(0.5)
+    expect([bench.state, bench.cause]).toEqual(['wait_release', 'none'])
+    bench.passes(100)
+    expect(bench.hindrance).toBe('emergency_stop')
+    // Stopped and released, and then closed under a hand that holds: nothing.
+    bench.give({ hold: 0 })
+    expect(bench.passes(2000)).toBe(0)
+    bench.give({ hold: 1, emergency_stop: 1 })
+    expect(bench.passes(2000)).toBe(0)
+    bench.give({ hold: 0 })
+    expect(bench.passes(400)).toBeGreaterThan(0)
+  })
+
+  test('pressure above the limit trips within 4 ms, a hand that never lets go after its time', () => {
+    const bench = working()
+    bench.give({ pressure: 191 })
+    expect(bench.runMs(100)).toBeLessThanOrEqual(4)
+    expect(bench.cause).toBe('above: pressure')
+    const held = working()
+    const tookMs = held.runMs(130_000)
+    expect(held.cause).toBe('held: hold')
+    expect(Math.abs(tookMs / 1000 - (press.safety.hold?.longest ?? 0))).toBeLessThan(0.1)
+  })
+
+  test('a stuck, open or shorted pressure sensor trips', () => {
+    for (const [pressure, cause] of [
+      [-30, 'out_of_range'],
+      [280, 'out_of_range'],
+    ] as const) {
+      const bench = working()
+      bench.give({ pressure })
+      expect(bench.runMs(100)).toBeLessThanOrEqual(6)
+      expect(bench.cause).toBe(`${cause}: pressure`)
+    }
+    const bench = working()
+    const { pressure = 0 } = { pressure: bench.inputs[7] }
+    for (let i = 0; i < 25_000 && bench.state === 'armed'; i += 1) {
+      bench.inputs[7] = pressure
+      bench.kernel.step()
+    }
+    expect(bench.cause).toBe('stuck: pressure')
+  })
+
+  test.each(['gatePullDown', 'hardwareCut'] as const)(
+    'without %s it never arms',
+    async (missing) => {
+      const { [missing]: _, ...safety } = press.safety
+      const { wasm: bare } = await buildKernel({ ...press, safety })
+      const bench = new Bench({ ...press, safety }, bare)
+      bench.give(sound.press)
+      expect(bench.passes(5000)).toBe(0)
+      expect(bench.hindrance).toBe('no_hardware')
+    },
+  )
+})
+
+describe('the hot end', () => {
+  let wasm: Uint8Array<ArrayBuffer>
+  beforeAll(async () => {
+    ;({ wasm } = await buildKernel(heater))
+  })
+  const working = (): Bench => {
+    const bench = new Bench(heater, wasm)
+    bench.give(sound.heater)
+    expect(bench.passes(400)).toBeGreaterThan(0)
+    bench.give({ enable: 1, target: 210 })
+    bench.ask('heater')
+    expect(bench.runMs(200)).toBe(Number.POSITIVE_INFINITY)
+    return bench
+  }
+
+  test.each([
+    { what: 'a target that nobody renews', off: { target: 0 } },
+    { what: 'the switch off', off: { enable: 0 } },
+  ])('heated with $what: dead_man within 21 ms', ({ off }) => {
+    const bench = working()
+    bench.give(off)
+    const tookMs = bench.runMs(100)
+    expect([bench.state, bench.cause]).toEqual(['tripped', 'dead_man: enable'])
+    expect(tookMs).toBeLessThanOrEqual(21)
+    expect(tookMs).toBeGreaterThan(19)
+  })
+
+  test('too hot trips within 0.2 s, a jump within 0.11 s; a switch that stays on does not', () => {
+    const bench = working()
+    expect(bench.runMs(700_000)).toBe(Number.POSITIVE_INFINITY)
+    bench.give({ temperature: 288 })
+    const jumped = bench.runMs(1000)
+    expect([bench.cause, jumped <= 110]).toEqual(['jump: temperature', true])
+    const hot = working()
+    for (let at = 200; at <= 306; at += 1) {
+      hot.give({ temperature: at })
+      hot.runMs(50)
+    }
+    expect(hot.runMs(1000)).toBeLessThanOrEqual(205)
+    expect(hot.cause).toBe('above: temperature')
+  })
+
+  /** Power-up with the switch as it stands, then on and off so often, in all so long. */
+  const turned = (times: number, everyMs: number): string => {
+    const safety: SafetySpec = heater.safety
+    const bench = new Bench({ ...heater, safety }, wasm, causeKinds['loop_trap'] ?? 0)
+    bench.give({ ...sound.heater, enable: 1 })
+    bench.passes(everyMs)
+    for (let i = 0; i < times; i += 1) {
+      bench.give({ enable: 0 })
+      bench.passes(everyMs)
+      bench.give({ enable: 1 })
+      bench.passes(everyMs)
+    }
+    bench.give({ enable: 0 })
+    bench.step()
+    return bench.state
+  }
+
+  test('a hard trip is cleared by five turns of the switch after power-up, by nothing less', () => {
+    expect(turned(5, 300)).toBe('wait_release')
+    expect(turned(4, 300)).toBe('tripped')
+    expect(turned(5, 1200)).toBe('tripped')
+    // A switch that was left on, and is put off after long, says nothing.
+    expect(turned(0, 15_000)).toBe('tripped')
+  })
+})
