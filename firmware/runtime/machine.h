@@ -97,6 +97,22 @@ static inline void sample(void) {
   box_sampled(now, earlier);
 }
 
+/* Sets when the next step begins; too late is a trap. Where an erase stalls the core, the steps that
+ * it held up are let go: nothing is erased while anything is driven. */
+static inline void next_step(void) {
+  due_us += PERIOD_US;
+  u32 on = on_a > on_b ? on_a : on_b;
+  bool in_time = board_alarm_at(due_us + (on * HALF_ON_US_GAIN >> 16));
+#ifdef FLASH_STALLS
+  if (!in_time && flash_stalled) {
+    while ((s32)(due_us - board_micros()) <= 50) due_us += PERIOD_US;
+    in_time = board_alarm_at(due_us);
+  }
+  flash_stalled = false;
+#endif
+  if (!in_time) wasm_rt_trap(TRAP_OVERRUN);
+}
+
 void step_interrupt(void) {
   board_alarm_taken();
   u32 began_us = board_micros();
@@ -126,9 +142,7 @@ void step_interrupt(void) {
     box_end(board_micros() - began_us);
   }
   board_analogue_begin(analogues[turn].channel);
-  due_us += PERIOD_US;
-  u32 on = on_a > on_b ? on_a : on_b;
-  if (!board_alarm_at(due_us + (on * HALF_ON_US_GAIN >> 16))) wasm_rt_trap(TRAP_OVERRUN);
+  next_step();
   board_watchdog_feed();
 }
 

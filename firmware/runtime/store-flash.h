@@ -170,6 +170,10 @@ static void store_start(void) {
 static void store_erase(void) {
   static struct log *const logs[3] = {&kv_log, &count_log, &out_log};
   if (erasing != 0) {
+#ifdef FLASH_STALLS
+    /* Page by page, and not while anything is driven. */
+    if (!store_idle()) return;
+#endif
     if (flash_busy()) return;
     log_erase_end(erasing, erasing_index, erasing_count);
     erasing = 0;

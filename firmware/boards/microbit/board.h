@@ -1,5 +1,6 @@
-/* BBC micro:bit V1 (nRF51822, Reference Manual 3.0), test build only: UART through the board's USB
- * chip and TIMER0 as the microsecond counter. It drives no pin. */
+/* BBC micro:bit V1 (nRF51822, Reference Manual 3.0): UART through the board's USB chip, TIMER0 as
+ * the microsecond counter, the chip's own number; for a machine also machine-pins.h and flash.h.
+ * Code runs from flash. Must not decide what a value means. */
 
 #define BOARD_INTERRUPTS 32
 
@@ -15,6 +16,7 @@
 #define UART_RXD REG(0x40002518)
 #define UART_TXD REG(0x4000251c)
 #define UART_BAUDRATE REG(0x40002524)
+#define TIMER0 0x40008000
 #define TIMER0_START REG(0x40008000)
 #define TIMER0_CAPTURE0 REG(0x40008040)
 #define TIMER0_BITMODE REG(0x40008508)
@@ -65,8 +67,10 @@ static u8 board_uart_take(void) {
 #define UART_INTENSET REG(0x40002304)
 static bool uart_busy;
 
+/* The step has priority 0; what is below it has 2. */
 static void board_uart_listen(void) {
   UART_INTENSET = 1u << 2;
+  NVIC_IPR(UART_INTERRUPT / 4) |= 0x80u << 8 * (UART_INTERRUPT & 3);
   NVIC_ISER = 1u << UART_INTERRUPT;
 }
 static inline u32 board_uart_read(void) {
@@ -90,4 +94,8 @@ static u32 board_id(u8 *id) {
   for (u32 i = 0; i < 8; i++) id[i] = (u8)(REG(0x10000060 + (i & ~3u)) >> 8 * (i & 3));
   return 8;
 }
+#endif
+
+#if !defined(EXERCISE) && !defined(RIG)
+#include "machine-pins.h"
 #endif
