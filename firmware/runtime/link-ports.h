@@ -62,6 +62,11 @@ static void link_send(void) {
 #endif
 }
 
+/* The UART has bytes left to send. */
+static inline bool link_sending(void) {
+  return link_port == PORT_UART && link_tail != link_head;
+}
+
 /* Lets go what the port has not taken: the next frame begins with a 00, so that its start is seen.
  * */
 static void link_flush(void) {

@@ -188,6 +188,10 @@ int main(void) {
     usage_poll();
     link_poll();
     update_poll();
+#if defined(UART_UNBUFFERED) || RATE_HZ < 2000
+    /* A step would come too seldom to give the line its next byte. */
+    if (link_sending()) continue;
+#endif
     wait_for_interrupt();
   }
 }

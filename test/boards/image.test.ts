@@ -177,7 +177,8 @@ describe('a wrong machine file', () => {
   })
 
   test('a board without drivers for pins says so', async () => {
-    expect(await refused({ board: loadBoard('microbit') })).toMatch(/only the test build/)
+    const board = { ...loadBoard('microbit'), drivesPins: false }
+    expect(await refused({ board })).toMatch(/only the test build/)
   })
 })
 

@@ -64,6 +64,7 @@ static u8 board_uart_take(void) {
 /* What comes raises an interrupt. The next byte may go when the last one has (29.5, TXDRDY). */
 #define UART_INTERRUPT 2
 #define UART_NONE 0xffffffffu
+#define UART_UNBUFFERED 1
 #define UART_INTENSET REG(0x40002304)
 static bool uart_busy;
 

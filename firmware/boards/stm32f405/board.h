@@ -127,6 +127,7 @@ static u8 board_uart_take(void) {
 /* What comes raises an interrupt; a byte that was overrun or disturbed is counted, not taken. */
 #define UART_INTERRUPT 37
 #define UART_NONE 0xffffffffu
+#define UART_UNBUFFERED 1
 
 /* The step has priority 0; what is below it has 128. */
 static void board_uart_listen(void) {

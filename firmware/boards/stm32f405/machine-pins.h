@@ -12,7 +12,7 @@ void step_interrupt(void);
 #define IWDG 0x40003000
 #define BACKUP 0x40002850
 
-#if PWM_SLICE != 8
+#if defined(PWM_SLICE) && PWM_SLICE != 8
 #error "the bridge is on TIM8"
 #endif
 
@@ -24,6 +24,7 @@ static inline bool board_pin_is(u32 pin) { return (REG(GPIO_OF(pin) + 0x10) >> p
 
 static inline void board_gate(u32 on) { board_pin(GATE_PIN, on != 0); }
 
+#ifdef PWM_SLICE
 /* Both are taken over together when the counter wraps: no update comes between the two stores. */
 static inline void board_pwm(u32 a, u32 b) {
   REG(TIM8) = 1u << 7 | 2 | 1;
@@ -31,8 +32,9 @@ static inline void board_pwm(u32 a, u32 b) {
   REG(TIM8 + 0x38) = b;
   REG(TIM8) = 1u << 7 | 1;
 }
+#endif
 
-/* All that can move the motor is a plain output and low: TIM8 no longer reaches the pins. Low comes
+/* All that can move or heat is a plain output and low: TIM8 no longer reaches the pins. Low comes
  * first, so that no pin is driven high for a moment. */
 static void board_safe(void) {
   RCC_AHB1ENR |= 0xf;
@@ -40,9 +42,13 @@ static void board_safe(void) {
 #define SAFE_PIN(pin)                                                                             \
   board_pin(pin, false);                                                                          \
   pin_mode(pin, 1, 2);
+#define SAFE_OUTPUT(output, pin) SAFE_PIN(pin)
   SAFE_PIN(GATE_PIN)
+#ifdef PWM_SLICE
   SAFE_PIN(PWM_A_PIN)
   SAFE_PIN(PWM_B_PIN)
+#endif
+  POWER_OUTPUTS(SAFE_OUTPUT)
 }
 
 /* Channels 0 to 7 are PA0 to PA7, 8 and 9 PB0 and PB1, 10 to 15 PC0 to PC5. */
@@ -96,9 +102,8 @@ static inline u32 board_analogue_result(void) {
 #define BOARD_SAMPLES_BY_ITSELF 1
 static inline u32 board_timed_result(void) { return REG(ADC1 + 0x3c) & 0xfff; }
 
-/* Starts at a microsecond's edge, so that the PWM's periods begin on whole microseconds for ever:
- * both timers come from one clock. Gives that microsecond. */
-static u32 board_pwm_start(void) {
+#ifdef PWM_SLICE
+static void pwm_prepare(void) {
   RCC_APB2ENR |= TIM8_ON;
   (void)RCC_APB2ENR;
   REG(TIM8) = 1u << 7;
@@ -113,6 +118,15 @@ static u32 board_pwm_start(void) {
   REG(TIM8 + 0x44) = 1u << 15 | 1u << 11 | 1u << 10;
   pin_function(PWM_A_PIN, FUNCTION_TIM8, 2);
   pin_function(PWM_B_PIN, FUNCTION_TIM8, 2);
+}
+#endif
+
+/* Starts at a microsecond's edge, so that the PWM's periods begin on whole microseconds for ever:
+ * both timers come from one clock. Gives that microsecond. */
+static u32 board_pwm_start(void) {
+#ifdef PWM_SLICE
+  pwm_prepare();
+#endif
   REG(TIM2 + 0x18) = 3u << 4; /* OC1REF toggles at the compare */
   REG(TIM2 + 0x20) = 1;
   REG(ADC1) = 0;
@@ -123,7 +137,9 @@ static u32 board_pwm_start(void) {
   u32 now;
   while ((now = board_micros()) == before) {
   }
+#ifdef PWM_SLICE
   REG(TIM8) = 1u << 7 | 1;
+#endif
   return now;
 }
 
