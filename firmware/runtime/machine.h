@@ -97,8 +97,8 @@ static inline void sample(void) {
   box_sampled(now, earlier);
 }
 
-/* Sets when the next step begins; too late is a trap. Where an erase stalls the core, the steps that
- * it held up are let go: nothing is erased while anything is driven. */
+/* Sets when the next step begins; too late is a trap. Where an erase stalls the core, the steps
+ * that it held up are let go: nothing is erased while anything is driven. */
 static inline void next_step(void) {
   due_us += PERIOD_US;
   u32 on = on_a > on_b ? on_a : on_b;

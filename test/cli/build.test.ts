@@ -43,7 +43,7 @@ test.each([
   ['--profile cordless-drill --board rp2040-pic', /did you mean "rp2040-pico"/],
   ['--profile cordless-drill', /--board is missing; known: microbit/],
   ['--board rp2040-pico', /--profile is missing; known: cordless-drill/],
-  ['--profile cordless-drill --board microbit', /no drivers for pins yet/],
+  ['--profile cordless-drill --board microbit', /pins on this board are not given/],
   ['--profile nutrunner --board rp2040-pico', /pins on this board are not given|exactly one loop/],
 ])('%s: says what is wrong and what to do', async (line, message) => {
   expect(await tenfold(line)).toBe(1)

@@ -1,6 +1,6 @@
 /* The micro:bit's pins for a machine: gate, outputs that are on or off, a bridge where the machine
  * has one, analogue and digital inputs, the compare that starts a step, the watchdog. The chip has
- * no PWM: TIMER1 counts its period, and its compares toggle the two sides through PPI and GPIOTE. */
+ * no PWM: TIMER1 counts its period, and its compares toggle the sides through PPI and GPIOTE. */
 
 #define STEP_INTERRUPT 8
 void step_interrupt(void);
@@ -40,8 +40,8 @@ static void board_safe(void) {
 }
 
 #ifdef PWM_SLICE
-/* A toggle that came once too often would turn the PWM round, so no compare is moved while it or the
- * end of the period is near: this many clocks. A step waits a period at the most. */
+/* A toggle that came once too often would turn the PWM round, so no compare is moved while it or
+ * the end of the period is near: this many clocks. A step waits a period at the most. */
 #define PWM_NEAR 48u
 #define PWM_PERIOD (PWM_TOP + 1u)
 static u32 pwm_now[2];
