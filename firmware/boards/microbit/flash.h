@@ -1,7 +1,7 @@
 /* The nRF51's own flash (reference manual, 6; product specification, table 13). The core stands
  * still while it writes a word (46 us) or erases a page (22 ms): a write is short, and pages are
- * erased one at a time, so that late steps come in between. A word may be written twice between erases:
- * what is there already is not written again. Thread mode only. */
+ * erased one at a time, so that late steps come in between. A word may be written twice between
+ * erases: what is there already is not written again. Thread mode only. */
 
 #define NVMC 0x4001e000
 #define FLASH_PAGE 16u
