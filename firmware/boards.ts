@@ -22,6 +22,9 @@ const Flash = Type.Object(
     journalSeconds: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 10, description: 'Between two records of counters.' }),
     ),
+    usageSeconds: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 600, description: 'In use between two keeps of usage.' }),
+    ),
     eraseCycles: Type.Optional(
       Type.Integer({ minimum: 1, description: 'Erases of a sector that its maker promises.' }),
     ),

@@ -13,11 +13,11 @@ const sectorHead = 32
 const recordBytes = (data: number): number => Math.ceil((16 + data) / 16) * 16
 
 /**
- * A record a second, where the board does not say otherwise; values and acknowledgements once a
- * minute of use; usage told every 30 min.
+ * A record a second and usage once a minute of use, where the board does not say otherwise;
+ * acknowledgements once a minute; usage told every 30 min.
  */
 const countsPerHour = 3600
-const keepsPerHour = 60
+const acksPerHour = 60
 const tellsPerHour = 2
 /** Events and entries that a machine is taken to send in an hour of use, and their size. */
 const itemsPerHour = 60
@@ -33,12 +33,12 @@ export const flashLife = (
   counters: number,
   plan: UsagePlan | undefined,
 ): Record<string, number> | undefined => {
-  const { sectorBytes, eraseCycles, journalSeconds = 1, parts = {} } = flash
+  const { sectorBytes, eraseCycles, journalSeconds = 1, usageSeconds = 60, parts = {} } = flash
   const { kv, counters: journal, outbox } = parts
   if (!kv || !journal || !outbox || !sectorBytes || !eraseCycles) return undefined
   const room = sectorBytes - sectorHead
   const usage = usageSizes(plan)
-  const kept = usage.kept.reduce((sum, bytes) => sum + recordBytes(bytes), recordBytes(4))
+  const kept = usage.kept.reduce((sum, bytes) => sum + recordBytes(bytes), 0)
   const told = usage.told.reduce((sum, bytes) => sum + recordBytes(bytes), 0)
   const perSector = Math.floor(room / recordBytes(8 * counters))
   const hours = (bytes: number, perHour: number): number =>
@@ -48,7 +48,7 @@ export const flashLife = (
   // Half of kv may hold what does not move, as far as there can be so much.
   const moving = (kv.bytes - Math.min(kv.bytes / 2, mostValues)) / sectorBytes
   return {
-    kv: hours(moving * room * fill, kept * keepsPerHour),
+    kv: hours(moving * room * fill, (kept * 3600) / usageSeconds + recordBytes(4) * acksPerHour),
     counters: hours((journal.bytes / sectorBytes - 1) * perSector, countsPerHour / journalSeconds),
     outbox: hours(
       (outbox.bytes / sectorBytes - 1) * room * fill,

@@ -21,7 +21,7 @@
 #define USAGE_SLICE 48
 #define USAGE_SLICES (USAGE_RANGES * USAGE_MEANS / USAGE_SLICE)
 /* Hundredths in use after which what was counted is kept: idle, and at work; and told. */
-#define USAGE_KEEP_IDLE 6000
+#define USAGE_KEEP_IDLE (100 * FLASH_USAGE_S)
 #define USAGE_KEEP 60000
 #define USAGE_TELL 180000
 #define USAGE_TELL_S 86400
