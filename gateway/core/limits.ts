@@ -26,6 +26,9 @@ export const limits = {
   batchRecords: 1024,
   /** Bytes of log that a sink takes at once. */
   batchBytes: 256 * 1024,
+  /** The same for a database outside: each batch is a few requests that wait for each other. */
+  outsideBatchRecords: 8192,
+  outsideBatchBytes: 2 * 1024 * 1024,
   /** Missing sequence numbers remembered per unit and boot, as ranges. */
   gapRanges: 64,
   /** Boots of a unit whose clock and sequence are remembered. */

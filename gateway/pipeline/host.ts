@@ -7,6 +7,7 @@ import type { Profile } from '../../hardware-profiles/profile.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Books, Sink } from '../core/delivery.ts'
 import { OperatingError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
 import { type Machine, prepareMachine } from '../core/machine.ts'
 import type { UnitLife, UnitSummary } from '../core/queries.ts'
 import { realFiles } from '../log/files.ts'
@@ -138,8 +139,15 @@ const outside = (
   })
 }
 
-/** A database outside waits longer for company: its requests cost more than a commit here. */
-const outsideLingerMs = 250
+/**
+ * A database outside waits longer for company, and takes more at once: its requests cost more than
+ * a commit here, and each of their steps has to wait for its turn in this thread.
+ */
+const outsideOptions = {
+  lingerMs: 250,
+  batchRecords: limits.outsideBatchRecords,
+  batchBytes: limits.outsideBatchBytes,
+}
 
 const runnerOf = (
   stage: Stage,
@@ -150,10 +158,7 @@ const runnerOf = (
     reader: openReader(realFiles(), join(options.dataDir, 'log'), options.head),
     clock: world.clock,
     random: () => world.random(),
-    options: {
-      ...runnerDefaults,
-      lingerMs: stage.name === storeName ? runnerDefaults.lingerMs : outsideLingerMs,
-    },
+    options: { ...runnerDefaults, ...(stage.name !== storeName && outsideOptions) },
   })
 
 const plainOf = (error: OperatingError | undefined) => error && plainError(error)

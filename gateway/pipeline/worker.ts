@@ -2,7 +2,7 @@
 // All logic is in host.ts, where a test can reach it without a thread.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
 import { type Host, startHost } from './host.ts'
@@ -11,7 +11,7 @@ import { type DeliveryOptions, type FromWorker, plainError, type ToWorker } from
 assert(parentPort !== null, 'worker.ts runs in a worker thread')
 // Acknowledging comes before delivering: what is acknowledged waits in the log. On Linux the
 // priority is the calling thread's; elsewhere it would be the whole process's.
-if (process.platform === 'linux') setPriority(0, 10)
+if (process.platform === 'linux') setPriority(0, Math.min(19, getPriority(0) + 10))
 const port = parentPort
 const say = (message: FromWorker): void => port.postMessage(message)
 

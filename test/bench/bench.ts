@@ -5,6 +5,9 @@ import { join } from 'node:path'
 
 const parts = [
   'broker',
+  'influx',
+  'latency',
+  'catch-up',
   'connections',
   'path',
   'backlog',

@@ -12,13 +12,17 @@ const { values } = parseArgs({
     warmMs: { type: 'string', default: '1000' },
     ms: { type: 'string', default: '3000' },
     boot: { type: 'string', default: '1' },
+    /** Between two bursts of a client; 0 = as fast as it goes. */
+    everyMs: { type: 'string', default: '0' },
+    values: { type: 'string', default: '3' },
   },
 })
 
 const reportOf = (boot: number, seq: number): string => {
   const wave = (seq % 97) / 10
-  const values = `"v":{"motor_current":${wave},"pack_voltage":18.5,"trigger":50}`
-  return `{"boot":${boot},"seq":${seq},"t":${1000 + seq * 50},${values}}`.padEnd(100)
+  const more = values.values === '5' ? `,"torque":${wave / 4},"duty":40.25` : ''
+  const measured = `"v":{"motor_current":${wave},"pack_voltage":18.5,"trigger":50${more}}`
+  return `{"boot":${boot},"seq":${seq},"t":${1000 + seq * 50},${measured}}`.padEnd(100)
 }
 
 const boot = Number(values.boot)
@@ -30,6 +34,7 @@ const units = Array.from(
       machine: values.machine,
       port: Number(values.port),
       inFlight: Number(values.inFlight),
+      everyMs: Number(values.everyMs),
       hello: `{"boot":${boot},"t":0}`,
       report: (seq) => reportOf(boot, seq),
     }),

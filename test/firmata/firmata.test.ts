@@ -268,6 +268,8 @@ describe('the guard before the parser', () => {
         for (const chunk of chunks) give(chunk)
         expect(inside).toBeLessThan(sysexBytesMax + 200)
       }),
+      // Some twenty pieces a run.
+      { numRuns: Math.ceil(Number(process.env['TENFOLD_FUZZ'] ?? 2000) / 20) },
     )
   })
 })

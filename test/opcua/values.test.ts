@@ -111,6 +111,7 @@ describe('a value', () => {
         if ('reason' in judged) expect(['type_wrong']).toContain(judged.reason)
         if (status.value >>> 31 === 1) expect(v).toBeUndefined()
       }),
+      { numRuns: Number(process.env['TENFOLD_FUZZ'] ?? 100) },
     )
   })
 

@@ -15,7 +15,8 @@ const long = {
 }
 const folders = [
   ...['test/torture', 'test/log', 'test/store', 'test/mqtt', 'test/mqtt-client', 'test/influx'],
-  ...['test/opcua', 'test/sparkplug', 'test/serial', 'test/boards', 'test/kernel', 'test/signing'],
+  ...['test/opcua', 'test/sparkplug', 'test/serial', 'test/firmata', 'test/foreign', 'test/boards'],
+  ...['test/kernel', 'test/signing'],
 ]
 
 const vitest = createRequire(import.meta.url).resolve('vitest/package.json')

@@ -46,6 +46,8 @@ export interface WorldOptions {
   set?: Record<string, unknown>
   /** Every unit sends this many reports that often. */
   burst?: { reports: number; everyMs: number }
+  /** Writes into the data folder before the gateway starts. */
+  fill?: (data: string) => Promise<void>
   /** Arguments of Node before the gateway's own. */
   nodeArgs?: readonly string[]
   /** Bytes of a report; absent: as long as it is. */
@@ -92,6 +94,7 @@ export class World {
     const mqttPort = await freePort()
     const cable = await startLink(mqttPort)
     const data = mkdtempSync(join(tmpdir(), 'tenfold-torture-'))
+    await options.fill?.(data)
     const set = settingsOf(options, link)
     const { nodeArgs = [] } = options
     const gateway = await startGatewayProcess({ data, mqttPort, set, nodeArgs })
@@ -203,6 +206,11 @@ export class World {
     } catch {
       // Between a kill and the next start.
     }
+  }
+
+  /** MiB that the present gateway held at most. */
+  get most(): number {
+    return this.#resident.reduce((most, one) => Math.max(most, one), 0)
   }
 
   /** MiB that the present gateway held after its first third, and at the end; medians. */
