@@ -18,7 +18,7 @@ export const summary = "runs a recording of a board's black box through the twin
 export const usage = `usage: tenfold replay-fault <file> [options]
 
   <file>               a copy of the board's flash, or of its part from 0x101c0000 on (128 KiB),
-                       such as "picotool save -r 101c0000 101e0000 box.bin" writes
+                       such as "picotool save -r 101c0000 10200000 box.bin" writes
   --recording <number> which one of those in it; default the newest
 
 Starts loop and kernel from the state in the recording, gives them what the board read, compares

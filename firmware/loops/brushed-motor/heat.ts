@@ -1,5 +1,5 @@
 // The slow states: winding temperature and I2t. Sums of squares of every step are kept in 64 bits
-// and folded at 100 Hz, so that an hour loses nothing. Models only: the can's sensor is what is
+// and folded at 100 Hz, a division a step, so that an hour loses nothing. Models only: the can's sensor is what is
 // measured.
 import {
   CONTINUOUS_CURRENT_MA,
@@ -10,7 +10,6 @@ import {
   WINDING_RESISTANCE_UOHM,
   WINDING_TO_CAN_MKW,
 } from './constants'
-import { warmResistance } from './estimate.ts'
 import { canCcel, currentMa } from './inputs.ts'
 
 const CONTINUOUS_MA2: i64 = i64(CONTINUOUS_CURRENT_MA) * i64(CONTINUOUS_CURRENT_MA)
@@ -28,6 +27,8 @@ const NK_PER_CCEL: i64 = 10000000
 /** Square of the current, summed over the steps since the last slow one. */
 let squares: i64 = 0
 let overload: i64 = 0
+/** Of the winding as warm as it is, in uOhm. */
+let resistanceUohm: i64 = 0
 /** Winding above can, in nK. */
 let riseNk: i64 = 0
 
@@ -42,19 +43,29 @@ export function heat(): void {
   overload = min(max(overload + square - CONTINUOUS_MA2, 0), 2 * RESERVE)
 }
 
+/** At 100 Hz, as all that follows: what of the I2t reserve is used. */
+export function foldOverload(): void {
+  overloadDpct = i32(overload / RESERVE_SHARE)
+}
+
+/** Copper's resistance follows the temperature. */
+export function warmWinding(): void {
+  const warm = 1000000 + ((windingMcel - 20000) * 393) / 100
+  resistanceUohm = (i64(WINDING_RESISTANCE_UOHM) * i64(warm)) / 1000000
+}
+
 /**
- * At 100 Hz: dT/dt = (I^2 R(T) - (T - can) / Rth) / C. The can is measured, so only the rise above
- * it is a state; copper's resistance follows the temperature.
+ * dT/dt = (I^2 R(T) - (T - can) / Rth) / C. The can is measured, so only the rise above it is a
+ * state.
  */
 export function foldHeat(): void {
-  overloadDpct = i32(overload / RESERVE_SHARE)
-  const warm = 1000000 + (i64(windingMcel - 20000) * 393) / 100
-  const resistanceUohm = (i64(WINDING_RESISTANCE_UOHM) * warm) / 1000000
   const gained = ((squares >> 8) * resistanceUohm) / HEAT_DIVISOR
   riseNk = min(max(riseNk + gained - ((riseNk * COOL_Q28) >> 28), 0), RISE_MAX_NK)
   squares = 0
+}
+
+export function takeTemperature(): void {
   windingMcel = canCcel * 10 + i32(riseNk / 1000000)
-  warmResistance(windingMcel)
 }
 
 /** After a reset nobody knows how hot the winding is: some rise above the can is assumed. */

@@ -32,8 +32,25 @@ import {
   TRIGGER_RELEASE_DPCT,
   TRIGGER_START_DPCT,
 } from './constants'
-import { emfQ8, estimate, motorSpeed, resetEstimate, SPEED_Q24, torqueMnm } from './estimate.ts'
-import { assumeWarm, foldHeat, heat, overloadDpct, windingMcel } from './heat.ts'
+import {
+  emfQ8,
+  estimate,
+  motorSpeed,
+  resetEstimate,
+  SPEED_Q24,
+  torqueMnm,
+  warmResistance,
+} from './estimate.ts'
+import {
+  assumeWarm,
+  foldHeat,
+  foldOverload,
+  heat,
+  overloadDpct,
+  takeTemperature,
+  warmWinding,
+  windingMcel,
+} from './heat.ts'
 import { directionAsked, sample, sensorsFailed, sensorsFine, triggerDpct } from './inputs.ts'
 import {
   allowedBy,
@@ -67,7 +84,7 @@ export function setup(): void {
   turn(BRIDGE_FORWARD)
   resetEstimate()
   assumeWarm()
-  slowSteps = SLOW_STEPS
+  slowSteps = SLOW_STEPS - 1
 }
 
 /** The safe state: off, and off it stays until the trigger has been seen released. */
@@ -92,8 +109,7 @@ export function step(): void {
   else if (braking) keepBraking()
   else off()
   tell()
-  slowSteps += 1
-  if (slowSteps >= SLOW_STEPS) everyHundredth()
+  slowSlice()
 }
 
 function rest(): void {
@@ -176,17 +192,32 @@ function tell(): void {
   report(REPORT_FAULT, fault)
 }
 
-function everyHundredth(): void {
-  slowSteps = 0
-  foldHeat()
-  foldLimits()
+/**
+ * At 100 Hz in all, a slice of it in each step: a division of 64 bits takes a small core as long as
+ * the rest of a step. Ten slices, as a rate of 1000 Hz has ten steps in 10 ms.
+ */
+function slowSlice(): void {
+  slowSteps = slowSteps + 1 < SLOW_STEPS ? slowSteps + 1 : 0
+  if (slowSteps === 0) {
+    foldOverload()
+    reportState()
+  } else if (slowSteps < 5) {
+    if (slowSteps === 1) warmWinding()
+    else if (slowSteps === 2) foldHeat()
+    else if (slowSteps === 3) {
+      takeTemperature()
+      report(REPORT_WINDING_TEMPERATURE, windingMcel)
+    } else warmResistance(windingMcel)
+  } else if (slowSteps === 5) foldLimits()
+  else if (slowSteps < 10) reportUsage(slowSteps - 6)
+}
+
+function reportState(): void {
   report(REPORT_LIMITED_BY, limited ? allowedBy : LIMITED_BY_NONE)
   // Nobody knows how fast a rotor turns that was never driven, or not since a sensor broke.
   if (state !== STATE_WAIT_RELEASE && fault !== FAULT_SENSOR)
     report(REPORT_MOTOR_SPEED, motorSpeed())
   report(REPORT_TORQUE, torqueMnm)
-  report(REPORT_WINDING_TEMPERATURE, windingMcel)
   report(REPORT_CURRENT_LIMIT, allowedMa)
   report(REPORT_OVERLOAD, overloadDpct)
-  reportUsage()
 }

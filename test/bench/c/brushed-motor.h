@@ -87,7 +87,7 @@ static void estimate(i32 duty, i32 brake) {
 #define COOL_Q28 (10000 * (i64)268435456 / ((i64)WINDING_TO_CAN_MKW * WINDING_HEAT_CAPACITY_MJK))
 #define RISE_MAX_NK ((i64)300 * 1000000000)
 
-static i64 squares, overload, rise_nk;
+static i64 squares, overload, resistance_uohm, rise_nk;
 static i32 winding_mcel, overload_dpct;
 
 static inline void heat(void) {
@@ -97,16 +97,11 @@ static inline void heat(void) {
   overload = next < 0 ? 0 : next > 2 * RESERVE ? 2 * RESERVE : next;
 }
 
-static void fold_heat(void) {
-  overload_dpct = (i32)(overload / (RESERVE / 1000));
-  i64 warm = 1000000 + (i64)(winding_mcel - 20000) * 393 / 100;
-  i64 resistance_uohm = WINDING_RESISTANCE_UOHM * warm / 1000000;
+static inline void fold_heat(void) {
   i64 gained = (squares >> 8) * resistance_uohm / HEAT_DIVISOR;
   i64 rise = rise_nk + gained - (rise_nk * COOL_Q28 >> 28);
   rise_nk = rise < 0 ? 0 : rise > RISE_MAX_NK ? RISE_MAX_NK : rise;
   squares = 0;
-  winding_mcel = in.can * 10 + (i32)(rise_nk / 1000000);
-  resistance_q16 = COLD_Q16 + (i32)((i64)COLD_Q16 * (winding_mcel - 20000) * 393 / 100000000);
 }
 
 /* protection */
@@ -144,9 +139,8 @@ static inline void limit_current(void) {
 }
 
 static i32 hindrance(void) {
-  if (winding_mcel >= WINDING_STOP_CCEL * 10 || in.pack >= PACK_STOP_CCEL) {
+  if (winding_mcel >= WINDING_STOP_CCEL * 10 || in.pack >= PACK_STOP_CCEL)
     return FAULT_OVER_TEMPERATURE;
-  }
   if (voltage_q8 < VOLTAGE_STOP_MV << 8) return FAULT_UNDER_VOLTAGE;
   return overload_dpct >= 1000 ? FAULT_OVERLOAD : FAULT_NONE;
 }
@@ -157,9 +151,8 @@ static i32 reason_to_stop(bool limited) {
   stalled_steps = blocked ? stalled_steps + 1 : 0;
   low_steps = voltage_q8 < VOLTAGE_STOP_MV << 8 ? low_steps + 1 : 0;
   if (stalled_steps >= STEPS(STALL_TIME_MS)) return FAULT_STALL;
-  if (in.clutch > 0 && driving_steps >= STEPS(CLUTCH_BLANKING_MS) && torque_mnm > in.clutch) {
+  if (in.clutch > 0 && driving_steps >= STEPS(CLUTCH_BLANKING_MS) && torque_mnm > in.clutch)
     return FAULT_CLUTCH;
-  }
   if (low_steps >= STEPS(VOLTAGE_STOP_TIME_MS)) return FAULT_UNDER_VOLTAGE;
   i32 hindered = hindrance();
   return hindered == FAULT_UNDER_VOLTAGE ? FAULT_NONE : hindered;
@@ -254,16 +247,6 @@ static inline void count(void) {
   energy += (i64)drawn * in.voltage >> 18;
 }
 
-static void report_usage(void) {
-  report(REPORT_STARTS, starts);
-  report(REPORT_RUN_TIME, (i32)(driven_steps / (RATE_HZ / 1000)));
-  report(REPORT_REVOLUTIONS, (i32)(turns / TURN));
-  report(REPORT_CHARGE, (i32)(charge / COULOMB));
-  report(REPORT_ENERGY, (i32)(energy / JOULE));
-  report(REPORT_STALLS, stalls);
-  report(REPORT_CLUTCH_TRIPS, clutch_trips);
-}
-
 /* the loop */
 #define REVERSAL_EMF_Q8 ((i32)(((i64)REVERSAL_SPEED_DREVMIN << 24) / SPEED_Q24))
 #define BRAKE_STEPS ((4 * BRAKE_RAMP_MS + BRAKE_HOLD_MS) * RATE_HZ / 1000)
@@ -310,17 +293,14 @@ static void decide(void) {
   switch (state) {
     case STATE_RUN: {
       i32 reason = in.direction != reversed ? FAULT_REVERSAL : reason_to_stop(limited);
-      if (reason != FAULT_NONE) {
-        trip(reason);
-      } else if (in.trigger < TRIGGER_RELEASE_DPCT) {
+      if (reason != FAULT_NONE) trip(reason);
+      else if (in.trigger < TRIGGER_RELEASE_DPCT) {
         begin_braking();
         state = STATE_BRAKE;
       }
       break;
     }
-    case STATE_WAIT_RELEASE:
-      if (released && emf_q8 < REVERSAL_EMF_Q8) state = STATE_IDLE;
-      break;
+    case STATE_WAIT_RELEASE: if (released && emf_q8 < REVERSAL_EMF_Q8) state = STATE_IDLE; break;
     case STATE_FAULT:
       if (!released) break;
       state = fault_code == FAULT_SENSOR ? STATE_WAIT_RELEASE : braking ? STATE_BRAKE : STATE_IDLE;
@@ -351,19 +331,40 @@ static void tell(void) {
   report(REPORT_FAULT, fault_code);
 }
 
-static void every_hundredth(void) {
-  slow_steps = 0;
-  fold_heat();
-  fold_limits();
-  report(REPORT_LIMITED_BY, limited ? allowed_by : LIMITED_BY_NONE);
-  if (state != STATE_WAIT_RELEASE && fault_code != FAULT_SENSOR) {
-    report(REPORT_MOTOR_SPEED, mul_q24(emf_q8, SPEED_Q24));
+static void slow_slice(void) {
+  slow_steps = slow_steps + 1 < RATE_HZ / 100 ? slow_steps + 1 : 0;
+  i32 warm = winding_mcel - 20000;
+  switch (slow_steps) {
+    case 0:
+      overload_dpct = (i32)(overload / (RESERVE / 1000));
+      report(REPORT_LIMITED_BY, limited ? allowed_by : LIMITED_BY_NONE);
+      if (state != STATE_WAIT_RELEASE && fault_code != FAULT_SENSOR)
+        report(REPORT_MOTOR_SPEED, mul_q24(emf_q8, SPEED_Q24));
+      report(REPORT_TORQUE, torque_mnm);
+      report(REPORT_CURRENT_LIMIT, allowed_ma);
+      report(REPORT_OVERLOAD, overload_dpct);
+      break;
+    case 1:
+      warm = 1000000 + warm * 393 / 100;
+      resistance_uohm = (i64)WINDING_RESISTANCE_UOHM * warm / 1000000;
+      break;
+    case 2: fold_heat(); break;
+    case 3:
+      winding_mcel = in.can * 10 + (i32)(rise_nk / 1000000);
+      report(REPORT_WINDING_TEMPERATURE, winding_mcel);
+      break;
+    case 4: resistance_q16 = COLD_Q16 + (i32)((i64)COLD_Q16 * warm * 393 / 100000000); break;
+    case 5: fold_limits(); break;
+    case 6:
+      report(REPORT_RUN_TIME, (i32)(driven_steps / (RATE_HZ / 1000)));
+      report(REPORT_STARTS, starts);
+      report(REPORT_STALLS, stalls);
+      report(REPORT_CLUTCH_TRIPS, clutch_trips);
+      break;
+    case 7: report(REPORT_REVOLUTIONS, (i32)(turns / TURN)); break;
+    case 8: report(REPORT_CHARGE, (i32)(charge / COULOMB)); break;
+    case 9: report(REPORT_ENERGY, (i32)(energy / JOULE));
   }
-  report(REPORT_TORQUE, torque_mnm);
-  report(REPORT_WINDING_TEMPERATURE, winding_mcel);
-  report(REPORT_CURRENT_LIMIT, allowed_ma);
-  report(REPORT_OVERLOAD, overload_dpct);
-  report_usage();
 }
 
 static void loop_stop(void) {
@@ -379,7 +380,7 @@ static void loop_start(void) {
   turn_bridge(BRIDGE_FORWARD);
   emf_q8 = FASTEST_Q8;
   rise_nk = (i64)INITIAL_WINDING_RISE_CK * 10000000;
-  slow_steps = RATE_HZ / 100;
+  slow_steps = RATE_HZ / 100 - 1;
 }
 
 static void loop_step(void) {
@@ -395,5 +396,5 @@ static void loop_step(void) {
   else if (braking) keep_braking();
   else off();
   tell();
-  if (++slow_steps >= RATE_HZ / 100) every_hundredth();
+  slow_slice();
 }
