@@ -17,7 +17,7 @@ import { wire } from './wiring.ts'
  * what an emulator counts is a lower bound. Code runs from RAM and nothing else is on the bus, so
  * that the rest is small.
  */
-export const stepMargin = 1.3
+export const stepMargin = 1.4
 
 export interface Config {
   /** The header's text. @param module, kernel digests of the loop's and the kernel's wasm */
