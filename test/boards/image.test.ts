@@ -162,8 +162,8 @@ describe('a wrong machine file', () => {
     ['a PWM that does not divide the clock', rewired(() => ({ pwmHz: 30_000 })), /30000 Hz/],
     [
       'a rate that the longest step does not allow',
-      { ...subject.profile, loops: { drive: { ...subject.spec, rateHz: 20_000 } } },
-      /loops\/drive\/rateHz: 20000 Hz is too fast .* allows \d+ Hz/,
+      { ...subject.profile, loops: { drive: { ...subject.spec, rateHz: 40_000 } } },
+      /loops\/drive\/rateHz: 40000 Hz is too fast .* allows \d+ Hz/,
     ],
     [
       'a rate that the PWM does not hold',
