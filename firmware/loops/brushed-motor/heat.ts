@@ -1,6 +1,6 @@
 // The slow states: winding temperature and I2t. Sums of squares of every step are kept in 64 bits
-// and folded at 100 Hz, a division a step, so that an hour loses nothing. Models only: the can's sensor is what is
-// measured.
+// and folded at 100 Hz, a division a step, so that an hour loses nothing. Models only: the can's
+// sensor is what is measured.
 import {
   CONTINUOUS_CURRENT_MA,
   INITIAL_WINDING_RISE_CK,
