@@ -49,9 +49,15 @@ export class Window {
   load(position: number, bytes: number, ahead = chunkBytes): number {
     if (this.holds(position, bytes)) return position - this.start
     const wanted = Math.max(bytes, Math.min(ahead, this.size() - position))
-    const room = Math.max(bytes, Math.min(chunkBytes, 2 * wanted))
-    // Grows to a chunk and stays; only a commit longer than that gets a buffer for itself.
-    const fits = this.buffer.length >= wanted && this.buffer.length <= Math.max(bytes, chunkBytes)
+    // Whole chunks for a commit that is longer than one: the next is likely to be as long, and a
+    // buffer for each would pile up faster than they are collected.
+    const room =
+      wanted > chunkBytes / 2
+        ? Math.ceil(wanted / chunkBytes) * chunkBytes
+        : Math.min(chunkBytes, 2 * wanted)
+    // Shrinks only after one that was very long.
+    const most = 4 * Math.max(bytes, chunkBytes)
+    const fits = this.buffer.length >= wanted && this.buffer.length <= most
     if (!fits) this.buffer = Buffer.allocUnsafeSlow(room)
     this.start = position
     this.length = 0
