@@ -46,7 +46,9 @@ export const drill = (): Subject => subjectOf('cordless_drill')
 /**
  * A loop of `fixtures/loops`; its folder of loops, as the project's own, is made when asked for.
  */
-export const fixture = (name: 'float' | 'faulty'): Subject & { remove: () => void } => {
+export const fixture = (
+  name: 'float' | 'faulty' | 'faulty_valve',
+): Subject & { remove: () => void } => {
   const sources = join(import.meta.dirname, 'fixtures', 'loops')
   const profiles = join(import.meta.dirname, 'fixtures', 'machines')
   const machines = loadProfiles({ profiles, loops: sources, plants: projectFolders.plants })

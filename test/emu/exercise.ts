@@ -103,7 +103,11 @@ const stepsToClear = 256
 
 /** Runs kernel and loop in this process as the board's test build would. */
 export const runGuarded = (
-  modules: { wasm: Uint8Array<ArrayBuffer>; kernel: Uint8Array<ArrayBuffer> },
+  modules: {
+    wasm: Uint8Array<ArrayBuffer>
+    kernel: Uint8Array<ArrayBuffer>
+    opposed?: readonly (readonly [number, number])[]
+  },
   loop: LoopKind,
   drive: Drive & { each?: (told: Int32Array) => void },
 ): Ran => {

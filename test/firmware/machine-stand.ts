@@ -24,11 +24,16 @@ export interface Kit {
   kernel: Build
 }
 
-/** A machine's modules, with some of the loop's constants changed. */
-export const kitOf = async (name: string, changed: Record<string, number> = {}): Promise<Kit> => {
+/** A machine's modules, with some of the loop's constants changed, or its rate. */
+export const kitOf = async (
+  name: string,
+  changed: Record<string, number> = {},
+  rateHz?: number,
+): Promise<Kit> => {
   const profile = present(machines.profiles.get(name), name)
   const given = present(Object.values(profile.loops)[0], 'loop')
-  const spec = { ...given, constants: { ...given.constants, ...changed } }
+  const constants = { ...given.constants, ...changed }
+  const spec = { ...given, constants, rateHz: rateHz ?? given.rateHz }
   const loop = present(machines.loops.get(spec.kind), spec.kind)
   const safety = present(profile.safety, 'safety')
   const build = await buildLoop({ loop, spec })
