@@ -25,7 +25,7 @@ describe.runIf(compilerInstalled())('the hot end', () => {
     const plant = createPlant({
       constants: { ...subject.profile.twin?.constants },
       random: seeded(1),
-      kept: { block: 195, heater: 195 },
+      kept: { block: 204, heater: 204 },
     })
     const bench = join(subject, image, plant)
     const { pico } = bench
