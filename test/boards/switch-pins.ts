@@ -1,6 +1,6 @@
-// A machine without a bridge on an emulated Pico, joined to its own plant: what the plant's sensors
-// see goes to the pins by the machine file's wiring, and what the pins say drives the plant, step by
-// step. Nothing of the image is replaced.
+// A machine without a bridge on an emulated Pico, joined to its own plant: what the plant's
+// sensors see goes to the pins by the machine file's wiring, and what the pins say drives the
+// plant, step by step. Nothing of the image is replaced.
 import type { Image } from '../../firmware/image.ts'
 import type { Plant } from '../../firmware/twin/plant.ts'
 import { Pico } from '../emu/pico.ts'
@@ -101,11 +101,13 @@ export const join = (subject: Subject, image: Image, plant?: Plant): SwitchBench
       drive()
       const before = word('link_steps')
       const end = pico.cycles + 2 * periodCycles
-      while (!pico.inInterrupt && pico.cycles < end) pico.run(1)
-      const began = pico.cycles
-      const ended = pico.run(end - pico.cycles, () => !pico.inInterrupt)
-      if (!ended) return false
       // Other interrupts, of the link, come in between.
+      let began = 0
+      while (word('link_steps') === before && pico.cycles < end) {
+        while (!pico.inInterrupt && pico.cycles < end) pico.run(1)
+        began = pico.cycles
+        pico.run(end - pico.cycles, () => !pico.inInterrupt)
+      }
       if (word('link_steps') === before) return false
       longest = Math.max(longest, pico.cycles - began)
       if (plant !== undefined) {

@@ -1,7 +1,7 @@
-// The press's image on an emulated Pico, joined to its plant: a whole block with every step compared
-// with the twin; pressure, hand and emergency stop seen at the pins; and everything low from reset
-// to arm, in fault, after the watchdog and after a trap. Pins are heard at every edge, so what is
-// said of one holds for every cycle.
+// The press's image on an emulated Pico, joined to its plant: a whole block with every step
+// compared with the twin; pressure, hand and emergency stop seen at the pins; and everything low
+// from reset to arm, in fault, after the watchdog and after a trap. Pins are heard at every edge,
+// so what is said of one holds for every cycle.
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Image } from '../../firmware/image.ts'
 import { causeName, opposedOutputs, safetyStates } from '../../firmware/kernel-constants.ts'
