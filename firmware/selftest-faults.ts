@@ -230,8 +230,9 @@ export const injectedFaults = ({ safety, loop, spec }: Machine): InjectedFault[]
     const whole = (list: LoopKind['inputs'], values: Readonly<Record<string, number>>) =>
       list.map(({ name, scale }) => Math.round((values[spec.channels[name] ?? name] ?? 0) / scale))
     const still = loop.inputs.reduce((bits, { name, values }, i) => {
-      // A choice has no noise.
-      const stands = values !== undefined || (frozen ?? '') === (spec.channels[name] ?? name)
+      // Neither a choice nor a setpoint has noise.
+      const signal = spec.channels[name] ?? name
+      const stands = values !== undefined || signal === command?.signal || signal === frozen
       return stands ? bits + 2 ** i : bits
     }, 0)
     return { readings: whole(loop.inputs, readings), asks: whole(loop.outputs, asks), still }

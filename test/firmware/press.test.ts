@@ -75,11 +75,14 @@ describe('off in the very step', () => {
   test.each(['home_main', ...stages])('hand let go, or emergency stop, in %s', async (stage) => {
     const bench = await inStage(stage)
     expect(bench.get('pump')).toBe(1)
+    // Not just where the sequence has its turn.
+    bench.run(0.0035)
     hold(bench, 0)
     bench.step()
     expect(bench.isOff).toBe(true)
     hold(bench)
     expect(bench.run(0.5, () => !bench.isOff)).toBeLessThan(0.1)
+    bench.run(0.0035)
     bench.give({ emergency_stop: 0 })
     bench.step()
     expect(bench.isOff).toBe(true)

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { buildKernel } from '../../firmware/build.ts'
 import { causeKinds, causeName, safetyStates } from '../../firmware/kernel-constants.ts'
 import { loadProfiles } from '../../firmware/profiles.ts'
+import { type Given, injectedFaults } from '../../firmware/selftest-faults.ts'
 import { type Kernel, startKernel } from '../../firmware/twin/guarded-board.ts'
 import type { SafetySpec } from '../../hardware-profiles/profile.ts'
 
@@ -88,6 +89,47 @@ const sound = {
   press: { hold: 0, emergency_stop: 1, pressure: 3, oil_temperature: 30 },
   heater: { enable: 0, temperature: 200, target: 0 },
 }
+
+describe.each([
+  ['earth_block_press', press],
+  ['hot_end', heater],
+] as const)('each fault that the self-test injects into %s', (_, machine) => {
+  test('ends as what it is, within its stated time', async () => {
+    const { wasm } = await buildKernel(machine)
+    const faults = injectedFaults(machine)
+    expect(faults.length).toBeGreaterThanOrEqual(7)
+    for (const fault of faults) {
+      const bench = new Bench(machine, wasm)
+      const give = ({ readings, asks }: Given): void => {
+        bench.inputs.set(readings)
+        bench.asked.set(asks)
+      }
+      let turn = 0
+      const run = (given: Given, most: number, done: () => boolean): number => {
+        for (let i = 1; i <= most; i += 1) {
+          give(given)
+          // As runtime/selftest.h: noise with a rhythm of its own.
+          turn += 1
+          for (let k = 0; k < given.readings.length; k += 1) {
+            const noisy = ((given.still >> k) & 1) === 0 && ((turn >> 2) & 1) === 1
+            bench.inputs[k] = (given.readings[k] ?? 0) + Number(noisy)
+          }
+          bench.kernel.step()
+          if (done()) return i
+        }
+        return Number.POSITIVE_INFINITY
+      }
+      const armed = run(fault.rest, 1000, () => bench.state === 'armed')
+      expect([fault.what, armed < 1000]).toEqual([fault.what, true])
+      run(fault.work, 40, () => false)
+      expect([fault.what, bench.state]).toEqual([fault.what, 'armed'])
+      const most = Math.ceil(fault.withinS * machine.spec.rateHz)
+      const took = run(fault.fault, most + 10, () => bench.state !== 'armed')
+      expect([fault.what, bench.cause]).toEqual([fault.what, fault.cause])
+      expect(took).toBeLessThanOrEqual(most)
+    }
+  })
+})
 
 describe('the press', () => {
   let wasm: Uint8Array<ArrayBuffer>
