@@ -67,6 +67,11 @@ export const fieldOf = (name: string, ucum: string): string => {
 export const measurementOf = (machine: string): string => machine
 /** Measurement of the daily rollup of a unit's counters, one point a unit and day. */
 export const dailyMeasurement = 'unit_daily'
+/** The same from power-on to power-off: one point a unit and boot, at the moment of power-on. */
+export const sessionMeasurement = 'unit_session'
+/** Boot that a session is, and totals of counters when it began. */
+export const sessionBootField = 'session.boot'
+export const beganOf = (field: string): string => `${field}.began`
 /** Measurement of events, one point an event. */
 export const eventMeasurement = 'event'
 

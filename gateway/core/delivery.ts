@@ -22,6 +22,8 @@ export interface Reading {
   readonly timeUs: number
   /** Where the time came from: the unit's uptime, the source's wall clock, or the gateway's. */
   readonly timeSource: 'uptime' | 'source' | 'gateway'
+  /** Wall clock at uptime 0 of its boot, fixed by that boot's first record; absent = not known. */
+  readonly bootUs?: number | undefined
   /** undefined = absent or unusable; `quality` says why. Enums by index, booleans as 0 or 1. */
   readonly values: readonly (number | undefined)[]
   /** Quality code of each value (quality.ts). */

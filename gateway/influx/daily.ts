@@ -1,13 +1,17 @@
-// The daily rollup: one point a unit and UTC day. Every part of it is a minimum or a maximum, so
+// The daily rollup, one point a unit and UTC day, and the same of a session, from power-on to
+// power-off, one point a unit and boot. Every part of it is a minimum or a maximum, so
 // that joining is idempotent, commutative and associative: late reports, resends and any order give
 // the same point, and the point in the database is all the state there is. Sums have no place here.
 import {
+  beganOf,
   dailyHighOf,
   dailyLowOf,
   dailyMeasurement,
   firstSeenField,
   lastSeenField,
   machineColumn,
+  sessionBootField,
+  sessionMeasurement,
   simulatedField,
   unitColumn,
 } from '../../hardware-profiles/names.ts'
@@ -21,17 +25,21 @@ const dayLengthUs = 86_400_000_000
 /** First microsecond of the UTC day that `timeUs` falls into. */
 export const dayStartUs = (timeUs: number): number => Math.floor(timeUs / dayLengthUs) * dayLengthUs
 
-/** A unit's day. Positions are the machine's; undefined = nothing came. */
+/** A unit's day, or its session. Positions are the machine's; undefined = nothing came. */
 export interface Daily {
   readonly machine: Machine
   readonly unit: string
-  /** Its first microsecond since 1970, UTC. */
+  /** Its first microsecond since 1970, UTC; of a session, whole milliseconds. */
   readonly dayUs: number
+  /** Of a session; undefined = it is a day. */
+  readonly boot?: number | undefined
   readonly simulated: boolean
   readonly firstUs: number
   readonly lastUs: number
   /** Counters over the unit's life, end of the day: they only grow, so it is their greatest. */
   readonly counters: readonly (number | undefined)[]
+  /** The same when a session began: their least. */
+  readonly began?: readonly (number | undefined)[]
   readonly low: readonly (number | undefined)[]
   readonly high: readonly (number | undefined)[]
 }
@@ -56,6 +64,14 @@ export const dailyOf = (reading: Reading, layout: Layout): Daily => {
   }
 }
 
+/** The session that a reading falls into; undefined where its boot is not known. */
+export const sessionOf = (reading: Reading, layout: Layout): Daily | undefined => {
+  const { boot, bootUs } = reading
+  if (boot < 0 || bootUs === undefined || bootUs < 0) return undefined
+  const day = dailyOf(reading, layout)
+  return { ...day, dayUs: Math.floor(bootUs / 1000) * 1000, boot, began: day.counters }
+}
+
 export const keyOf = ({ unit, dayUs }: { unit: string; dayUs: number }): string =>
   `${unit} ${dayUs}`
 
@@ -66,6 +82,7 @@ export const join = (a: Daily, b: Daily): Daily => ({
   firstUs: Math.min(a.firstUs, b.firstUs),
   lastUs: Math.max(a.lastUs, b.lastUs),
   counters: each(a.counters, b.counters, Math.max),
+  ...(a.began && { began: each(a.began, b.began ?? [], Math.min) }),
   low: each(a.low, b.low, Math.min),
   high: each(a.high, b.high, Math.max),
 })
@@ -89,9 +106,11 @@ export const dailyLine = (day: Daily, layout: Layout): string => {
     `${lastSeenField}=${integerField(day.lastUs)}`,
     `${simulatedField}=${booleanField(day.simulated)}`,
   ]
+  if (day.boot !== undefined) fields.push(`${sessionBootField}=${integerField(day.boot)}`)
   layout.counters.forEach((key, i) => {
-    const count = day.counters[i]
+    const [count, began] = [day.counters[i], day.began?.[i]]
     if (count !== undefined) fields.push(`${key}=${integerField(count)}`)
+    if (began !== undefined) fields.push(`${beganOf(key)}=${integerField(began)}`)
   })
   layout.signals.forEach(({ key, write }, i) => {
     const [low, high] = [day.low[i], day.high[i]]
@@ -99,17 +118,21 @@ export const dailyLine = (day: Daily, layout: Layout): string => {
     if (high !== undefined) fields.push(`${dailyHighOf(key)}=${write(high)}`)
   })
   const head = [
-    escapeMeasurement(dailyMeasurement),
+    escapeMeasurement(measurementOf(day)),
     `${machineColumn}=${escapeKey(day.machine.profile.machine)}`,
     `${unitColumn}=${escapeKey(day.unit)}`,
   ].join(',')
   return `${head} ${fields.join(',')} ${BigInt(day.dayUs) * 1000n}`
 }
 
+/** Where it stands in the database. */
+export const measurementOf = ({ boot }: Pick<Daily, 'boot'>): string =>
+  boot === undefined ? dailyMeasurement : sessionMeasurement
+
 /** A day as a row of the database tells it: fields by name. */
 export const dailyOfRow = (
   row: Readonly<Record<string, unknown>>,
-  { machine, unit, dayUs }: Pick<Daily, 'machine' | 'unit' | 'dayUs'>,
+  { machine, unit, dayUs, boot }: Pick<Daily, 'machine' | 'unit' | 'dayUs' | 'boot'>,
 ): Daily => {
   const number = (field: string): number | undefined => {
     const value = row[field]
@@ -123,6 +146,10 @@ export const dailyOfRow = (
     firstUs: number(firstSeenField) ?? Number.POSITIVE_INFINITY,
     lastUs: number(lastSeenField) ?? Number.NEGATIVE_INFINITY,
     counters: machine.counterFields.map(number),
+    ...(boot !== undefined && {
+      boot,
+      began: machine.counterFields.map((field) => number(beganOf(field))),
+    }),
     low: machine.signalFields.map((field) => number(dailyLowOf(field))),
     high: machine.signalFields.map((field) => number(dailyHighOf(field))),
   }

@@ -1,18 +1,21 @@
-// Keeps the daily points up to date: joins what a batch tells of a day with what the database
-// already has of it, and writes the days that changed. What it remembers is only a copy of the
+// Keeps daily points and sessions up to date: joins what a batch tells of a day with what the
+// database already has of it, and writes the days that changed. What it remembers is only a copy of the
 // database, so that losing it costs a query and nothing else.
 import { unitColumn } from '../../hardware-profiles/names.ts'
 import type { Reading } from '../core/delivery.ts'
 import { limits } from '../core/limits.ts'
 import type { Machine } from '../core/machine.ts'
-import { type Daily, dailyLine, dailyOf, dailyOfRow, join, keyOf } from './daily.ts'
+import { type Daily, dailyLine, dailyOfRow, join, keyOf, measurementOf } from './daily.ts'
 import type { Deliver, Failed } from './delivery.ts'
 import type { Layout } from './points.ts'
 import type { Database } from './sink.ts'
 
 export interface Rollup {
-  /** Takes readings into their days. The list names the readings whose day was refused. */
-  write(readings: readonly Reading[]): Promise<Failed[]>
+  /**
+   * Takes readings into their days, but for days that began before `oldestUs`. The list names the
+   * readings whose day was refused.
+   */
+  write(readings: readonly Reading[], oldestUs?: number): Promise<Failed[]>
   /** Forgets what the database had: it was dropped, or is another one. */
   forget(): void
 }
@@ -22,6 +25,8 @@ export interface RollupParts {
   /** Writes daily points. */
   readonly deliver: (points: Parameters<Deliver>[1]) => Promise<Failed[]>
   readonly layout: (machine: Machine) => Layout
+  /** What a reading tells: `dailyOf` or `sessionOf`. */
+  readonly of: (reading: Reading, layout: Layout) => Daily | undefined
 }
 
 /** What a batch tells of one day. */
@@ -35,7 +40,7 @@ interface Known {
   readonly line: string
 }
 
-export const createRollup = ({ database, deliver, layout }: RollupParts): Rollup => {
+export const createRollup = ({ database, deliver, layout, of }: RollupParts): Rollup => {
   /** As in the database, by unit and day; the least recently changed first. */
   const known = new Map<string, Known>()
 
@@ -48,8 +53,11 @@ export const createRollup = ({ database, deliver, layout }: RollupParts): Rollup
     }
   }
 
-  const write = async (readings: readonly Reading[]): Promise<Failed[]> => {
-    const touched = daysOf(readings, layout)
+  const write: Rollup['write'] = async (readings, oldestUs = Number.NEGATIVE_INFINITY) => {
+    const touched = daysOf(readings, (reading) => {
+      const day = of(reading, layout(reading.machine))
+      return day === undefined || day.dayUs < oldestUs ? undefined : day
+    })
     const present = await load(touched)
     const changed: (Known & { key: string; offsets: readonly number[] })[] = []
     for (const [key, { day, offsets }] of touched) {
@@ -77,12 +85,13 @@ export const createRollup = ({ database, deliver, layout }: RollupParts): Rollup
       else missing.set(day.dayUs, [...(missing.get(day.dayUs) ?? []), day])
     }
     for (const [dayUs, days] of missing) {
-      const machines = new Map(days.map(({ unit, machine }) => [unit, machine]))
-      for (const row of await database.days(dayUs, [...machines.keys()])) {
-        const unit = String(row[unitColumn])
-        const machine = machines.get(unit)
-        if (machine === undefined) continue
-        const day = dailyOfRow(row, { machine, unit, dayUs })
+      const units = new Map(days.map((day) => [day.unit, day]))
+      const measurement = measurementOf(days[0] as Daily)
+      for (const row of await database.days({ measurement, startUs: dayUs }, [...units.keys()])) {
+        const known = units.get(String(row[unitColumn]))
+        if (known === undefined) continue
+        const { machine } = known
+        const day = dailyOfRow(row, known)
         const one = { day, line: dailyLine(day, layout(machine)) }
         present.set(keyOf(day), one)
         remember(keyOf(day), one)
@@ -96,11 +105,12 @@ export const createRollup = ({ database, deliver, layout }: RollupParts): Rollup
 
 const daysOf = (
   readings: readonly Reading[],
-  layout: (machine: Machine) => Layout,
+  of: (reading: Reading) => Daily | undefined,
 ): Map<string, Touched> => {
   const touched = new Map<string, Touched>()
   for (const reading of readings) {
-    const day = dailyOf(reading, layout(reading.machine))
+    const day = of(reading)
+    if (day === undefined) continue
     const key = keyOf(day)
     const one = touched.get(key)
     if (one === undefined) touched.set(key, { day, offsets: [reading.offset] })

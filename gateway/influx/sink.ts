@@ -5,7 +5,7 @@
 import type { DeliveryResult, OutgoingBatch, Reading, Sink, UnitEvent } from '../core/delivery.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { Machine } from '../core/machine.ts'
-import { dayStartUs } from './daily.ts'
+import { dailyOf, sessionOf } from './daily.ts'
 import { createDelivery, createOutcome, type Outcome } from './delivery.ts'
 import { lifePoint } from './life.ts'
 import { eventPoint, type Layout, layoutOf, type Point, reportPoint } from './points.ts'
@@ -41,11 +41,17 @@ export interface Transport {
   stop(): void
 }
 
+/** A day, or the beginning of a session; whole milliseconds, in microseconds since 1970. */
+export interface Moment {
+  measurement: string
+  startUs: number
+}
+
 export interface Database {
   /** Makes what is missing, alters what differs, and says what is now in force. */
   prepare(): Promise<Retention>
-  /** Daily points of these units on one day; fields by name, `unit` as a column. */
-  days(dayUs: number, units: readonly string[]): Promise<Record<string, unknown>[]>
+  /** Points of these units at one moment; fields by name, `unit` as a column. */
+  days(at: Moment, units: readonly string[]): Promise<Record<string, unknown>[]>
 }
 
 /** The code with which a transport says that database, policy or bucket have gone. */
@@ -73,7 +79,9 @@ export const createInfluxSink = ({ name, transport, database, withDaily }: Influ
     layouts.set(machine, known)
     return known
   }
-  const rollup = createRollup({ database, deliver: (points) => deliver('daily', points), layout })
+  const rollups = [dailyOf, sessionOf].map((of) =>
+    createRollup({ database, layout, of, deliver: (points) => deliver('daily', points) }),
+  )
   let retention: Retention | undefined
 
   const open = async (): Promise<Retention> => {
@@ -98,11 +106,10 @@ export const createInfluxSink = ({ name, transport, database, withDaily }: Influ
     outcome.failed(await deliver('events', events))
     if (!withDaily) return outcome.result()
     // A reading too old for its own policy still belongs to its day.
-    const oldestDayUs = oldestUs('daily')
-    const counted = batch.readings.filter(
-      ({ offset, timeUs }) => !outcome.isRefused(offset) && dayStartUs(timeUs) >= oldestDayUs,
-    )
-    outcome.failed(await rollup.write(counted))
+    const counted = batch.readings.filter(({ offset }) => !outcome.isRefused(offset))
+    for (const rollup of rollups) {
+      outcome.failed(await rollup.write(counted, oldestUs('daily')))
+    }
     return outcome.result()
   }
 
@@ -117,7 +124,7 @@ export const createInfluxSink = ({ name, transport, database, withDaily }: Influ
       } catch (error) {
         if (error instanceof OperatingError && error.code === databaseMissing) {
           retention = undefined
-          rollup.forget()
+          for (const rollup of rollups) rollup.forget()
         }
         throw error
       }

@@ -22,6 +22,7 @@ export interface HeldReading extends Point {
   readonly offset: number
   readonly simulated: boolean
   readonly timeSource: Reading['timeSource']
+  readonly bootUs?: number | undefined
   readonly counters: readonly (number | null)[]
   readonly totals: readonly (number | null)[]
   /** Its record, for the case that the sink refuses it. */
@@ -90,10 +91,16 @@ export const readingOfHeld = (
   at: Pick<Reading, 'machine' | 'unit'>,
 ): Reading => {
   const numbers = (list: readonly (number | null)[]) => list.map((value) => value ?? undefined)
-  const { offset, boot, sequence, timeUs, timeSource, simulated } = held
+  const { offset, boot, sequence, timeUs, timeSource, bootUs, simulated } = held
   return {
     ...{ machine: at.machine, unit: at.unit, simulated, offset, boot, sequence },
-    ...{ timeUs, timeSource, values: numbers(held.values), quality: Uint8Array.from(held.quality) },
+    ...{
+      timeUs,
+      timeSource,
+      bootUs,
+      values: numbers(held.values),
+      quality: Uint8Array.from(held.quality),
+    },
     ...{ counters: numbers(held.counters), totals: numbers(held.totals) },
   }
 }
@@ -158,11 +165,11 @@ const hold = (door: DoorState, { reading, record, totals, bands }: Holding): voi
     low[i] = Math.max(low[i] ?? -Infinity, (apart - band) / apartUs)
     high[i] = Math.min(high[i] ?? Infinity, (apart + band) / apartUs)
   }
-  const { offset, simulated, timeSource, counters } = reading
+  const { offset, simulated, timeSource, bootUs, counters } = reading
   const { receivedUs, topic, payload } = record
   door.held = {
     ...pointOf(reading),
-    ...{ offset, simulated, timeSource, receivedUs, topic },
+    ...{ offset, simulated, timeSource, bootUs, receivedUs, topic },
     counters: counters.map((count) => count ?? null),
     totals: (totals ?? []).map((count) => count ?? null),
     payload: Buffer.from(payload).toString(),

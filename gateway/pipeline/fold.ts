@@ -65,7 +65,10 @@ export const foldReport = (
   const epochUs = known?.epochUs ?? place.record.receivedUs - t
   const time = timeOf(report, { uptimeUs: epochUs + t, receivedUs: place.record.receivedUs })
   if (isFault(time)) return time
-  const reading = readingOf(state, { checked, place, time, boot, sequence: seq })
+  const reading = readingOf(state, {
+    ...{ checked, place, time, boot, sequence: seq },
+    bootUs: known?.epochUs,
+  })
   if (isNewest && seen === 'fresh' && place.origin === undefined) {
     const sourceUs = report.time ?? epochUs + t
     state.skew = foldSkew(state.skew, { sourceUs, receivedUs: place.record.receivedUs })
@@ -131,9 +134,13 @@ const timeOf = (
 
 const readingOf = (
   state: UnitState,
-  parts: { checked: Checked; place: Place; time: Time; boot: number; sequence: number },
+  parts: Pick<Reading, 'boot' | 'sequence' | 'bootUs'> & {
+    checked: Checked
+    place: Place
+    time: Time
+  },
 ): Reading => {
-  const { checked, place, time, boot, sequence } = parts
+  const { checked, place, time, boot, sequence, bootUs } = parts
   return {
     machine: place.machine,
     unit: state.unit,
@@ -143,6 +150,7 @@ const readingOf = (
     sequence,
     timeUs: time.timeUs,
     timeSource: time.timeSource,
+    bootUs,
     values: checked.values,
     quality: checked.quality,
     counters: checked.counters,

@@ -84,13 +84,20 @@ describe.each([2, 3] as const)('sink influx%i', (version) => {
 
   test('a day goes on where the database has it, after a restart of the sink', async () => {
     const one = (sequence: number, value: number) =>
-      reading({ timeUs: noon + sequence * 1e6, sequence, v: { motor_current: value } })
+      reading({
+        ...{ timeUs: noon + sequence * 1e6, bootUs: noon, sequence },
+        v: { motor_current: value },
+      })
     await deliver(sink, { readings: [one(1, 50)] })
     await sink.stop()
     sink = sinkOf(version, server.url)
     await deliver(sink, { readings: [one(2, 7)] })
-    expect(points('b_daily')).toHaveLength(1)
-    expect(points('b_daily')[0]?.fields).toMatchObject({
+    // A day and a session, each gone on with where the database had it.
+    const [day, session, ...more] = points('b_daily')
+    expect(more).toEqual([])
+    expect([day?.measurement, session?.measurement]).toEqual(['unit_daily', 'unit_session'])
+    expect(session?.fields).toMatchObject({ 'motor_current_a.max': 50, 'session.boot': 1 })
+    expect(day?.fields).toMatchObject({
       'motor_current_a.min': 7,
       'motor_current_a.max': 50,
     })

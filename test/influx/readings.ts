@@ -70,6 +70,7 @@ export interface ReadingParts {
   boot?: number
   sequence?: number
   timeUs: number
+  bootUs?: number
   v?: Record<string, number>
   c?: Record<string, number>
   q?: Record<string, QualityName>
@@ -87,6 +88,7 @@ export const reading = (parts: ReadingParts): Reading => {
     simulated: true,
     offset: parts.offset ?? sequence,
     boot: parts.boot ?? 1,
+    bootUs: parts.bootUs,
     sequence,
     timeUs,
     timeSource: 'uptime',

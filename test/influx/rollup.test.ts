@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Reading } from '../../gateway/core/delivery.ts'
-import { type Daily, dailyOf, join } from '../../gateway/influx/daily.ts'
+import { type Daily, dailyOf, join, sessionOf } from '../../gateway/influx/daily.ts'
 import { layoutOf } from '../../gateway/influx/points.ts'
 import { createRollup } from '../../gateway/influx/rollup.ts'
 import { type Row, startInfluxd } from '../servers/influxd.ts'
@@ -103,6 +103,7 @@ describe('what is remembered of the database', () => {
     const taken: string[] = []
     const fail = { before: false, after: false }
     const rollup = createRollup({
+      of: dailyOf,
       database: { days: async () => [] },
       deliver: async (points) => {
         if (fail.before) throw new Error('not done')
@@ -183,6 +184,35 @@ describe.skipIf(server === undefined)('daily rollup in InfluxDB', () => {
       }),
       { numRuns: 25 },
     )
+  })
+
+  test('a session is one boot, from power-on to power-off, in any order and sent again', async () => {
+    const on = (boot: number, sequence: number, starts: number) =>
+      reading({
+        ...{ boot, sequence, bootUs: firstDayUs + boot * 3_600_000_123, c: { starts } },
+        timeUs: firstDayUs + boot * 3_600_000_123 + sequence * 1e6,
+        v: { motor_current: starts / 2 },
+      })
+    const readings = [on(1, 0, 5), on(1, 1, 9), on(2, 0, 9), on(1, 2, 12), on(2, 1, 20)]
+    const sessions = () =>
+      server.query(
+        'SELECT "starts", "starts.began", "motor_current_a.max" AS high, "session.boot" ' +
+          'FROM "daily"."unit_session"',
+        { db: 'd' },
+      )
+    for (const order of [readings, readings.toReversed()]) {
+      await server.query('DROP DATABASE "d"')
+      for (const one of order) await deliver(sinkFor(server), { readings: [one] })
+      await deliver(sinkFor(server), { readings })
+      const wholeMs = (boot: number) =>
+        Math.floor((firstDayUs + boot * 3_600_000_123) / 1000) * 1000
+      expect((await sessions()).map(({ _measurement, ...row }) => row)).toEqual([
+        { time: wholeMs(1), starts: 12, 'starts.began': 5, high: 6, 'session.boot': 1 },
+        { time: wholeMs(2), starts: 20, 'starts.began': 9, high: 10, 'session.boot': 2 },
+      ])
+    }
+    // Who has no boots has no sessions.
+    expect(sessionOf(reading({ boot: -1, timeUs: firstDayUs }), layoutOf(drill))).toBe(undefined)
   })
 
   test('a report of an earlier day corrects that day and no other', async () => {

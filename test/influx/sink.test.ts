@@ -167,6 +167,7 @@ describe.skipIf(server === undefined)('sink influx1', () => {
         timeUs: timeUs + i,
         sequence: i,
         boot: i % 7,
+        bootUs: timeUs - 1e6 * (i % 7),
         unit: `drill-${i % 8}`,
         v: { state: i % 5, pack_voltage: i / 10 },
         c: { starts: i },
@@ -189,7 +190,9 @@ describe.skipIf(server === undefined)('sink influx1', () => {
     const units = Array.from({ length: 8 }, (_, i) => `drill-${i}`)
     expect(await series('"raw"./.*/')).toEqual(units.map((unit) => `test_drill,unit=${unit}`))
     expect(await series('"daily"./.*/')).toEqual(
-      units.map((unit) => `unit_daily,machine=test_drill,unit=${unit}`),
+      ['unit_daily', 'unit_session'].flatMap((measurement) =>
+        units.map((unit) => `${measurement},machine=test_drill,unit=${unit}`),
+      ),
     )
     expect(await series('"event"./.*/')).toEqual(
       types

@@ -212,8 +212,10 @@ const fluxDays = ({ kept }: State, query: string): string => {
   const start = Date.parse(/start: ([^,]+),/.exec(query)?.[1] ?? '')
   const units = [...(/set: \[(.*?)\]/.exec(query)?.[1] ?? '').matchAll(/"([^"]+)"/g)]
   const names = units.map(([, name]) => name)
+  const measurement = /_measurement == "([^"]+)"/.exec(query)?.[1]
   const rows = [...(kept.get(bucket)?.values() ?? [])].filter(
-    ({ tags, timeNs }) => names.includes(tags['unit']) && timeNs === BigInt(start) * 1_000_000n,
+    ({ tags, timeNs, measurement: of }) =>
+      of === measurement && names.includes(tags['unit']) && timeNs === BigInt(start) * 1_000_000n,
   )
   return rows
     .map(({ tags, fields }) => {
@@ -246,8 +248,12 @@ const sqlDays = ({ kept }: State, body: string): Reply => {
   if (points === undefined) {
     return { status: 400, value: { error: "table 'public.iox.unit_daily' not found" } }
   }
+  const measurement = /FROM "([^"]+)"/.exec(q)?.[1]
   const rows = [...points.values()].filter(
-    ({ tags, timeNs }) => units.includes(tags['unit'] ?? '') && timeNs === BigInt(day) * 1_000_000n,
+    ({ tags, timeNs, measurement: of }) =>
+      of === measurement &&
+      units.includes(tags['unit'] ?? '') &&
+      timeNs === BigInt(day) * 1_000_000n,
   )
   return { status: 200, value: rows.map(({ tags, fields }) => ({ ...tags, ...fields })) }
 }

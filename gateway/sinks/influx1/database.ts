@@ -2,11 +2,7 @@
 // there and as configured, and daily points read back. InfluxQL through the `influx` package, whose
 // own retries and host back-off are switched off: trying again is the runner's work.
 import { InfluxDB, type IRetentionOptions, escape as spell } from 'influx'
-import {
-  dailyMeasurement,
-  retentionPolicies,
-  unitColumn,
-} from '../../../hardware-profiles/names.ts'
+import { retentionPolicies, unitColumn } from '../../../hardware-profiles/names.ts'
 import { OperatingError } from '../../core/errors.ts'
 import type { Database, Retention } from '../../influx/sink.ts'
 import { defaultTimeoutMs, type Influx1Config } from './config.ts'
@@ -21,15 +17,15 @@ export const createDatabase = (config: Influx1Config): Database => {
   const asked = <T>(work: () => Promise<T>): Promise<T> => explained(config, work)
   return {
     prepare: () => asked(() => prepare(client, config)),
-    days: (dayUs, units) =>
+    days: ({ measurement, startUs }, units) =>
       asked(async () => {
         const rows: Record<string, unknown>[] = []
         for (let i = 0; i < units.length; i += unitsAtOnce) {
           const some = units.slice(i, i + unitsAtOnce)
           const any = some.map((unit) => `"${unitColumn}" = ${spell.stringLit(unit)}`).join(' OR ')
           const found = await client.query<Record<string, unknown>>(
-            `SELECT * FROM "${retentionPolicies.daily}"."${dailyMeasurement}" ` +
-              `WHERE time = ${BigInt(dayUs) * 1000n} AND (${any})`,
+            `SELECT * FROM "${retentionPolicies.daily}"."${measurement}" ` +
+              `WHERE time = ${BigInt(startUs) * 1000n} AND (${any})`,
             { database },
           )
           rows.push(...found)

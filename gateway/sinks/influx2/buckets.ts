@@ -1,13 +1,9 @@
 // What this sink asks of an InfluxDB 2.x besides writing: that its buckets are there and keep their
 // points as configured, and daily points read back by Flux.
 import { flux, type InfluxDB } from '@influxdata/influxdb-client'
-import {
-  dailyMeasurement,
-  retentionPolicies,
-  unitColumn,
-} from '../../../hardware-profiles/names.ts'
+import { retentionPolicies, unitColumn } from '../../../hardware-profiles/names.ts'
 import { OperatingError } from '../../core/errors.ts'
-import type { Database, Policy, Retention } from '../../influx/sink.ts'
+import type { Database, Moment, Policy, Retention } from '../../influx/sink.ts'
 import { explained } from './answers.ts'
 import type { Influx2Config } from './config.ts'
 
@@ -26,11 +22,11 @@ const unitsAtOnce = 200
 
 export const createBuckets = (client: InfluxDB, config: Influx2Config): Database => ({
   prepare: () => (config.setUp ? prepare(client, config) : Promise.resolve(keptBy(config))),
-  async days(dayUs, units) {
+  async days(at, units) {
     const rows: Record<string, unknown>[] = []
     for (let i = 0; i < units.length; i += unitsAtOnce) {
       rows.push(
-        ...(await daysOf(client, config, { dayUs, units: units.slice(i, i + unitsAtOnce) })),
+        ...(await daysOf(client, config, { ...at, units: units.slice(i, i + unitsAtOnce) })),
       )
     }
     return rows
@@ -103,13 +99,13 @@ const asker =
 const daysOf = async (
   client: InfluxDB,
   config: Influx2Config,
-  { dayUs, units }: { dayUs: number; units: readonly string[] },
+  { measurement, startUs, units }: Moment & { units: readonly string[] },
 ): Promise<Record<string, unknown>[]> => {
-  const start = new Date(dayUs / 1000)
-  const stop = new Date(dayUs / 1000 + 1)
+  const start = new Date(startUs / 1000)
+  const stop = new Date(startUs / 1000 + 1)
   const query = flux`from(bucket: ${bucketOf(config, 'daily')})
   |> range(start: ${start}, stop: ${stop})
-  |> filter(fn: (r) => r._measurement == ${dailyMeasurement})
+  |> filter(fn: (r) => r._measurement == ${measurement})
   |> filter(fn: (r) => contains(value: r[${unitColumn}], set: ${[...units]}))
   |> pivot(rowKey: ["_time", ${unitColumn}], columnKey: ["_field"], valueColumn: "_value")`
   try {

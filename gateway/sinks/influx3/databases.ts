@@ -1,12 +1,8 @@
 // What this sink asks of an InfluxDB 3 besides writing: that its databases are there, made with the
 // retention that is configured, and daily points read back by SQL. Both by plain HTTP: the client
 // has no call for the first, and takes Arrow Flight with all its packages for the second.
-import {
-  dailyMeasurement,
-  retentionPolicies,
-  unitColumn,
-} from '../../../hardware-profiles/names.ts'
-import type { Database, Policy, Retention } from '../../influx/sink.ts'
+import { retentionPolicies, unitColumn } from '../../../hardware-profiles/names.ts'
+import type { Database, Moment, Policy, Retention } from '../../influx/sink.ts'
 import { explained, fromStatus } from './answers.ts'
 import { defaultTimeoutMs, type Influx3Config } from './config.ts'
 
@@ -20,10 +16,10 @@ const unitsAtOnce = 200
 
 export const createDatabases = (config: Influx3Config): Database => ({
   prepare: () => (config.setUp ? prepare(config) : Promise.resolve(forEver)),
-  async days(dayUs, units) {
+  async days(at, units) {
     const rows: Record<string, unknown>[] = []
     for (let i = 0; i < units.length; i += unitsAtOnce) {
-      rows.push(...(await daysOf(config, { dayUs, units: units.slice(i, i + unitsAtOnce) })))
+      rows.push(...(await daysOf(config, { ...at, units: units.slice(i, i + unitsAtOnce) })))
     }
     return rows
   },
@@ -59,13 +55,13 @@ const make = async (config: Influx3Config, body: object): Promise<void> => {
 
 const daysOf = async (
   config: Influx3Config,
-  { dayUs, units }: { dayUs: number; units: readonly string[] },
+  { measurement, startUs, units }: Moment & { units: readonly string[] },
 ): Promise<Record<string, unknown>[]> => {
-  const day = new Date(dayUs / 1000).toISOString()
+  const day = new Date(startUs / 1000).toISOString()
   const named = units.map((_, i) => `$unit${i}`).join(', ')
   const params = Object.fromEntries(units.map((unit, i) => [`unit${i}`, unit]))
   const q =
-    `SELECT * FROM "${dailyMeasurement}" WHERE time = TIMESTAMP '${day}' ` +
+    `SELECT * FROM "${measurement}" WHERE time = TIMESTAMP '${day}' ` +
     `AND "${unitColumn}" IN (${named})`
   const db = databaseOf(config, 'daily')
   const { status, text } = await post(config, '/api/v3/query_sql', {
