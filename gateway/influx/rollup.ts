@@ -1,6 +1,6 @@
 // Keeps daily points and sessions up to date: joins what a batch tells of a day with what the
-// database already has of it, and writes the days that changed. What it remembers is only a copy of the
-// database, so that losing it costs a query and nothing else.
+// database already has of it, and writes the days that changed. What it remembers is only a copy of
+// the database, so that losing it costs a query and nothing else.
 import { unitColumn } from '../../hardware-profiles/names.ts'
 import type { Reading } from '../core/delivery.ts'
 import { limits } from '../core/limits.ts'
