@@ -57,13 +57,14 @@ export const configHeader = (parts: {
   const hasLink = purpose !== 'exercise' && profileDigest !== undefined
   const link = hasLink ? linkDefines({ ...parts, profileDigest }) : undefined
   if (link !== undefined) findings.push(...link.findings)
-  if (purpose === 'machine' && !board.drivesPins) {
+  const isMachine = purpose === 'machine' || purpose === 'test_inputs'
+  if (isMachine && !board.drivesPins) {
     findings.push({
       place: `${profile.machine}: /boards/${board.board}`,
       what: `${board.title} has no drivers for pins yet, only the test build`,
       remedy: 'Build a test image (--exercise, --rig), or take a board that has drivers.',
     })
-  } else if (purpose === 'machine') {
+  } else if (isMachine) {
     if (profile.safety === undefined) findings.push(unguarded(profile))
     const wired = wire({ profile, board, loop, spec })
     machine.push(...wired.defines)

@@ -1,6 +1,7 @@
 // Profile + loop + board -> an image that a microcontroller starts, and its manifest. The loop's
 // wasm, the very module the twin runs, becomes C and is compiled with the runtime and the board's
 // drivers. Byte-identical wherever it is built; it writes only into a folder of its own.
+import { createHash } from 'node:crypto'
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,10 +16,11 @@ import { type Manifest, manifestOf } from './manifest.ts'
 import { translate, translateSecond } from './wasm2c.ts'
 
 /**
- * `machine` drives pins. The others are for tests and drive nothing: `exercise` takes readings over
- * UART, `rig` makes them up and speaks to a gateway as a machine does.
+ * `machine` drives pins. The others are for tests: `exercise` takes readings over UART and drives
+ * nothing, `rig` makes them up and speaks to a gateway as a machine does; `test_inputs` is all of a
+ * machine, but its readings come over the link.
  */
-export type Purpose = 'machine' | 'exercise' | 'rig'
+export type Purpose = 'machine' | 'exercise' | 'rig' | 'test_inputs'
 
 export interface ImageRequest {
   profile: Profile
@@ -61,7 +63,8 @@ export interface Image {
 export const buildImage = async (request: ImageRequest): Promise<Image> => {
   const { profile, board, cacheFolder, loopsFolder } = request
   const { loop, spec } = theLoop(profile, request.loops)
-  const { purpose, profileDigest } = request
+  const { purpose } = request
+  const profileDigest = statedProfile(request)
   const config = configHeader({ profile, board, loop, spec, purpose, profileDigest })
   if (config.findings.length > 0) throw new BuildError(config.findings)
   const { wasm, digest } = await buildLoop({
@@ -84,12 +87,26 @@ export const buildImage = async (request: ImageRequest): Promise<Image> => {
     const built = compileImage({ folder, board, source: 'image.c', flags, path, ...slot })
     const gcc = compilerVersion(request.path) ?? 'unknown'
     const digests = { module: digest, kernel: guard?.digest }
-    const manifest = manifestOf({ ...request, loop, spec, gcc, ...digests, ...built })
+    const manifest = manifestOf({
+      ...request,
+      profileDigest,
+      loop,
+      spec,
+      gcc,
+      ...digests,
+      ...built,
+    })
     return { ...built.files, symbols: built.symbols, manifest }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
+
+/** What the board says of its profile: one that takes readings from anybody is not the machine. */
+const statedProfile = ({ purpose, profileDigest }: ImageRequest): string =>
+  purpose === 'test_inputs'
+    ? createHash('sha256').update(`test inputs ${profileDigest}`).digest('hex')
+    : profileDigest
 
 const kernelOf = async (
   { profile: { safety }, cacheFolder }: ImageRequest,

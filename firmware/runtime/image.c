@@ -41,6 +41,10 @@ static u32 selftest_on_message(struct cbor *body);
 static u32 calibration_on_message(struct cbor *body);
 #define LINK_ON_CALIBRATE(body) calibration_on_message(body)
 #endif
+#ifdef TEST_INPUTS
+#define LINK_TEST_READINGS 63
+static u32 link_on_test_readings(struct cbor *body);
+#endif
 #include "crypto/crypto.h"
 #include "crypto/identity.h"
 #define LINK_PUBLIC_KEY(to) identity_public(to)

@@ -249,6 +249,9 @@ static u32 link_handle(u32 kind, struct cbor *body) {
 #ifdef LINK_ON_ASK_BLACK_BOX
     case LINK_ASK_BLACK_BOX: return LINK_ON_ASK_BLACK_BOX(body);
 #endif
+#ifdef TEST_INPUTS
+    case LINK_TEST_READINGS: return link_on_test_readings(body);
+#endif
     default: return LINK_UNKNOWN;
   }
 }

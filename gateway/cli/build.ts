@@ -6,7 +6,7 @@ import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { boardNames, loadBoard } from '../../firmware/boards.ts'
 import { BuildError } from '../../firmware/build.ts'
-import { buildImage, type Image } from '../../firmware/image.ts'
+import { buildImage, type Image, type Purpose } from '../../firmware/image.ts'
 import { imageFiles, imageName } from '../../firmware/images.ts'
 import { loadProfiles, type Machines, ProfileError } from '../../firmware/profiles.ts'
 import { buildRelease, type ReleaseRequest } from '../../firmware/release.ts'
@@ -27,6 +27,8 @@ export const usage = `usage: tenfold build --profile <machine> --board <board> [
   --version <number>    of the release: 1 to 4294967295, greater than the last one
   --exercise            a test build: drives no pin, takes its inputs over UART
   --rig                 another: makes its readings up, speaks to a gateway as a machine does
+  --test-inputs         all of the machine, but its readings come over the link, and the profile
+                        that it states is not the machine's; never for a board with a motor
   --out <folder>        where the files go; default .tenfold/images
 
 Writes ELF, raw bytes, UF2 or HEX, and the manifest: digests, sizes, stack, limits, and what is
@@ -43,13 +45,14 @@ export const run = async (args: string[], io: Io): Promise<number> => {
       sign: { type: 'string' },
       version: { type: 'string' },
       rig: { type: 'boolean', default: false },
+      'test-inputs': { type: 'boolean', default: false },
       out: { type: 'string', default: join('.tenfold', 'images') },
     },
   })
   const machines = machinesOrExplain()
   const profile = theProfile(machines, values.profile)
   const board = loadBoard(named('--board', values.board, boardNames()))
-  const purpose = values.exercise ? 'exercise' : values.rig ? 'rig' : 'machine'
+  const purpose = purposeOf(values)
   const folder = resolve(io.cwd, values.out)
   const request = {
     ...{ profile, board, loops: machines.loops, path: io.env['PATH'] },
@@ -69,6 +72,15 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   const endings = [...imageFiles(image).keys()].join(', ')
   io.out(`wrote     ${join(relative(io.cwd, folder), name)}.{${endings.replaceAll(' ', '')}}`)
   return 0
+}
+
+const purposeOf = (values: {
+  exercise: boolean
+  rig: boolean
+  'test-inputs': boolean
+}): Purpose => {
+  if (values['test-inputs']) return 'test_inputs'
+  return values.exercise ? 'exercise' : values.rig ? 'rig' : 'machine'
 }
 
 interface ReleaseOptions {

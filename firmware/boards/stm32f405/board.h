@@ -31,11 +31,11 @@
 /* What makes this a board and not only a chip: a Netduino Plus 2 has a crystal of 25 MHz. */
 #define CRYSTAL_MHZ 25
 
-#if defined(EXERCISE) || defined(RIG)
+#if defined(EXERCISE) || defined(RIG) || defined(TEST_INPUTS)
 #define ON_INTERNAL_CLOCK 1
 #endif
 
-#ifdef RIG
+#if defined(RIG) || defined(TEST_INPUTS)
 #define TIM2_HZ 1000000000 /* QEMU's timers run at this, whatever the clock tree says */
 #elif defined(ON_INTERNAL_CLOCK)
 #define TIM2_HZ 16000000

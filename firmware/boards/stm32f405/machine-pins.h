@@ -4,7 +4,11 @@
  * end of that conversion is the step's interrupt. TIM8's own trigger would come with every period
  * of the PWM, of which a step has several. */
 
+#ifdef TEST_INPUTS
+#define STEP_INTERRUPT (-1) /* SysTick */
+#else
 #define STEP_INTERRUPT 18
+#endif
 void step_interrupt(void);
 
 #define TIM8 0x40010400
@@ -121,6 +125,28 @@ static void pwm_prepare(void) {
 }
 #endif
 
+#ifdef TEST_INPUTS
+/* For QEMU, which has no conversion that a timer starts: steps by SysTick, at a steady pace. */
+static inline bool board_alarm_at(u32 us) { return (s32)(us - board_micros()) > 0; }
+static inline void board_alarm_taken(void) {}
+static void steps_start(void) {
+  SYST_RVR = PERIOD_US * (CLOCK_HZ / 1000000) - 1;
+  SYST_CVR = 0;
+  SYST_CSR = 7;
+}
+#else
+/* False where that time has passed already: the compare would only come 71 minutes later. */
+static inline bool board_alarm_at(u32 us) {
+  REG(TIM2 + 0x34) = us;
+  return (s32)(us - board_micros()) > 0 || (REG(TIM2 + 0x10) & 2) != 0;
+}
+static inline void board_alarm_taken(void) {
+  REG(TIM2 + 0x10) = ~2u;
+  REG(ADC1) = ~(1u << 3 | 1u << 2);
+}
+static void steps_start(void) { NVIC_ISER = 1u << STEP_INTERRUPT; }
+#endif
+
 /* Starts at a microsecond's edge, so that the PWM's periods begin on whole microseconds for ever:
  * both timers come from one clock. Gives that microsecond. */
 static u32 board_pwm_start(void) {
@@ -132,7 +158,7 @@ static u32 board_pwm_start(void) {
   REG(ADC1) = 0;
   REG(ADC1 + 8) |= ADC_TIMED;
   board_analogue_begin(TIMED_CHANNEL); /* the first step reads it */
-  NVIC_ISER = 1u << STEP_INTERRUPT;
+  steps_start();
   u32 before = board_micros();
   u32 now;
   while ((now = board_micros()) == before) {
@@ -141,16 +167,6 @@ static u32 board_pwm_start(void) {
   REG(TIM8) = 1u << 7 | 1;
 #endif
   return now;
-}
-
-/* False where that time has passed already: the compare would only come 71 minutes later. */
-static inline bool board_alarm_at(u32 us) {
-  REG(TIM2 + 0x34) = us;
-  return (s32)(us - board_micros()) > 0 || (REG(TIM2 + 0x10) & 2) != 0;
-}
-static inline void board_alarm_taken(void) {
-  REG(TIM2 + 0x10) = ~2u;
-  REG(ADC1) = ~(1u << 3 | 1u << 2);
 }
 
 /* Runs on the internal oscillator of 32 kHz, which may be 17 to 47 kHz (datasheet, table 41): 10 ms
