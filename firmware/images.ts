@@ -12,7 +12,9 @@ export const imagesFolder = 'firmware/images'
 
 /** `cordless-drill-rp2040-pico`, with `-exercise` or `-rig` for a test build. */
 export const imageName = (machine: string, board: string, purpose: Purpose): string =>
-  `${machine.replaceAll('_', '-')}-${board}${purpose === 'machine' ? '' : `-${purpose.replace('_', '-')}`}`
+  [machine.replaceAll('_', '-'), board, ...(purpose === 'machine' ? [] : [purpose])]
+    .join('-')
+    .replace('_', '-')
 
 /** Files of an image by their ending; the manifest is JSON. */
 export const imageFiles = (image: Image): Map<string, string | Uint8Array> =>

@@ -1,7 +1,7 @@
-/* The test build of a whole machine, for emulators without a converter: all is as in its image, but
- * the readings come over the link, in the loop's integers, instead of from the pins. Readings of a
- * converter get a little noise, as a sound sensor has. It states another profile than the machine's,
- * so that no gateway takes it for one. */
+/* The test build of a whole machine, for emulators without a converter: all is as in its image,
+ * but the readings come over the link, in the loop's integers, instead of from the pins. Readings
+ * of a converter get a little noise, as a sound sensor has. It states another profile than the
+ * machine's, so that no gateway takes it for one. */
 
 static s32 test_readings[INPUTS];
 static u32 test_turn;

@@ -1,5 +1,5 @@
 // Whole machines in QEMU, by their test builds: interrupts, priorities and the FPU's registers are
-// those of the real cores there. Readings come over the link, what passes goes out with the reports.
+// those of the real cores there. Readings come over the link, what passes goes out with reports.
 import { afterEach, describe, expect, test } from 'vitest'
 import { profileDigest } from '../../gateway/core/machine.ts'
 import { type QemuBoard, qemuInstalled } from '../emu/qemu.ts'
