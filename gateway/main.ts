@@ -19,20 +19,25 @@ import { realFiles } from './log/files.ts'
 import { lockFolder } from './log/lock.ts'
 import type { Log } from './log/log.ts'
 import { openLog } from './log/open.ts'
-import { startOperations } from './operations/index.ts'
+import { type Operations, startOperations } from './operations/index.ts'
 import { authentication, openPairing } from './pairing/open.ts'
 import { type Delivery, type SinkConfig, startDelivery } from './pipeline/client.ts'
+import { type ReplaceableDelivery, startReplaceable } from './reload/delivery.ts'
+import type { Settings } from './reload/plan.ts'
+import { Reloader, type ReloadOutcome } from './reload/reload.ts'
 import { requeue } from './requeue.ts'
 import { storedCursor } from './sinks/store/cursor.ts'
 import type { MqttBroker } from './sources/mqtt/broker.ts'
 import { createBroker } from './sources/mqtt/index.ts'
-import { startSources } from './sources.ts'
+import { type Sources, startSources } from './sources.ts'
 import type { Actions } from './web/actions.ts'
 import { openImages } from './web/images.ts'
 import { startWeb } from './web/server.ts'
 
 export interface GatewayParts {
   config: Config
+  /** The settings as they are now where they came from; throws an OperatingError. */
+  reread(): Config
   profiles: readonly Profile[]
   clock: Clock
   /** Secure random bytes. */
@@ -49,6 +54,8 @@ export interface Gateway {
   readonly mqttUrl: string
   /** Resolves with the error when the gateway can no longer do its work. */
   readonly failed: Promise<Error>
+  /** Reads the settings again and takes up all that differs, or nothing (reload/). */
+  reload(isDry: boolean): Promise<ReloadOutcome>
   /** Stops in reverse order. Idempotent. */
   stop(): Promise<void>
 }
@@ -89,17 +96,20 @@ const start = async (
 
   const live = new Live()
   const hearing = { send: (_: UnitCommand): boolean => false }
-  const delivery = await startDelivery(deliveryOptions(parts, log), {
-    live: (readings) => live.push(readings),
-    command: (command) => void hearing.send(command),
+  const listeners = {
+    live: (readings: Parameters<Live['push']>[0]) => live.push(readings),
+    command: (command: UnitCommand) => void hearing.send(command),
     note,
     fault: failed.resolve,
-  })
+  }
+  const delivery = await startReplaceable(deliveryOptions(parts, log), listeners, startDelivery)
   stops.push(() => delivery.stop())
   live.onListeners((on) => delivery.listen(on))
   stops.push(watch({ parts, log, delivery, consumed, admission }))
 
-  const { broker, actions, send } = await startReceiving(parts, { admission, delivery, stops })
+  const names = settingsOf(config)
+  const receiving = await startReceiving(parts, { admission, delivery, stops, names })
+  const { broker, actions, send } = receiving
   // Before, there was nobody to hear one; what the worker asks is asked again at a hello.
   hearing.send = send
 
@@ -114,18 +124,19 @@ const start = async (
     secret: (where) => secretOf(parts, where),
   })
   stops.push(async () => operations.stop())
+  const reloader = reloaderOf(parts, { ...receiving, names, operations, delivery, log })
 
   const web = await startWeb({
     host: config.http.host,
     port: config.http.port,
     names: config.http.names,
-    credentials: credentialsIn(config.http.credentials),
+    credentials: () => names.httpNames,
     // The health of a sink is its books and how it fares: what the page and `tenfold doctor` show.
     queries: { ...delivery.queries, books: () => delivery.health() },
     profiles,
     clock,
     live,
-    actions,
+    actions: { ...actions, reload: (isDry) => reloader.reload(isDry) },
     images: openImages(),
     metrics: () => operations.metrics(),
     notReady: () => admission.notReady(),
@@ -133,12 +144,52 @@ const start = async (
   })
   stops.push(() => web.stop())
   const mqttUrl = `mqtt://${config.mqtt.host}:${broker.port}`
-  return { pageUrl: web.url, mqttUrl, failed: failed.promise }
+  const reload = (isDry: boolean): Promise<ReloadOutcome> => reloader.reload(isDry)
+  return { pageUrl: web.url, mqttUrl, failed: failed.promise, reload }
+}
+
+/** The settings in use, with the files that they name read. */
+type InUse = { -readonly [K in keyof Settings]: Settings[K] }
+
+const settingsOf = (config: Config): InUse => ({
+  config,
+  mqttNames: credentialsIn(config.mqtt.credentials),
+  httpNames: credentialsIn(config.http.credentials),
+})
+
+interface Reloadable {
+  names: InUse
+  sources: Sources
+  broker: MqttBroker
+  operations: Operations
+  delivery: ReplaceableDelivery
+  log: Log
+}
+
+/** What of a running gateway takes up other settings, and how. */
+const reloaderOf = (parts: GatewayParts, running: Reloadable): Reloader => {
+  const { names, sources, broker, operations, delivery, log } = running
+  return new Reloader({
+    settings: { ...names },
+    read: () => settingsOf(parts.reread()),
+    parts: {
+      source: (name, settings) => sources.replace(name, settings),
+      delivery: ({ config }) => delivery.replace(deliveryOptions({ ...parts, config }, log)),
+      alerts: ({ config }) => operations.alert(config.alerts),
+      credentials: ({ mqttNames, httpNames }) => {
+        const [before, after] = [names.mqttNames ?? {}, mqttNames ?? {}]
+        Object.assign(names, { mqttNames, httpNames })
+        const changed = Object.keys(before).filter((name) => before[name] !== after[name])
+        broker.dismiss(new Set(changed))
+      },
+    },
+  })
 }
 
 interface Receiving {
   broker: MqttBroker
-  actions: Actions
+  sources: Sources
+  actions: Omit<Actions, 'reload'>
   /** False where no source hears the unit. */
   send(command: UnitCommand): boolean
 }
@@ -146,7 +197,7 @@ interface Receiving {
 /** Everything that units speak to: the broker, the other sources, and what goes back to them. */
 const startReceiving = async (
   parts: GatewayParts,
-  { admission, delivery, stops }: ReceivingParts,
+  { admission, delivery, stops, names }: ReceivingParts,
 ): Promise<Receiving> => {
   const { config, profiles, clock, random } = parts
   const send = (command: UnitCommand) => sources.command(command) || broker.command(command)
@@ -159,7 +210,7 @@ const startReceiving = async (
   const broker = createBroker(config.mqtt, {
     context: sourceContext(parts, 'mqtt'),
     keysFolder: join(config.data, 'keys', 'tls'),
-    ...authentication(credentialsIn(config.mqtt.credentials), pairing),
+    ...authentication(() => names.mqttNames, pairing),
   })
   await broker.start(emit)
   stops.push(() => broker.stop())
@@ -177,12 +228,12 @@ const startReceiving = async (
     )
   }, announceMs)
   stops.push(async () => clearInterval(looking))
-  const actions: Actions = {
+  const actions: Receiving['actions'] = {
     command: (unit, request) => desk.send(unit, request),
     requeue: (request) => requeue({ ...delivery, emit: admission.emit }, request),
     ...(pairing && { pair: () => pairing.desk.offer() }),
   }
-  return { broker, actions, send }
+  return { broker, sources, actions, send }
 }
 
 /** How soon Home Assistant is told of a unit. */
@@ -192,6 +243,7 @@ interface ReceivingParts {
   admission: Admission
   delivery: Delivery
   stops: (() => Promise<void>)[]
+  names: Settings
 }
 
 const makeFolder = (path: string): void => {

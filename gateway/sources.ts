@@ -15,33 +15,60 @@ export interface Sources {
   command(command: UnitCommand): boolean
   /** Hands on which units there are. */
   know(units: readonly KnownUnit[]): void
+  /**
+   * Starts, stops (undefined) or restarts one with other settings. Throws what it throws that
+   * cannot start; it runs with its former settings then.
+   */
+  replace(name: string, settings: unknown): Promise<void>
   /** Stops all, the last started first. */
   stop(): Promise<void>
 }
 
 /** Throws what a source throws that cannot start, after stopping those that had. */
 export const startSources = async (options: SourcesOptions): Promise<Sources> => {
-  const started: Source[] = []
+  const started = new Map<string, Running>()
+  const end = async (name: string): Promise<void> => {
+    const running = started.get(name)
+    started.delete(name)
+    await running?.source.stop()
+  }
+  const begin = async (name: string, settings: unknown): Promise<void> => {
+    if (settings === undefined) return
+    const source = await load(name, settings, options.context(name))
+    await source.start(options.emit)
+    started.set(name, { source, settings })
+  }
   const stop = async (): Promise<void> => {
-    for (const source of started.splice(0).reverse()) await source.stop()
+    for (const name of [...started.keys()].reverse()) await end(name)
   }
   try {
-    for (const [name, settings] of Object.entries(options.settings as Record<string, unknown>)) {
-      if (settings === undefined) continue
-      const source = await load(name, settings, options.context(name))
-      await source.start(options.emit)
-      started.push(source)
-    }
+    for (const [name, settings] of Object.entries(options.settings)) await begin(name, settings)
   } catch (error) {
     await stop()
     throw error
   }
-  const command = (given: UnitCommand): boolean =>
-    started.some((source) => source.command?.(given) ?? false)
-  const know = (units: readonly KnownUnit[]): void => {
-    for (const source of started) source.know?.(units)
+  const replace = async (name: string, settings: unknown): Promise<void> => {
+    const before = started.get(name)?.settings
+    await end(name)
+    try {
+      await begin(name, settings)
+    } catch (error) {
+      await begin(name, before)
+      throw error
+    }
   }
-  return { command, know, stop }
+  const running = (): Source[] => [...started.values()].map(({ source }) => source)
+  const command = (given: UnitCommand): boolean =>
+    running().some((source) => source.command?.(given) ?? false)
+  const know = (units: readonly KnownUnit[]): void => {
+    for (const source of running()) source.know?.(units)
+  }
+  return { command, know, replace, stop }
+}
+
+interface Running {
+  source: Source
+  settings: unknown
 }
 
 const load = async (name: string, settings: unknown, context: SourceContext): Promise<Source> => {

@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import type { Config } from '../config.ts'
 import { configOptions, configUsage, readConfig } from '../config-file.ts'
 import type { Io } from './io.ts'
 import { serve, untilStopped } from './serve.ts'
@@ -25,8 +26,9 @@ export const run = async (args: string[], io: Io): Promise<number> => {
     options: { ...configOptions, unit: { type: 'string', default: 'twin-drill-1' } },
   })
   const data = values.data ?? dataFolder
-  const { config } = readConfig(io, { ...values, data }).loaded
-  const gateway = await serve(config, io)
+  const read = (): Config => readConfig(io, { ...values, data }).loaded.config
+  const config = read()
+  const gateway = await serve(read, io)
   const twin = startTwin(gateway.mqttUrl, join(config.data, 'twins', values.unit), values.unit)
   const ended = new Promise<number>((resolve) => twin.on('exit', (code) => resolve(code ?? 0)))
   try {

@@ -11,6 +11,8 @@ export interface Io {
   cwd: string
   /** Aborted when the person asks the program to stop (Ctrl-C, SIGTERM). */
   signal: AbortSignal
+  /** Has the task done at each SIGHUP; absent in a terminal, whose end SIGHUP means. */
+  onHangup?(task: () => void): void
 }
 
 /** What every file in this folder that is named after a command exports. */

@@ -25,10 +25,12 @@ export const profilesOf = (): readonly Profile[] => {
   }
 }
 
-/** Starts a gateway and says in a few lines where it is. */
-export const serve = async (config: Config, io: Io): Promise<Gateway> => {
+/** Starts a gateway, says in a few lines where it is. @param read its settings, anew each time */
+export const serve = async (read: () => Config, io: Io): Promise<Gateway> => {
+  const config = read()
   const gateway = await startGateway({
     config,
+    reread: read,
     profiles: profilesOf(),
     clock: systemClock(),
     random: (bytes) => randomBytes(bytes),
@@ -49,4 +51,17 @@ export const untilStopped = async (gateway: Gateway, io: Io): Promise<void> => {
   })
   const error = await Promise.race([gateway.failed, asked])
   if (error !== undefined) throw error
+}
+
+/** Reads the settings again whenever SIGHUP asks for it, and says what came of it. */
+export const reloadOnHangup = (gateway: Gateway, io: Io): void => {
+  io.onHangup?.(() => {
+    gateway.reload(false).then(
+      ({ changes }) => {
+        io.out(changes.length === 0 ? 'reload: nothing differs' : 'reload: done')
+        for (const change of changes) io.out(`  ${change}`)
+      },
+      (error: Error) => io.err(`reload: ${error.message}`),
+    )
+  })
 }

@@ -47,6 +47,7 @@ const unit = (parts: { line: string; user: string; cwd: string; data: string }):
   `WorkingDirectory=${parts.cwd}`,
   'Environment=MALLOC_ARENA_MAX=2',
   `ExecStart=${parts.line}`,
+  'ExecReload=/bin/kill -HUP $MAINPID',
   `ReadWritePaths=${quoted(parts.data)}`,
   'ProtectSystem=strict',
   'PrivateTmp=yes',

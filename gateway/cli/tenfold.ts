@@ -128,6 +128,7 @@ const processIo = (): Io => {
     env: process.env,
     cwd: process.cwd(),
     signal: stop.signal,
+    ...(!process.stdout.isTTY && { onHangup: (task: () => void) => process.on('SIGHUP', task) }),
   }
 }
 

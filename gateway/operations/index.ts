@@ -29,6 +29,8 @@ export interface OperationsParts {
 export interface Operations {
   /** For Prometheus. */
   metrics(): Promise<{ type: string; text: string }>
+  /** Alerts by other settings from now on. Throws where a secret of theirs is not found. */
+  alert(settings: AlertSettings): void
   stop(): void
 }
 
@@ -38,13 +40,18 @@ const lookMs = 60_000
 export const startOperations = (parts: OperationsParts): Operations => {
   let metrics: Promise<Metrics> | undefined
   const service = openService(parts)
-  const alerts = startAlerts(parts)
+  let alerts = startAlerts(parts)
   service.ready()
   return {
     metrics: async () => {
       metrics ??= openMetrics()
       const opened = await metrics
       return { type: opened.type, text: await opened.text(await vitalsOf(parts)) }
+    },
+    alert: (settings) => {
+      const next = startAlerts({ ...parts, alerts: settings })
+      alerts()
+      alerts = next
     },
     stop: () => {
       service.stopping()

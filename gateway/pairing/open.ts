@@ -27,12 +27,13 @@ export const openPairing = async (place: PairingPlace): Promise<Pairing> => {
 
 /** Who may log in: names of the file, then units that were paired; nothing where neither is. */
 export const authentication = (
-  credentials: Credentials | undefined,
+  names: () => Credentials | undefined,
   pairing: Pairing | undefined,
 ) => {
-  if (credentials === undefined && pairing === undefined) return {}
+  if (names() === undefined && pairing === undefined) return {}
   return {
     authenticate: async (user: string, password: string): Promise<boolean> => {
+      const credentials = names()
       const inFile = credentials !== undefined && Object.hasOwn(credentials, user)
       if (pairing === undefined || inFile) return checkPassword(credentials ?? {}, user, password)
       return pairing.desk.check(user, password)

@@ -1,10 +1,11 @@
-// The few things that a page may do, not only read: command a unit, pair a new one, take
-// a record out of quarantine. A request has
-// to be JSON from a page of ours, or from a program; what is done is another part's matter.
+// The few things that a page may do, not only read: command a unit, pair a new one, take a record
+// out of quarantine, have the gateway read its settings again. A request has to be JSON from a page
+// of ours, or from a program; what is done is another part's matter.
 import type { IncomingMessage } from 'node:http'
 import type { CommandOutcome, SetpointRequest } from '../commands/desk.ts'
 import { limits } from '../core/limits.ts'
 import type { PairingOffer } from '../pairing/desk.ts'
+import type { ReloadOutcome } from '../reload/reload.ts'
 import type { RequeueOutcome, RequeueRequest } from '../requeue.ts'
 import { unitOf } from './api.ts'
 import { json, Refused, type Reply } from './reply.ts'
@@ -14,10 +15,13 @@ export interface Actions {
   /** Absent where units are not paired. */
   pair?(): PairingOffer
   requeue(request: RequeueRequest): Promise<RequeueOutcome>
+  /** `isDry`: only says what would change. */
+  reload(isDry: boolean): Promise<ReloadOutcome>
 }
 
 const requeuePath = '/api/quarantine/requeue'
-const path = /^\/api\/(?:pairing|quarantine\/requeue|units\/([^/]{1,64})\/command)$/
+const reloadPath = '/api/reload'
+const path = /^\/api\/(?:pairing|reload|quarantine\/requeue|units\/([^/]{1,64})\/command)$/
 const bodyBytesMax = 4096
 /** A whole payload in base64 beside the rest. */
 const requeueBytesMax = bodyBytesMax + Math.ceil((limits.payloadBytes * 4) / 3)
@@ -30,6 +34,7 @@ export const act = async (actions: Actions, asked: string, request: IncomingMess
   const isRequeue = asked === requeuePath
   const body = await bodyOf(request, isRequeue ? requeueBytesMax : bodyBytesMax)
   if (isRequeue) return json(await actions.requeue(requeueOf(body)))
+  if (asked === reloadPath) return json(await actions.reload(body['dry'] === true))
   const unit = path.exec(asked)?.[1]
   if (unit !== undefined) {
     return outcome(await actions.command(unitOf(unit), requestOf(body)))

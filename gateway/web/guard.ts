@@ -20,7 +20,8 @@ export interface GuardOptions {
   port: () => number
   /** Other host names under which it may be asked for. */
   names: readonly string[]
-  credentials: Credentials | undefined
+  /** Names that may ask; undefined: nobody has to say who it is. Asked at each request. */
+  credentials(): Credentials | undefined
 }
 
 /** Headers of every reply. `importMap` is the one inline script, by its hash. */
@@ -51,15 +52,15 @@ export const securityHeaders = (importMapHash: string): Readonly<Record<string, 
 const openPaths = new Set(['/live', '/ready'])
 
 export const createGuard = (options: GuardOptions): Guard => {
-  const { credentials } = options
-  const passwords = credentials === undefined ? undefined : createPasswords(credentials)
+  const passwords = createPasswords()
   return {
     admit: async (request, path) => {
       checkMethod(request, path)
       checkHost(request, options)
       checkSite(request)
-      if (passwords === undefined || openPaths.has(path)) return
-      await passwords.check(request.headers.authorization ?? '')
+      const credentials = options.credentials()
+      if (credentials === undefined || openPaths.has(path)) return
+      await passwords.check(credentials, request.headers.authorization ?? '')
     },
   }
 }
@@ -123,12 +124,15 @@ const checkSite = ({ headers }: IncomingMessage): void => {
 
 /**
  * Basic authentication (RFC 7617). A scrypt a request would be slow: what was right is
- * remembered.
+ * remembered, for as long as the credentials stay.
  */
-const createPasswords = (credentials: Credentials) => {
+const createPasswords = () => {
   const remembered = new Set<string>()
+  let rememberedOf: Credentials | undefined
   let checking = 0
-  const check = async (header: string): Promise<void> => {
+  const check = async (credentials: Credentials, header: string): Promise<void> => {
+    if (credentials !== rememberedOf) remembered.clear()
+    rememberedOf = credentials
     const key = createHash('sha256').update(header).digest('base64')
     if (remembered.has(key)) return
     const [, encoded = ''] = /^Basic ([A-Za-z0-9+/=]{1,512})$/i.exec(header) ?? []
@@ -154,7 +158,8 @@ const createPasswords = (credentials: Credentials) => {
       checking -= 1
     }
     if (remembered.size >= rememberedMax) remembered.clear()
-    remembered.add(key)
+    // Other credentials may have come while this password was checked.
+    if (credentials === rememberedOf) remembered.add(key)
   }
   return { check }
 }

@@ -19,7 +19,8 @@ export interface WebOptions extends ApiOptions {
   port: number
   /** Other host names under which the pages may be asked for. */
   names: readonly string[]
-  credentials: Credentials | undefined
+  /** Who may see the pages, asked at each request; undefined: whoever reaches them. */
+  credentials(): Credentials | undefined
   live: LiveFeed
   actions: Actions
   /** Told of an answer that failed by a defect of the program. */
@@ -42,8 +43,8 @@ export const startWeb = async (options: WebOptions): Promise<Web> => {
   const assets = await openAssets()
   const streams = createStreams(options.live)
   const port = (): number => (server.address() as AddressInfo | null)?.port ?? options.port
-  const { host, names, credentials } = options
-  const guard = createGuard({ host, port, names, credentials })
+  const { host, names } = options
+  const guard = createGuard({ host, port, names, credentials: () => options.credentials() })
   const headers = securityHeaders(assets.importMapHash)
   const parts = { options, assets, streams, guard }
   const server = createServer({ maxHeaderSize: 16 * 1024 }, (request, response) => {

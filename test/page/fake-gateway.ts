@@ -331,11 +331,12 @@ export const startFakeGateway = async (more: Partial<WebOptions> = {}): Promise<
     host: '127.0.0.1',
     port: 0,
     names: [],
-    credentials: undefined,
+    credentials: () => undefined,
     queries: fakeQueries(profiles),
     actions: {
       command: async () => ({ id: '0', accepted: false, reason: 'disarmed' }),
       requeue: async () => ({ requeued: 1, more: false }),
+      reload: async () => ({ changes: [], applied: false }),
     },
     profiles,
     live: fakeFeed(profiles[0] as Profile, 'drill-1'),

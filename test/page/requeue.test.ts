@@ -18,6 +18,7 @@ beforeAll(async () => {
   web = await startFakeGateway({
     actions: {
       command: async () => ({ id: '0', accepted: true }),
+      reload: async () => ({ changes: [], applied: false }),
       requeue: async (request) => {
         asked.push(request)
         if (!('offset' in request) || request.offset !== 404) return { requeued: 1, more: false }

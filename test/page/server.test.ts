@@ -270,7 +270,7 @@ describe('with credentials', () => {
   test('nothing but /live and /ready is open to who has no name', async () => {
     const hash = await hashPassword('open sesame', new Uint8Array(16).fill(3))
     const credentials = parseCredentials('users.json', JSON.stringify({ ann: hash }))
-    const web = await startFakeGateway({ credentials, names: ['farm.example'] })
+    const web = await startFakeGateway({ credentials: () => credentials, names: ['farm.example'] })
     try {
       for (const path of ['/', '/api/units', '/api/live', '/vendor/uplot.js', '/nothing']) {
         const { status, headers } = await ask(web, path)

@@ -257,6 +257,16 @@ export class MqttBroker implements MqttSource {
     return found !== undefined && this.#isOwnId(client, session.unit)
   }
 
+  /** Disconnects who is logged in under these names: their passwords are no longer theirs. */
+  dismiss(units: ReadonlySet<string>): void {
+    for (const client of Object.values(this.#broker?.clients ?? {})) {
+      const { unit } = this.#sessionOf(client)
+      if (unit === undefined || !units.has(unit)) continue
+      this.#options.note(`mqtt: ${unit} disconnected (credentials_changed)`)
+      client.close()
+    }
+  }
+
   /** A client id is the key to a session: with another's, a unit could end or inherit it. */
   #isOwnId({ id, clean }: Client, unit: string | undefined): boolean {
     if (unit === undefined) return true
