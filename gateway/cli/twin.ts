@@ -22,7 +22,7 @@ export const summary = 'runs one simulated unit against a gateway'
 export const usage = `usage: tenfold twin [options]
 
   --machine NAME   machine file to simulate (default cordless_drill)
-  --unit ID        id of the unit (default twin-drill-1)
+  --unit ID        id of the unit (default twin-<kind of machine>-1, such as twin-drill-1)
   --broker URL     where the gateway's broker is (default mqtt://127.0.0.1:1883)
   --folder PATH    where the unit keeps its key and state (default .tenfold/twins/<unit>)
   --pair CODE      pairs the unit first, with a code of "tenfold pair"
@@ -33,7 +33,7 @@ Its reports and its passport say "simulated"; they count for no claim.`
 
 const options = {
   machine: { type: 'string', default: 'cordless_drill' },
-  unit: { type: 'string', default: 'twin-drill-1' },
+  unit: { type: 'string' },
   broker: { type: 'string', default: 'mqtt://127.0.0.1:1883' },
   folder: { type: 'string' },
   pair: { type: 'string' },
@@ -43,10 +43,12 @@ const options = {
 
 export const run = async (args: string[], io: Io): Promise<number> => {
   const { values } = parseArgs({ args, options })
-  const { machine, unit } = values
-  const folder = resolve(io.cwd, values.folder ?? join('.tenfold', 'twins', unit))
+  // As in its file, or as in its data.
+  const machine = values.machine.replaceAll('-', '_')
   const machines = loadProfiles()
   const profile = machines.profiles.get(machine)
+  const unit = values.unit ?? `twin-${profile?.kind ?? machine}-1`
+  const folder = resolve(io.cwd, values.folder ?? join('.tenfold', 'twins', unit))
   const spec = Object.values(profile?.loops ?? {})[0]
   const loop = spec === undefined ? undefined : machines.loops.get(spec.kind)
   if (profile?.twin === undefined || spec === undefined || loop === undefined) {
@@ -73,7 +75,7 @@ export const run = async (args: string[], io: Io): Promise<number> => {
       simulated: true,
     },
   })
-  const connection = await enter(key, { ...values, folder, io })
+  const connection = await enter(key, { ...values, unit, folder, io })
   const command = topicOf({ machine, unit, kind: 'command' })
   try {
     const twin = await startTwin({

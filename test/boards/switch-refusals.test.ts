@@ -2,7 +2,9 @@
 // each with the place and what to do.
 import { describe, expect, test } from 'vitest'
 import { loadProfiles } from '../../firmware/profiles.ts'
+import { Setpoints } from '../../firmware/twin/setpoints.ts'
 import { wire } from '../../firmware/wiring.ts'
+import { checkSetpoints } from '../../gateway/commands/desk.ts'
 import { type Kinds, type Profile, parseProfile } from '../../hardware-profiles/profile.ts'
 import { loadBoard, subjectOf } from './stand.ts'
 
@@ -117,5 +119,33 @@ describe('the wiring', () => {
     const { profile, loop, spec } = press
     const { findings: found } = wire({ profile, board, loop, spec })
     expect(found.map(({ what }) => what).join()).toMatch(/no drivers yet for outputs that drive/)
+  })
+})
+
+describe('a setpoint that must be renewed', () => {
+  const { profile, loop, spec } = subjectOf('hot_end')
+  const values = { target: 210 }
+
+  test('is refused by gateway and twin where it would hold for longer', () => {
+    expect(() => checkSetpoints(profile, { kind: 'setpoint', values, holdsMs: 5000 })).not.toThrow()
+    expect(() => checkSetpoints(profile, { kind: 'setpoint', values, holdsMs: 5001 })).toThrow(
+      /holds 1 to 5000 ms, not 5001/,
+    )
+    const setpoints = new Setpoints({ profile, loop, spec })
+    const inputs = Int32Array.of(1, 20_000, 0)
+    const ask = (number: number, holdsMs: number) => {
+      const command = { id: 'a', kind: 'setpoint', values, boot: 1, before_t: 1e9 }
+      const bytes = new TextEncoder().encode(
+        JSON.stringify({ ...command, number, holds_ms: holdsMs }),
+      )
+      return setpoints.take(bytes, inputs, { boot: 1, uptimeUs: 0 })
+    }
+    expect(ask(1, 5001)).toMatchObject({ accepted: false, reason: 'beyond' })
+    expect(ask(2, 5000)).toMatchObject({ accepted: true })
+    setpoints.apply(inputs, 4_999_000)
+    expect(inputs[2]).toBe(21_000)
+    inputs[2] = 0
+    setpoints.apply(inputs, 5_000_000)
+    expect(inputs[2]).toBe(0)
   })
 })

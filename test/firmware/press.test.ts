@@ -224,7 +224,8 @@ describe('goes wrong', () => {
 
   test('a real stone: blocked, counted, and the next hold goes on without it', async () => {
     const bench = await benchOf(kit, { constants: { jam_share: 100 } })
-    expect(bench.run(60, () => bench.named('fault') === 'blocked')).toBeLessThan(40)
+    expect(bench.run(60, () => bench.named('state') === 'fault')).toBeLessThan(40)
+    expect([bench.named('fault'), bench.named('stage')]).toEqual(['blocked', 'close'])
     const line: number[] = []
     bench.run(0.1, () => {
       line.push(bench.reading('pressure'))

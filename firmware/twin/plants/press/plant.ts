@@ -50,8 +50,9 @@ const bar = 1e5
 /** How near a switch is to its end, and how wide the one in the middle, m. */
 const endM = 0.004
 const middleM = 0.015
-/** A stone gives way no more than this, N/m. */
+/** A stone gives way no more than this, N/m; and where it lies, in strokes of the drawer. */
 const stoneNpm = 5e7
+const stoneAt = 0.8
 /** Half widths of the sensors' noise, bar and K. */
 const noise = { pressure: 0.15, temperature: 0.05 }
 /** Share of the chamber that fills by itself, and how fast the shaker fills the rest, s. */
@@ -220,6 +221,7 @@ export const createPlant: CreatePlant = ({ constants, random, kept = {} }) => {
     sight.done = switches[0] === true && switches[4] === true && press.soil.solidM > 0
   }
   const sight = { moving: false, done: false }
+  let lies = false
   sense()
   return {
     inputs,
@@ -229,7 +231,9 @@ export const createPlant: CreatePlant = ({ constants, random, kept = {} }) => {
     step: (dtS) => {
       const [up, down, push, pull] = solenoids.map((one, i) => one((drives[i] ?? 0) > 0, dtS))
       const ways = { main: wayOf(up, down), drawer: wayOf(push, pull) }
-      const stone = operator.hand.stone ? { stoneM: c.drawer_stroke * 0.8 } : {}
+      // It falls out of the hopper, behind the drawer.
+      lies = operator.hand.stone && (lies || press.drawer.positionM > c.drawer_stroke * stoneAt)
+      const stone = lies ? { stoneM: c.drawer_stroke * stoneAt } : {}
       stepPress(press, c, { dtS, ways, loaded: (drives[5] ?? 0) > 0, ...stone })
       stepSoil(press, c, { dtS, shaking: (drives[4] ?? 0) > 0 })
       operator.step(sight, dtS)
