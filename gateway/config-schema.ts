@@ -4,7 +4,7 @@ import { type Static, Type } from '../hardware-profiles/validate.ts'
 import { limits } from './core/limits.ts'
 
 import { alertSettings } from './operations/settings.ts'
-import { exceptionSettings } from './pipeline/exception-settings.ts'
+import { exceptionSettings, rateSetting } from './pipeline/exception-settings.ts'
 import { influx2Settings } from './sinks/influx2/settings.ts'
 import { influx3Settings } from './sinks/influx3/settings.ts'
 import { OpcUaSink } from './sinks/opcua/settings.ts'
@@ -136,6 +136,7 @@ const Influx1 = Type.Object(
       description: 'How long InfluxDB keeps events, days; 0 is for ever.',
     }),
     exception: Type.Optional(exceptionSettings),
+    recordsPerSecond: Type.Optional(rateSetting),
   },
   { ...closed, description: 'An InfluxDB 1.x that takes every reading; absent = none.' },
 )

@@ -333,8 +333,11 @@ const sinksOf = (parts: GatewayParts): SinkConfig[] =>
       const isSecret = key === 'password' || key === 'token'
       return [key, isSecret ? secretOf(parts, value as Secret) : value]
     })
-    const exception = 'exception' in config ? config.exception : undefined
-    return [{ name, config: Object.fromEntries(read), exception }]
+    const { exception, recordsPerSecond } = config as Pick<
+      SinkConfig,
+      'exception' | 'recordsPerSecond'
+    >
+    return [{ name, config: Object.fromEntries(read), exception, recordsPerSecond }]
   })
 
 const credentialsIn = (path: string | undefined) =>

@@ -1,6 +1,13 @@
-// The setting `exception` of a sink outside, the same for each that has it: what it means is in
-// exception.ts.
+// Settings that every database outside has, the same for each: what they mean is in exception.ts
+// and runner.ts.
 import { Type } from '../../hardware-profiles/validate.ts'
+
+/** Bounds what a database is given after an outage. */
+export const rateSetting = Type.Integer({
+  minimum: 1,
+  maximum: 10_000_000,
+  description: 'Most records a second that it is given, also after an outage; absent = no bound.',
+})
 
 export const exceptionSettings = Type.Object(
   {

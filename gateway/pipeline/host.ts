@@ -158,7 +158,11 @@ const runnerOf = (
     reader: openReader(realFiles(), join(options.dataDir, 'log'), options.head),
     clock: world.clock,
     random: () => world.random(),
-    options: { ...runnerDefaults, ...(stage.name !== storeName && outsideOptions) },
+    options: {
+      ...runnerDefaults,
+      ...(stage.name !== storeName && outsideOptions),
+      recordsPerSecond: options.sinks.find(({ name }) => name === stage.name)?.recordsPerSecond,
+    },
   })
 
 const plainOf = (error: OperatingError | undefined) => error && plainError(error)

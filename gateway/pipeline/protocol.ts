@@ -15,6 +15,8 @@ export interface SinkConfig {
   config: unknown
   /** As in its settings: what need not be delivered. */
   exception?: ExceptionSettings | undefined
+  /** Most records a second that it is given. */
+  recordsPerSecond?: number | undefined
 }
 
 export interface DeliveryOptions {

@@ -42,6 +42,8 @@ export interface RunnerOptions {
   readonly lingerMs: number
   readonly batchRecords: number
   readonly batchBytes: number
+  /** Most records a second, in batches of a quarter of a second; absent = no bound. */
+  readonly recordsPerSecond?: number | undefined
 }
 
 export const runnerDefaults: RunnerOptions = {
@@ -113,10 +115,12 @@ export class Runner {
     await this.#insist(() => stage.open())
     while (!this.#stopping.signal.aborted) {
       let records = 0
+      const beginMs = this.#parts.clock.monotonicMs()
       await this.#insist(async () => {
         records = await this.#step()
       })
       await this.#pause(records)
+      await this.#hold(records, beginMs)
     }
   }
 
@@ -124,7 +128,9 @@ export class Runner {
   async #step(): Promise<number> {
     const { stage, reader, options } = this.#parts
     const { cursor } = stage.progress()
-    const batch = reader.read(cursor, { records: options.batchRecords, bytes: options.batchBytes })
+    const { batchRecords, recordsPerSecond = Number.POSITIVE_INFINITY, batchBytes } = options
+    const records = Math.min(batchRecords, Math.ceil(recordsPerSecond / 4))
+    const batch = reader.read(cursor, { records, bytes: batchBytes })
     if (batch.next === cursor) return 0
     this.#oldestUs = receivedUs(batch) ?? this.#oldestUs
     this.#state = 'delivering'
@@ -155,6 +161,15 @@ export class Runner {
 
   #note(error: unknown): void {
     this.#error = plainError(error)
+  }
+
+  /** Waits until a batch has had its share of time: a backlog must not flood who was away. */
+  async #hold(records: number, beginMs: number): Promise<void> {
+    const { clock, options } = this.#parts
+    if (options.recordsPerSecond === undefined) return
+    const dueMs = beginMs + (1000 * records) / options.recordsPerSecond
+    const waitMs = dueMs - clock.monotonicMs()
+    if (waitMs > 0) await clock.sleep(waitMs, this.#stopping.signal)
   }
 
   /** Between batches: other work of the thread gets its turn; an empty log is waited for. */

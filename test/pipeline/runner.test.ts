@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../gateway/core/clock.ts'
 import {
@@ -15,7 +16,7 @@ import {
 import { OperatingError } from '../../gateway/core/errors.ts'
 import { backoffMs } from '../../gateway/pipeline/backoff.ts'
 import { OutsideStage } from '../../gateway/pipeline/outside.ts'
-import { Runner, type RunnerOptions } from '../../gateway/pipeline/runner.ts'
+import { Runner, type RunnerOptions, type RunnerParts } from '../../gateway/pipeline/runner.ts'
 import { Store } from '../../gateway/sinks/store/store.ts'
 import { hello, MemoryLog, machines, report } from './feed.ts'
 
@@ -66,7 +67,7 @@ const openStore = (): Store =>
     bounds: { readingAgeUs: 1e15, storeBytes: 1e12, quarantineBytes: 1e6 },
   })
 
-const runnerOf = (sink: Sink, log: MemoryLog): Runner => {
+const runnerOf = (sink: Sink, log: MemoryLog, more: Partial<RunnerParts> = {}): Runner => {
   const stage = new OutsideStage({
     sink,
     keeper: store.books(sink.name),
@@ -78,6 +79,7 @@ const runnerOf = (sink: Sink, log: MemoryLog): Runner => {
     clock: systemClock(),
     random: () => 0.5,
     options,
+    ...more,
   })
   runners.push(runner)
   return runner
@@ -110,6 +112,32 @@ const settled = (runner: Runner, cursor: number): Promise<void> =>
   vi.waitFor(() => expect(runner.books().cursor).toBe(cursor), { timeout: 10_000 })
 
 describe('runner', () => {
+  test('gives a database that was away no more a second than it may', async () => {
+    const log = new MemoryLog()
+    log.append(hello(), ...reports(0, 400))
+    const sink = new FakeSink()
+    let nowMs = 0
+    const clock = {
+      nowUs: () => nowMs * 1000,
+      monotonicMs: () => nowMs,
+      sleep: async (ms: number) => {
+        nowMs += ms
+        await setImmediate()
+      },
+    }
+    const given: [atMs: number, readings: number][] = []
+    sink.before = async ({ readings }) => void given.push([nowMs, readings.length])
+    const runner = runnerOf(sink, log, { clock, options: { ...options, recordsPerSecond: 40 } })
+    runner.start()
+    await settled(runner, 401)
+    // In any second no more than a second's worth and the batch that it ends with.
+    for (const [from] of given) {
+      const inSecond = given.filter(([at]) => at >= from && at < from + 1000)
+      expect(inSecond.reduce((all, [, count]) => all + count, 0)).toBeLessThanOrEqual(50)
+    }
+    expect(nowMs).toBeGreaterThanOrEqual((1000 * 390) / 40)
+  })
+
   test('books every record once: stored, duplicate, quarantined, dropped', async () => {
     const log = new MemoryLog()
     const again = report({ boot: 1, seq: 0, t: 0, v: { torque: 1 } })

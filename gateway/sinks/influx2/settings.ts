@@ -1,7 +1,7 @@
 // What `sinks.influx2` of the gateway's config may say: types, ranges, defaults and what each
 // setting means. What the sink makes of it is in config.ts.
 import { Type } from '../../../hardware-profiles/validate.ts'
-import { exceptionSettings } from '../../pipeline/exception-settings.ts'
+import { exceptionSettings, rateSetting } from '../../pipeline/exception-settings.ts'
 
 const days = (what: string) =>
   Type.Number({ minimum: 0, default: 0, description: `How long ${what} are kept, days; 0: ever.` })
@@ -32,6 +32,7 @@ export const influx2Settings = <S extends ReturnType<typeof Type.Union>>(secret:
       dailyRetentionDays: days('daily rollups'),
       eventRetentionDays: days('events'),
       exception: Type.Optional(exceptionSettings),
+      recordsPerSecond: Type.Optional(rateSetting),
     },
     {
       additionalProperties: false,
