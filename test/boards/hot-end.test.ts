@@ -25,13 +25,12 @@ const pin = {
 const ms = 16_000
 const startMs = 520
 
-const start = (cells?: Uint8Array) => {
+const start = () => {
   const edges: [pin: number, high: boolean][] = []
   const said: number[] = []
   let [celsius, turn] = [25, 0]
   const chip = new Nrf51({
     bin,
-    ...(cells !== undefined && { cells }),
     analogue: () => Math.round(((1.25 + celsius / 200) / 3.6) * 1024) + (turn++ & 1),
     onEdge: (which, high) => {
       edges.push([which, high])

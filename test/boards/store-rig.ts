@@ -11,15 +11,16 @@ import { drill } from './stand.ts'
 
 const sectors = (at: number, count: number) => ({ at, bytes: count * sectorBytes })
 
-/** The test build with short waits and a small map. */
-export const smallStore = (): Promise<Image> => {
+/** The test build with short waits and a small map, but where the sectors are large anyway. */
+export const smallStore = (board = loadBoard('rp2040-pico')): Promise<Image> => {
   const { machines, profile, loopsFolder } = drill()
-  const board = loadBoard('rp2040-pico')
-  const parts = {
-    kv: sectors(0xe0000, 8),
-    counters: sectors(0x100000, 4),
-    outbox: sectors(0x140000, 6),
+  const all = board.flash.parts ?? {}
+  const small = {
+    kv: sectors(all['kv']?.at ?? 0, 8),
+    counters: sectors(all['counters']?.at ?? 0, 4),
+    outbox: sectors(all['outbox']?.at ?? 0, 6),
   }
+  const parts = board.flash.sectorBytes === sectorBytes ? small : all
   return buildImage({
     ...{ profile, loopsFolder, purpose: 'exercise', path: process.env['PATH'] },
     profileDigest: profileDigest(profile),
@@ -52,12 +53,42 @@ export class Cut extends Error {
   override name = 'Cut'
 }
 
+/** A board whose flash lives on while its power comes and goes. */
+export interface RigBoard {
+  powerUp(onUart: (byte: number) => void): void
+  run(cycles: number, done: () => boolean): boolean
+  feed(byte: number): boolean
+  cutPower(): void
+  /** Of the flash since it was new; and how far it is with what it is at. */
+  operations(): number
+  progress(): number
+}
+
+/** A Pico, with the model of its flash chip. */
+export const picoBoard = (bin: Uint8Array, flash: W25q): RigBoard => {
+  let pico: Pico | undefined
+  return {
+    powerUp: (onUart) => {
+      pico = new Pico({ bin, flash, onUart })
+    },
+    run: (cycles, done) => pico?.run(cycles, done) ?? false,
+    feed: (byte) => pico?.feed(byte) ?? false,
+    cutPower: () => pico?.cutPower(),
+    operations: () => flash.operations,
+    progress: () => {
+      flash.nowUs = pico?.us ?? 0
+      return flash.progress
+    },
+  }
+}
+
 export class StoreRig {
   readonly flash: W25q
   /** Where power fails: at this operation of the flash since power-up, so far into it. */
   cutAt: { operation: number; progress: number } | undefined
-  readonly #bin: Uint8Array
-  #pico: Pico | undefined
+  readonly #board: RigBoard
+  #isOn = false
+  #answer = ''
   #begun = 0
   #boots = 0
   #boot = 0
@@ -72,10 +103,9 @@ export class StoreRig {
   #before: number[] = new Array(counters).fill(0)
   #now: number[] = new Array(counters).fill(0)
 
-  constructor(bin: Uint8Array, random: () => number, cells?: Uint8Array) {
-    this.#bin = bin
+  constructor(bin: Uint8Array, random: () => number, board?: RigBoard) {
     this.flash = new W25q({ times: quickTimes, random })
-    if (cells !== undefined) this.flash.cells.set(cells)
+    this.#board = board ?? picoBoard(bin, this.flash)
   }
 
   /** Newest number of the outbox. */
@@ -85,14 +115,18 @@ export class StoreRig {
 
   /** Operations of the flash since power-up. */
   get operations(): number {
-    return this.flash.operations - this.#begun
+    return this.#board.operations() - this.#begun
   }
 
   /** Power comes back; everything that the store says is looked at. Throws where it may not. */
   powerUp(): void {
-    this.#pico?.cutPower()
-    this.#pico = new Pico({ bin: this.#bin, flash: this.flash })
-    this.#begun = this.flash.operations
+    if (this.#isOn) this.#board.cutPower()
+    this.#isOn = true
+    this.#begun = this.#board.operations()
+    this.#answer = ''
+    this.#board.powerUp((byte) => {
+      this.#answer += String.fromCharCode(byte)
+    })
     this.#ask('')
     this.#boots += 1
     this.#before = this.#before.map((count, i) => count + (this.#now[i] ?? 0))
@@ -181,26 +215,21 @@ export class StoreRig {
 
   /** Runs until a line came back, or to the cut. */
   #ask(line: string): string {
-    const pico = this.#pico
-    if (pico === undefined) throw new Error('there is no power')
-    let answer = ''
+    if (!this.#isOn) throw new Error('there is no power')
+    const board = this.#board
+    this.#answer = ''
     let at = 0
-    pico.options.onUart = (byte) => {
-      answer += String.fromCharCode(byte)
-    }
-    const { flash } = this
     const cut = this.cutAt
-    const ended = pico.run(50_000_000, () => {
-      if (at < line.length && pico.feed(line.charCodeAt(at))) at += 1
-      if (answer.endsWith('\n')) return true
+    const ended = board.run(400_000_000, () => {
+      if (at < line.length && board.feed(line.charCodeAt(at))) at += 1
+      if (this.#answer.endsWith('\n')) return true
       if (cut === undefined || this.operations < cut.operation) return false
-      flash.nowUs = pico.us
-      return this.operations > cut.operation || flash.progress >= cut.progress
+      return this.operations > cut.operation || board.progress() >= cut.progress
     })
-    if (answer.endsWith('\n')) return answer.trim()
+    if (this.#answer.endsWith('\n')) return this.#answer.trim()
     if (!ended) throw new Error(`no answer to ${line}`)
-    pico.cutPower()
-    this.#pico = undefined
+    board.cutPower()
+    this.#isOn = false
     throw new Cut()
   }
 }

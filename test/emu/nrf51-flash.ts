@@ -15,7 +15,8 @@ export class NrfFlash {
   readonly cells: Uint8Array
   readonly erases = new Array<number>(nrfFlashBytes / nrfPageBytes).fill(0)
   operations = 0
-  readonly #writes = new Uint8Array(nrfFlashBytes / 4)
+  /** How often each word was written since it was erased. */
+  readonly writes: Uint8Array
   readonly #how: { times: typeof nrfFlashTimes; random: () => number; now: () => number }
   #config = 0
   #from = 0
@@ -24,9 +25,15 @@ export class NrfFlash {
 
   constructor(
     cells: Uint8Array,
-    how: { times: typeof nrfFlashTimes; random: () => number; now: () => number },
+    how: {
+      times: typeof nrfFlashTimes
+      random: () => number
+      now: () => number
+      writes?: Uint8Array
+    },
   ) {
     this.cells = cells
+    this.writes = how.writes ?? new Uint8Array(nrfFlashBytes / 4)
     this.#how = how
   }
 
@@ -56,8 +63,8 @@ export class NrfFlash {
   store(at: number, value: number): void {
     if (this.#config !== 1) throw new BusFault('a plain store to the flash')
     const word = at / 4
-    this.#writes[word] = (this.#writes[word] ?? 0) + 1
-    if ((this.#writes[word] ?? 0) > mostWrites) {
+    this.writes[word] = (this.writes[word] ?? 0) + 1
+    if ((this.writes[word] ?? 0) > mostWrites) {
       throw new BusFault(`the word at 0x${at.toString(16)} is written for the third time`)
     }
     const view = new DataView(this.cells.buffer, this.cells.byteOffset)
@@ -88,7 +95,7 @@ export class NrfFlash {
     if (this.#config !== 2 || at % nrfPageBytes !== 0) throw new BusFault(`no erase of ${at}`)
     const before = this.cells.slice(at, at + nrfPageBytes)
     this.cells.fill(0xff, at, at + nrfPageBytes)
-    this.#writes.fill(0, at / 4, (at + nrfPageBytes) / 4)
+    this.writes.fill(0, at / 4, (at + nrfPageBytes) / 4)
     this.erases[at / nrfPageBytes] = (this.erases[at / nrfPageBytes] ?? 0) + 1
     this.#begin(this.#how.times.page, () => {
       for (const [i, byte] of before.entries()) {

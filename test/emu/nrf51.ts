@@ -20,7 +20,8 @@ export interface Nrf51Options {
   onSample?: (input: number, cycle: number) => void
   /** Next bit of the random number generator. */
   noise?: () => number
-  cells?: Uint8Array
+  /** The flash of an earlier power-up. */
+  earlier?: Pick<NrfFlash, 'cells' | 'writes'>
   flashTimes?: typeof nrfFlashTimes
   random?: () => number
   /** The watchdog's reset corrupts RAM. */
@@ -42,10 +43,13 @@ export class Nrf51 {
 
   constructor(options: Nrf51Options) {
     this.options = options
-    const cells = options.cells ?? new Uint8Array(nrfFlashBytes).fill(0xff)
+    const cells = options.earlier?.cells ?? new Uint8Array(nrfFlashBytes).fill(0xff)
     cells.set(options.bin)
     const { flashTimes: times = nrfFlashTimes, random = () => 0.5 } = options
-    this.flash = new NrfFlash(cells, { times, random, now: () => this.cycles })
+    this.flash = new NrfFlash(cells, {
+      ...{ times, random, now: () => this.cycles },
+      ...(options.earlier && { writes: options.earlier.writes }),
+    })
     // Power-up: RAM holds anything.
     for (let i = 0; i < ramBytes; i += 1) this.#ram[i] = Math.imul(i, 2654435761) >>> 24
     this.#start(0, 0)

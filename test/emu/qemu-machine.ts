@@ -60,7 +60,7 @@ export class QemuMachine {
     return one
   }
 
-  send(kind: ToBoard, fields: readonly (number | readonly number[])[]): void {
+  send(kind: ToBoard, fields: readonly (number | readonly number[] | Uint8Array)[]): void {
     this.#child.stdin?.write(encodeFrame(encodeMessage(kind, fields, version)))
   }
 
@@ -84,7 +84,7 @@ export class QemuMachine {
   }
 
   /** The next message of that kind from now on that is as asked. */
-  async next<K extends Is>(is: K, wanted: (one: Of<K>) => boolean, most = 30_000): Promise<Of<K>> {
+  async next<K extends Is>(is: K, wanted: (one: Of<K>) => boolean, most = 120_000): Promise<Of<K>> {
     let from = this.messages.length
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), most)
     try {

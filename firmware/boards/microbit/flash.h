@@ -36,9 +36,14 @@ static void nvmc_erase_page(void) {
 
 /* While it is asked it goes on, a page at a time and no more than ten a second, so that four fifths
  * of the time are the steps' and the link's. */
+#ifndef STORE_HASTY
+#define ERASE_PAUSE_US 100000
+#else
+#define ERASE_PAUSE_US 100
+#endif
 static bool flash_busy(void) {
   if (erase_left == 0) return false;
-  if (board_micros() - erase_us >= 100000) nvmc_erase_page();
+  if (board_micros() - erase_us >= ERASE_PAUSE_US) nvmc_erase_page();
   return erase_left != 0;
 }
 
