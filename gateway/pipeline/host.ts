@@ -144,7 +144,7 @@ const outside = (
  * a commit here, and each of their steps has to wait for its turn in this thread.
  */
 const outsideOptions = {
-  lingerMs: 250,
+  lingerMs: 100,
   batchRecords: limits.outsideBatchRecords,
   batchBytes: limits.outsideBatchBytes,
 }
