@@ -7,6 +7,7 @@ import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Profile } from '../hardware-profiles/profile.ts'
 import { Admission } from './admission.ts'
+import { restoredNotes } from './backup/restore.ts'
 import { CommandDesk } from './commands/desk.ts'
 import { type Config, resolveSecret, type Secret } from './config.ts'
 import type { Clock } from './core/clock.ts'
@@ -88,6 +89,7 @@ const start = async (
   const { config, profiles, clock, note } = parts
   const failed = Promise.withResolvers<Error>()
   makeFolder(config.data)
+  for (const line of restoredNotes(config.data)) note(line)
   const consumed = { offset: storedCursor(join(config.data, 'store')) }
   const log = await open(parts, () => consumed.offset)
   stops.push(() => log.close())
