@@ -36,7 +36,9 @@ export const readManifest = (text: string): Manifest => {
   }
   if (value.format > format || value.store > schemaVersion) {
     throw new OperatingError('backup_newer', {
-      message: `the backup has format ${value.format}, store ${value.store}; this program knows ${format}, ${schemaVersion}`,
+      message:
+        `the backup has format ${value.format}, store ${value.store}; ` +
+        `this program knows ${format}, ${schemaVersion}`,
       remedy: 'Restore it with the program that made it, or a newer one.',
     })
   }

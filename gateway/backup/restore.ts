@@ -1,5 +1,5 @@
-// Makes a data folder of a backup, whole or not at all: beside its place, checked file by file, then
-// renamed. A gateway that goes on from an older state signs other entries under numbers that it has
+// Makes a data folder of a backup, whole or not at all: beside its place, checked file by file,
+// then renamed. A gateway that goes on from an older state signs other entries under numbers that it has
 // signed before, so what is known of its newest state is compared, and the folder says for ever
 // that it was restored.
 import { createHash } from 'node:crypto'
@@ -58,8 +58,8 @@ export const restoredNotes = (data: string): string[] => {
   const size = said.checkpoint === null ? 0 : peekCheckpoint(said.checkpoint).size
   const when = new Date(said.madeUs / 1000).toISOString()
   return [
-    `restored from a backup of ${when}, with ${size} signed entries: a passport that was given out ` +
-      'later and holds more does not fit this log; issue it anew',
+    `restored from a backup of ${when}, with ${size} signed entries: a passport that was given ` +
+      'out later and holds more does not fit this log; issue it anew',
   ]
 }
 
@@ -147,22 +147,29 @@ const compare = (passport: string, { manifest, staging, asked }: Compared): void
   const held = manifest.checkpoint === null ? undefined : peekCheckpoint(manifest.checkpoint)
   if (held?.origin !== known.origin) {
     throw new OperatingError('restore_other', {
-      message: `the backup is of ${held?.origin ?? 'a gateway without entries'}, the passport of ${known.origin}`,
+      message:
+        `the backup is of ${held?.origin ?? 'a gateway without entries'}, ` +
+        `the passport of ${known.origin}`,
       remedy: 'Take a backup of the gateway that gave out the passport.',
     })
   }
   if (known.size > held.size) {
     if (asked.older) return
     throw new OperatingError('restore_older', {
-      message: `the backup has ${held.size} signed entries, the passport ${known.size}: going on from it would fork the log`,
+      message:
+        `the backup has ${held.size} signed entries, the passport ${known.size}: ` +
+        'going on from it would fork the log',
       remedy:
-        'Take a newer backup; where none is left, --older goes on, and passports given out since are void.',
+        'Take a newer backup; where none is left, --older goes on, and passports given out ' +
+        'since are void.',
     })
   }
   const root = rootAt(join(staging, 'store', 'store.sqlite'), known.size)
   if (root === Buffer.from(known.root).toString('hex')) return
   throw new OperatingError('restore_fork', {
-    message: `at ${known.size} entries the backup has another log than the passport: it has forked already`,
+    message:
+      `at ${known.size} entries the backup has another log than the passport: ` +
+      'it has forked already',
     remedy:
       'Keep both; somebody has run two gateways with one key. See the passports of its units.',
   })

@@ -1,4 +1,5 @@
-// `tenfold restore`: a data folder from a backup, where there is none. It never writes over data.
+// `tenfold restore`: a data folder from a backup, where there is none. It never writes over data,
+// and says what a gateway that goes on from an older state has to watch.
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'

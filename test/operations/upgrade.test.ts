@@ -1,5 +1,5 @@
-// The data of an earlier program: brought to the present form with nothing lost, kept as it was in a
-// backup, and left alone where somebody uses it or its log is damaged.
+// The data of an earlier program: brought to the present form with nothing lost, kept as it was in
+// a backup, and left alone where somebody uses it or its log is damaged.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
