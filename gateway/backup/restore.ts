@@ -1,7 +1,7 @@
 // Makes a data folder of a backup, whole or not at all: beside its place, checked file by file,
-// then renamed. A gateway that goes on from an older state signs other entries under numbers that it has
-// signed before, so what is known of its newest state is compared, and the folder says for ever
-// that it was restored.
+// then renamed. A gateway that goes on from an older state signs other entries under numbers that
+// it has signed before, so what is known of its newest state is compared, and the folder says for
+// ever that it was restored.
 import { createHash } from 'node:crypto'
 import { createReadStream, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises'
