@@ -100,7 +100,7 @@ test(`${kills} kills lose nothing that was acknowledged and store nothing twice 
     for (const unit of units) unit.end()
     rmSync(data, { recursive: true, force: true })
   }
-}, 600_000)
+}, 7_200_000)
 
 const checkStore = (data: string, names: string[], acknowledged: Set<number>[]): void => {
   const store = new DatabaseSync(join(data, 'store', 'store.sqlite'), { readOnly: true })
