@@ -105,7 +105,8 @@ export const signedIn = (slot: Uint8Array): Uint8Array => {
 /** SubjectPublicKeyInfo of an Ed25519 key (RFC 8410, 4) up to its 32 bytes. */
 const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex')
 
-const isSignedBy = (file: Uint8Array, publicKey: Uint8Array): boolean => {
+/** Whether the head is signed by this key (32 bytes). */
+export const isSignedBy = (file: Uint8Array, publicKey: Uint8Array): boolean => {
   const der = Buffer.concat([spkiPrefix, publicKey])
   const key = createPublicKey({ key: der, format: 'der', type: 'spki' })
   const signature = file.subarray(signedBytes, headBytes)

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Profile } from '../hardware-profiles/profile.ts'
 import { Admission } from './admission.ts'
 import { restoredNotes } from './backup/restore.ts'
-import { CommandDesk } from './commands/desk.ts'
+import { openCommands } from './commands/open.ts'
 import { type Config, resolveSecret, type Secret } from './config.ts'
 import type { Clock } from './core/clock.ts'
 import { OperatingError } from './core/errors.ts'
@@ -139,6 +139,7 @@ const start = async (
     clock,
     live,
     actions: { ...actions, reload: (isDry) => reloader.reload(isDry) },
+    job: actions.job,
     images: openImages(),
     metrics: () => operations.metrics(),
     notReady: () => admission.notReady(),
@@ -205,8 +206,9 @@ const startReceiving = async (
   const send = (command: UnitCommand) => sources.command(command) || broker.command(command)
   const machineOf = async (unit: string): Promise<string | undefined> =>
     (await delivery.queries.units()).find((one) => one.unit === unit)?.machine
-  const desk = new CommandDesk({ profiles, clock, random, machineOf, send })
-  const emit = desk.tap(admission.emit)
+  const line = (unit: string) => sources.line(unit)
+  const commands = openCommands({ profiles, clock, random, machineOf, send, line })
+  const emit = commands.tap(admission.emit)
   const pairing = config.units.enrol === 'pairing' ? await openPairing(parts) : undefined
   stops.push(async () => pairing?.close())
   const broker = createBroker(config.mqtt, {
@@ -222,6 +224,7 @@ const startReceiving = async (
     emit,
   })
   stops.push(() => sources.stop())
+  stops.push(() => commands.stop())
   const looking = setInterval(() => {
     if (!config.mqtt.homeAssistant && !config.sources['mqtt-client']?.homeAssistant) return
     delivery.queries.units().then(
@@ -231,7 +234,9 @@ const startReceiving = async (
   }, announceMs)
   stops.push(async () => clearInterval(looking))
   const actions: Receiving['actions'] = {
-    command: (unit, request) => desk.send(unit, request),
+    command: commands.command,
+    update: commands.update,
+    job: commands.job,
     requeue: (request) => requeue({ ...delivery, emit: admission.emit }, request),
     ...(pairing && { pair: () => pairing.desk.offer() }),
   }

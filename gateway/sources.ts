@@ -1,6 +1,13 @@
 // Starts the sources that the config names under `sources`, each from its own folder, loaded only
 // when it is asked for. Hands a command to the source that hears its unit. Knows no source by name.
-import type { Emit, KnownUnit, Source, SourceContext, UnitCommand } from './core/source.ts'
+import type {
+  Emit,
+  KnownUnit,
+  Source,
+  SourceContext,
+  UnitCommand,
+  UnitLine,
+} from './core/source.ts'
 
 export interface SourcesOptions {
   /** Settings by the name of the source's folder, checked. */
@@ -13,6 +20,8 @@ export interface SourcesOptions {
 export interface Sources {
   /** True where a source hears the unit now and was given the command. */
   command(command: UnitCommand): boolean
+  /** The line to a unit that a source hears now. */
+  line(unit: string): UnitLine | undefined
   /** Hands on which units there are. */
   know(units: readonly KnownUnit[]): void
   /**
@@ -63,7 +72,14 @@ export const startSources = async (options: SourcesOptions): Promise<Sources> =>
   const know = (units: readonly KnownUnit[]): void => {
     for (const source of running()) source.know?.(units)
   }
-  return { command, know, replace, stop }
+  const line = (unit: string): UnitLine | undefined => {
+    for (const source of running()) {
+      const found = source.line?.(unit)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  return { command, line, know, replace, stop }
 }
 
 interface Running {

@@ -6,7 +6,7 @@ import { unitOf } from './units.ts'
 /**
  * What a message is about, last level of its topic. `command` goes to the unit, the rest come from
  * it; an `item` is what a board kept for a gateway: an event, a snapshot of its usage; an `answer`
- * says what became of a command.
+ * says what became of a command; a `proof` is the gateway's own word on a unit's key.
  */
 export const topicKinds = [
   'hello',
@@ -15,6 +15,7 @@ export const topicKinds = [
   'claim',
   'item',
   'answer',
+  'proof',
   'command',
 ] as const
 export type TopicKind = (typeof topicKinds)[number]

@@ -1,8 +1,16 @@
 /* Updates on the wire (update.h says what becomes of them). Body: number, what (0 begin, 1 chunk,
- * 2 finish, 3 confirm, 4 restart), offset, bytes. The answer: number, result, how many bytes are
- * there, the slot that runs, whether on trial. Every message may come twice. */
+ * 2 finish, 3 confirm, 4 restart, 5 state, 6 trust), offset, bytes. The answer: number, result, how
+ * many bytes are there, the slot that runs, whether on trial; to the question for the state also
+ * the version that runs, the oldest that may come, and the pinned key. Every message may come
+ * twice. */
 
-enum { DO_BEGIN, DO_CHUNK, DO_FINISH, DO_CONFIRM, DO_RESTART };
+enum { DO_BEGIN, DO_CHUNK, DO_FINISH, DO_CONFIRM, DO_RESTART, DO_STATE, DO_TRUST };
+
+/* A person holds the machine's own control since it was started, so that it cannot arm: what no
+ * line can do. A machine without such a control never says so. */
+static bool update_present(void) {
+  return told[TOLD_STATE] == STATE_WAIT && told[TOLD_HINDRANCE] == CAUSE_NOT_RELEASED;
+}
 
 static bool restart_due;
 static u32 restart_us;
@@ -15,6 +23,9 @@ static u32 update_do(u32 what, u32 offset, const u8 *data, u32 bytes) {
     case DO_CHUNK: return update_chunk(offset, data, bytes, armed);
     case DO_FINISH: return update_finish(armed);
     case DO_CONFIRM: return update_confirm();
+    case DO_STATE: return UPDATE_OK;
+    case DO_TRUST:
+      return bytes == 32 ? update_trust(data, update_present(), armed) : UPDATE_FORMAT;
     default: break;
   }
   if (armed) return UPDATE_ARMED;
@@ -34,15 +45,31 @@ static u32 link_on_update(struct cbor *body) {
   u32 offset = cbor_uint(body);
   cbor_key(body, 3);
   const u8 *data = cbor_string(body, CBOR_BYTES, &bytes);
-  if (!cbor_end(body) || what > DO_RESTART) return LINK_MALFORMED;
+  if (!cbor_end(body) || what > DO_TRUST) return LINK_MALFORMED;
   u32 result = update_do(what, offset, data, bytes);
-  if (!link_begin(LINK_UPDATE_STATE, 40)) return LINK_BUSY;
-  put_head(CBOR_MAP, 5);
+  struct boot_state state;
+  u32 version = 0;
+  u8 key[32];
+  bool all = what == DO_STATE, pinned = all && pinned_key(key);
+  if (all) {
+    state_find(&state);
+    flash_read(slot_at(RUNNING_SLOT) + offsetof(struct slot_head, version), &version, 4);
+  }
+  if (!link_begin(LINK_UPDATE_STATE, 96)) return LINK_BUSY;
+  put_head(CBOR_MAP, all ? 7u + pinned : 5);
   put_pair(0, number);
   put_pair(1, result);
   put_pair(2, update_next);
   put_pair(3, RUNNING_SLOT);
   put_pair(4, update_on_trial());
+  if (all) {
+    put_pair(5, version);
+    put_pair(6, state.floor);
+  }
+  if (pinned) {
+    put_head(CBOR_UINT, 7);
+    put_string(CBOR_BYTES, key, 32);
+  }
   link_end();
   return LINK_ANSWERED;
 }

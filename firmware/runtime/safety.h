@@ -23,6 +23,8 @@ struct w2c_raw {
 enum { TOLD_STATE, TOLD_CAUSE, TOLD_HINDRANCE, TOLD };
 SEEN s32 told[TOLD];
 enum { STATE_WAIT, STATE_ARMED, STATE_TRIPPED };
+/* Number of this hindrance as in kernel-constants.ts. */
+enum { CAUSE_NOT_RELEASED = 8 };
 
 static inline u32 w2c_raw_reading(struct w2c_raw *raw, u32 index) {
   (void)raw;

@@ -1,8 +1,9 @@
 /* Takes a signed image into the slot that does not run, and asks for its trial. Thread mode: an
  * erase takes up to 400 ms, the steps go on meanwhile. Whoever carries the messages (link.h) calls
  * begin, chunk after chunk, finish; after the trial has started, confirm. Nothing of the running
- * image or of the pinned key is touched, and the head comes last: a transfer that breaks off at any
- * moment leaves no image that could be started. Must not write while the machine is armed. */
+ * image is touched, and the head comes last: a transfer that breaks off at any
+ * moment leaves no image that could be started. Must not write while the machine is armed, nor pin
+ * a key where one is pinned. */
 
 static struct slot_head update_head;
 static u32 update_next; /* bytes of the image that are in the flash */
@@ -15,6 +16,8 @@ static u32 update_slot(void) { return RUNNING_SLOT ^ 1; }
 /* @param head 256 bytes. Refuses what could not be started later, before anything is erased. */
 static enum update_result update_begin(const void *head, bool armed) {
   struct boot_state state;
+  /* The same one again, after the line was down: it goes on where it was. */
+  if (update_open && !armed && same_bytes(head, &update_head, sizeof update_head)) return UPDATE_OK;
   update_open = false;
   update_ended = UPDATE_IDLE;
   if (armed) return UPDATE_ARMED;
@@ -108,4 +111,23 @@ static enum update_result update_confirm(void) {
   state.trial = TRIAL_NONE;
   if (head.version > state.floor) state.floor = head.version;
   return state_put(&state) ? UPDATE_OK : UPDATE_FLASH;
+}
+
+/* Pins the first release key of a board that was flashed without one. Key before mark: a power cut
+ * leaves no key, or all of it. `present`: a person holds the machine's own control. */
+static enum update_result update_trust(const u8 *key, bool present, bool armed) {
+  struct pin pin;
+  flash_read(PIN_AT, &pin, sizeof pin);
+  if (pin.mark == PIN_MARK) return same_bytes(pin.key, key, 32) ? UPDATE_OK : UPDATE_PINNED;
+  if (armed) return UPDATE_ARMED;
+  if (!present) return UPDATE_ABSENT;
+  flash_erase_begin(PIN_AT);
+  flash_settle();
+  flash_program(PIN_AT + offsetof(struct pin, key), key, 32);
+  flash_read(PIN_AT, &pin, sizeof pin);
+  if (!same_bytes(pin.key, key, 32)) return UPDATE_FLASH;
+  pin.mark = PIN_MARK;
+  flash_program(PIN_AT, &pin.mark, sizeof pin.mark);
+  flash_read(PIN_AT, &pin, sizeof pin);
+  return pin.mark == PIN_MARK ? UPDATE_OK : UPDATE_FLASH;
 }

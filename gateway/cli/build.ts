@@ -10,6 +10,7 @@ import { buildImage, type Image, type Purpose } from '../../firmware/image.ts'
 import { imageFiles, imageName } from '../../firmware/images.ts'
 import { loadProfiles, type Machines, ProfileError } from '../../firmware/profiles.ts'
 import { buildRelease, type ReleaseRequest } from '../../firmware/release.ts'
+import { writeRelease } from '../../firmware/release-file.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import { nearest } from '../../hardware-profiles/validate.ts'
 import { loadOrCreateSigner } from '../attestation/identity.ts'
@@ -32,7 +33,7 @@ export const usage = `usage: tenfold build --profile <machine> --board <board> [
   --out <folder>        where the files go; default .tenfold/images
 
 Writes ELF, raw bytes, UF2 or HEX, and the manifest: digests, sizes, stack, limits, and what is
-unproven. Needs Debian's gcc-arm-none-eabi.`
+unproven. A release: .signed for "tenfold command <unit> update", .uf2 for the board in hand. Needs Debian's gcc-arm-none-eabi.`
 
 /** Runs the command: 0, or an error that names the place and the remedy. */
 export const run = async (args: string[], io: Io): Promise<number> => {
@@ -111,7 +112,7 @@ const release = async (
   const { machine, board, release: made } = built.manifest
   const name = `${imageName(machine, board, 'machine')}-v${made?.version}`
   await mkdir(values.folder, { recursive: true })
-  const files = { 'a.signed': built.a, 'b.signed': built.b, uf2: built.uf2, json: built.text }
+  const files = { signed: writeRelease(built), uf2: built.uf2, json: built.text }
   for (const [ending, content] of Object.entries(files)) {
     await writeFile(join(values.folder, `${name}.${ending}`), content)
   }
@@ -119,7 +120,7 @@ const release = async (
   io.out(`release   version ${made?.version}, signed by ${signer.did}`)
   io.out(`slots     a ${made?.slots.a}`)
   io.out(`          b ${made?.slots.b}`)
-  io.out(`wrote     ${join(relative(io.cwd, values.folder), name)}.{a.signed,b.signed,uf2,json}`)
+  io.out(`wrote     ${join(relative(io.cwd, values.folder), name)}.{signed,uf2,json}`)
   return 0
 }
 

@@ -1,15 +1,26 @@
-// `tenfold command`: asks a unit for setpoints, through a running gateway, and says what the unit
-// answered. It sends nothing by itself and keeps nothing.
+// `tenfold command`: asks a unit for something through a running gateway, and says what became of
+// it. It sends nothing by itself and keeps nothing.
 import { parseArgs } from 'node:util'
 import type { CommandOutcome } from '../commands/desk.ts'
+import type { MadeKey } from '../commands/unit-keys.ts'
 import { OperatingError } from '../core/errors.ts'
-import { ask, askOptions, askUsage } from './ask.ts'
+import { type AskValues, ask, askOptions, askUsage } from './ask.ts'
 import type { Io } from './io.ts'
+import { update } from './update.ts'
 
-export const summary = 'asks a unit for setpoints, and says what it answered'
+export const summary = 'asks a unit for setpoints, an update or its key, and says what came of it'
 export const usage = `usage: tenfold command <unit> setpoint <name>=<value> ... [options]
+       tenfold command <unit> update <file.signed> [options]
+       tenfold command <unit> make-key [options]
+       tenfold command <unit> trust <did:key> [options]
 
-  --hold SECONDS   how long they hold (default 5, at most 60)
+  setpoint         values that hold for a while
+  update           a release of "tenfold build --sign": sent, tried, and kept when it is heard
+  make-key         has the board make the key that it signs with, once in its life
+  trust            pins whose releases a board takes that was flashed without a key; its machine's
+                   control must be pulled since it got its power, so that it cannot start
+
+  --hold SECONDS   how long setpoints hold (default 5, at most 60)
 ${askUsage}
 
 A command goes only to a unit that is heard right now; none waits for one that is away. It cannot
@@ -22,8 +33,24 @@ export const run = async (args: string[], io: Io): Promise<number> => {
     allowPositionals: true,
     options: { ...askOptions, hold: { type: 'string', default: '5' } },
   })
-  const [unit, kind, ...pairs] = positionals
-  if (unit === undefined || kind !== 'setpoint' || pairs.length === 0) throw wrongUse()
+  const [unit, kind, ...rest] = positionals
+  const [first, second] = rest
+  if (unit === undefined) throw wrongUse()
+  if (kind === 'setpoint' && first !== undefined) return setpoint(io, values, { unit, pairs: rest })
+  if (kind === 'make-key' && first === undefined) return makeKey(io, values, unit)
+  if (first === undefined || second !== undefined) throw wrongUse()
+  if (kind === 'update') return update(io, values, { unit, path: first })
+  if (kind === 'trust') return trust(io, values, { unit, key: first })
+  throw wrongUse(kind)
+}
+
+const pathOf = (unit: string): string => `/api/units/${encodeURIComponent(unit)}/command`
+
+const setpoint = async (
+  io: Io,
+  values: AskValues & { hold: string },
+  { unit, pairs }: { unit: string; pairs: readonly string[] },
+): Promise<number> => {
   const numbers = Object.fromEntries(
     pairs.map((pair) => {
       const [name = '', text = ''] = pair.split('=')
@@ -32,15 +59,34 @@ export const run = async (args: string[], io: Io): Promise<number> => {
     }),
   )
   const holdsMs = Math.round(Number(values.hold) * 1000)
-  const body = { kind, values: numbers, holdsMs }
-  const path = `/api/units/${encodeURIComponent(unit)}/command`
-  const { accepted, reason, id } = await ask<CommandOutcome>(io, values, { path, body })
+  const body = { kind: 'setpoint', values: numbers, holdsMs }
+  const answer = await ask<CommandOutcome>(io, values, { path: pathOf(unit), body })
+  const { accepted, reason, id } = answer
   if (accepted) {
     io.out(`${unit} obeys for ${holdsMs / 1000} s (command ${id})`)
     return 0
   }
   io.out(`${unit} refused: ${said[reason ?? ''] ?? reason ?? 'without a reason'} (command ${id})`)
   return 10
+}
+
+const makeKey = async (io: Io, values: AskValues, unit: string): Promise<number> => {
+  const body = { kind: 'make_key' }
+  const { key } = await ask<MadeKey>(io, values, { path: pathOf(unit), body })
+  io.out(`${unit} signs with ${key}`)
+  io.out('custody  extractable: in its flash, where who holds the board can read it out')
+  return 0
+}
+
+const trust = async (
+  io: Io,
+  values: AskValues,
+  { unit, key }: { unit: string; key: string },
+): Promise<number> => {
+  const body = { kind: 'trust', key }
+  const { releaseKey } = await ask<{ releaseKey: string }>(io, values, { path: pathOf(unit), body })
+  io.out(`${unit} takes releases that ${releaseKey} has signed, and no others`)
+  return 0
 }
 
 /** What the unit's word means. */
@@ -50,10 +96,15 @@ const said: Readonly<Record<string, string>> = {
   stale: 'stale: the command came too late, or for another boot',
   unknown: 'unknown: its firmware does not know this command',
   malformed: 'malformed: it knows no such setpoint',
+  busy: 'busy: it is at another command',
 }
 
 const wrongUse = (what?: string): OperatingError =>
   new OperatingError('usage', {
-    message: what === undefined ? 'a unit, "setpoint" and values are needed' : `"${what}" is wrong`,
-    remedy: 'Such as: tenfold command drill-1 setpoint clutch_setting=12',
+    message:
+      what === undefined
+        ? 'a unit, what it is to do, and what that needs are missing'
+        : `"${what}" is wrong`,
+    remedy:
+      'Such as: tenfold command drill-1 setpoint clutch_setting=12; see "tenfold help command".',
   })

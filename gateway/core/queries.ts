@@ -10,6 +10,8 @@ export interface UnitSummary {
   /** did:key of the unit, where it has one. */
   key: string | undefined
   custody: 'secure_element' | 'controller_flash' | 'gateway'
+  /** What came of the newest challenge; absent before the first. */
+  proof?: { proven: boolean; timeUs: number; why: string | null } | undefined
   /** did:key of whoever accepted it last. */
   owner: string | undefined
   boot: number

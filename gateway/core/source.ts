@@ -19,6 +19,8 @@ export interface Source {
    * a command is never queued for later. Absent on a source that cannot send.
    */
   command?(command: UnitCommand): boolean
+  /** The line to a unit that this source hears now; absent where units only send and listen. */
+  line?(unit: string): UnitLine | undefined
   /** Told now and then which units the gateway knows, by a source that announces them. */
   know?(units: readonly KnownUnit[]): void
   /** Stops receiving; what was handed to `emit` before is still acknowledged. */
@@ -31,6 +33,46 @@ export interface KnownUnit {
   readonly unit: string
   readonly simulated: boolean
   readonly lifecycle: string | null
+}
+
+/** What a board has said of itself; digests in hex. */
+export interface UnitFacts {
+  readonly boot: number
+  /** At its hello, microseconds. */
+  readonly uptimeUs: number
+  readonly machine: string
+  readonly board: string
+  readonly profile: string
+  readonly firmware: string
+  readonly key: Uint8Array | undefined
+  /** Its profile is the gateway's own: what it reports is taken. */
+  readonly isTaken: boolean
+  /** Reports of it that the log has taken; only grows while the line is open. */
+  readonly reports: number
+}
+
+/** A code of the link (0 done), and of an update's message where it stands. */
+export interface UnitReply {
+  readonly code: number
+  readonly update?: {
+    readonly next: number
+    readonly slot: number
+    readonly trial: number
+    readonly version?: number
+    readonly floor?: number
+    readonly pinned?: Uint8Array
+  }
+}
+
+/** Questions to one unit, and its answers: for its key and its firmware. */
+export interface UnitLine {
+  /** undefined while it is not heard. */
+  facts(): UnitFacts | undefined
+  /** undefined where no answer came in time: nothing is kept for later. */
+  ask(
+    kind: 'makeKey' | 'update',
+    fields: readonly (number | Uint8Array)[],
+  ): Promise<UnitReply | undefined>
 }
 
 /** A message that the gateway sends to a unit: topic kind `command`, QoS 1, never retained. */

@@ -60,6 +60,17 @@ export interface Answer {
   readonly values?: Readonly<Record<string, unknown>>
 }
 
+/** What came of a challenge, as the source that asked has judged it. */
+export interface Proof {
+  readonly boot: number
+  /** Uptime, microseconds. */
+  readonly t: number
+  readonly key: string
+  readonly proven: boolean
+  /** A short word; present where it is not proven. */
+  readonly why?: string
+}
+
 /** Why a record cannot be used, and what exactly is wrong in it. */
 export interface Fault {
   readonly reason: QuarantineReason
@@ -72,6 +83,7 @@ export type Message =
   | { readonly kind: 'signed'; route: Route; record: LogRecord }
   | { readonly kind: 'item'; route: Route; record: LogRecord; item: Item }
   | { readonly kind: 'answer'; route: Route; record: LogRecord; answer: Answer }
+  | { readonly kind: 'proof'; route: Route; record: LogRecord; proof: Proof }
   | { readonly kind: 'fault'; route: Route | undefined; record: LogRecord; fault: Fault }
   | { readonly kind: 'foreign' }
 
@@ -143,6 +155,10 @@ const decodePayload = (route: Route, record: LogRecord): Message => {
     const answer = readAnswer(json)
     return isFault(answer) ? refuse(answer) : { kind: 'answer', route, record, ...answer }
   }
+  if (route.kind === 'proof') {
+    const proof = readProof(json, record.source)
+    return isFault(proof) ? refuse(proof) : { kind: 'proof', route, record, proof }
+  }
   const report = readReport(json)
   return isFault(report) ? refuse(report) : { kind: 'report', route, record, report }
 }
@@ -210,6 +226,24 @@ const readAnswer = (json: Readonly<Record<string, unknown>>): { answer: Answer }
   if (values !== undefined && !isObject(values))
     return fault('type_wrong', `values ${show(values)}`)
   return { answer: json as unknown as Answer }
+}
+
+/** Sources that challenge units and judge the answer: nobody else's word on a key counts. */
+const provingSources: ReadonlySet<string> = new Set(['serial'])
+const proofFields = ['boot', 't', 'key', 'proven', 'why']
+
+const readProof = (json: Readonly<Record<string, unknown>>, source: string): Proof | Fault => {
+  if (!provingSources.has(source)) return fault('topic_unknown', 'a unit cannot vouch for itself')
+  for (const name in json) {
+    if (!proofFields.includes(name)) return unknownField(name, proofFields)
+  }
+  const { boot, t, key, proven, why } = json as { [K in keyof Proof]: unknown }
+  if (!isWhole(boot) || !isWhole(t)) {
+    return fault('sequence_wrong', `boot ${show(boot)}, t ${show(t)}`)
+  }
+  const isSound = typeof key === 'string' && keyPattern.test(key) && typeof proven === 'boolean'
+  if (isSound && matches(why, wordPattern)) return json as unknown as Proof
+  return fault('type_wrong', `key ${show(key)}, proven ${show(proven)}, why ${show(why)}`)
 }
 
 const helloFields = ['boot', 't', 'profile', 'firmware', 'key', 'custody', 'simulated']

@@ -21,6 +21,7 @@ import {
 } from './decode.ts'
 import { createDetect, type Detect } from './detect.ts'
 import { foldHello, foldReport, type Place } from './fold.ts'
+import { keyEvents, proved } from './proof.ts'
 import { type Origin, originOf } from './requeue.ts'
 import type { Seen } from './sequence.ts'
 import { fitToMachine, newUnit, type UnitState } from './unit.ts'
@@ -108,6 +109,10 @@ export class Pipeline {
     if (other !== undefined && message.kind !== 'signed') return this.#quarantine(message, other)
     if (message.kind === 'report') return this.#report(offset, message, state)
     if (message.kind === 'answer') return answered(offset, message, state)
+    if (message.kind === 'proof') {
+      this.#touched.add(state)
+      return proved(offset, message, state)
+    }
     const { record, route } = message
     if (message.kind === 'item') return this.#item(message, state)
     return { kind: 'signed', state, signed: route.kind === 'claim' ? 'claim' : 'entry', record }
@@ -168,11 +173,13 @@ export class Pipeline {
     if (known === undefined) this.#units.set(unit, state)
     this.#touched.add(state)
     state.mismatch = null
+    const otherBefore = state.otherKey
     const timeUs = foldHello(state, hello, record.receivedUs)
     const isNewest = state.boots.at(-1)?.boot === hello.boot
     const moment = { offset, timeUs, boot: hello.boot, values: [] }
     const events = isNewest ? this.#verbs(machine).detect(state, moment) : []
-    return { kind: 'hello', machine, state, events }
+    const keys = keyEvents(state, machine, { otherBefore, timeUs, offset })
+    return { kind: 'hello', machine, state, events: [...events, ...keys] }
   }
 
   #report(

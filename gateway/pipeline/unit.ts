@@ -40,6 +40,8 @@ export interface UnitState {
   key: string | null
   otherKey: string | null
   custody: Custody
+  /** What came of the newest challenge; absent before the first. */
+  proof?: { proven: boolean; key: string; timeUs: number; why: string | null } | null
   /** Digests that the newest hello stated. */
   profile: string | null
   /** Digest of another profile, where the newest hello stated one: nothing it reports is taken. */

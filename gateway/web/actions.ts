@@ -2,16 +2,15 @@
 // out of quarantine, have the gateway read its settings again. A request has to be JSON from a page
 // of ours, or from a program; what is done is another part's matter.
 import type { IncomingMessage } from 'node:http'
-import type { CommandOutcome, SetpointRequest } from '../commands/desk.ts'
+import type { CommandRequest, Commands } from '../commands/open.ts'
 import { limits } from '../core/limits.ts'
 import type { PairingOffer } from '../pairing/desk.ts'
 import type { ReloadOutcome } from '../reload/reload.ts'
 import type { RequeueOutcome, RequeueRequest } from '../requeue.ts'
 import { unitOf } from './api.ts'
-import { json, Refused, type Reply } from './reply.ts'
+import { json, Refused } from './reply.ts'
 
-export interface Actions {
-  command(unit: string, request: SetpointRequest): Promise<CommandOutcome>
+export interface Actions extends Pick<Commands, 'command' | 'update' | 'job'> {
   /** Absent where units are not paired. */
   pair?(): PairingOffer
   requeue(request: RequeueRequest): Promise<RequeueOutcome>
@@ -21,10 +20,12 @@ export interface Actions {
 
 const requeuePath = '/api/quarantine/requeue'
 const reloadPath = '/api/reload'
-const path = /^\/api\/(?:pairing|reload|quarantine\/requeue|units\/([^/]{1,64})\/command)$/
+const path = /^\/api\/(?:pairing|reload|quarantine\/requeue|units\/([^/]{1,64})\/(command|update))$/
 const bodyBytesMax = 4096
 /** A whole payload in base64 beside the rest. */
 const requeueBytesMax = bodyBytesMax + Math.ceil((limits.payloadBytes * 4) / 3)
+/** Images for two slots of the largest board, with their manifest, in base64. */
+const updateBytesMax = 2 ** 21
 
 /** Whether this path takes a POST. */
 export const isAction = (asked: string): boolean => path.test(asked)
@@ -32,13 +33,15 @@ export const isAction = (asked: string): boolean => path.test(asked)
 /** The reply to a POST. Throws Refused, or what the part that acts throws. */
 export const act = async (actions: Actions, asked: string, request: IncomingMessage) => {
   const isRequeue = asked === requeuePath
-  const body = await bodyOf(request, isRequeue ? requeueBytesMax : bodyBytesMax)
+  const [, unit, what] = path.exec(asked) ?? []
+  const largest = what === 'update' ? updateBytesMax : bodyBytesMax
+  const body = await bodyOf(request, isRequeue ? requeueBytesMax : largest)
   if (isRequeue) return json(await actions.requeue(requeueOf(body)))
   if (asked === reloadPath) return json(await actions.reload(body['dry'] === true))
-  const unit = path.exec(asked)?.[1]
-  if (unit !== undefined) {
-    return outcome(await actions.command(unitOf(unit), requestOf(body)))
+  if (unit !== undefined && what === 'update') {
+    return json(await actions.update(unitOf(unit), releaseOf(body)), 202)
   }
+  if (unit !== undefined) return json(await actions.command(unitOf(unit), requestOf(body)))
   const offer = actions.pair?.()
   if (offer === undefined) {
     throw new Refused(409, 'pairing_off', {
@@ -49,16 +52,21 @@ export const act = async (actions: Actions, asked: string, request: IncomingMess
   return json(offer)
 }
 
-const outcome = (value: CommandOutcome): Reply => json(value)
-
-const requestOf = (body: Readonly<Record<string, unknown>>): SetpointRequest => {
-  const { kind, values, holdsMs = 5000 } = body
+const requestOf = (body: Readonly<Record<string, unknown>>): CommandRequest => {
+  const { kind, values, holdsMs = 5000, key } = body
+  if (kind === 'make_key') return { kind }
+  if (kind === 'trust' && typeof key === 'string') return { kind, key }
   const isNamed = typeof values === 'object' && values !== null && !Array.isArray(values)
   const numbers = isNamed && Object.values(values).every((value) => typeof value === 'number')
   if (kind !== 'setpoint' || !numbers || typeof holdsMs !== 'number') {
     throw malformed('is no {"kind":"setpoint","values":{name: number},"holdsMs":5000}')
   }
   return { kind, values: values as Record<string, number>, holdsMs }
+}
+
+const releaseOf = ({ release }: Readonly<Record<string, unknown>>): Uint8Array => {
+  if (typeof release === 'string' && base64.test(release)) return Buffer.from(release, 'base64')
+  throw malformed('is no {"release":"<base64 of the file .signed>"}')
 }
 
 const requeueOf = ({ offset, payload, reason }: Readonly<Record<string, unknown>>) => {

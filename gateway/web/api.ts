@@ -3,6 +3,7 @@
 import { unitIdPattern } from '../../hardware-profiles/names.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import { passportFile } from '../attestation/passport-file.ts'
+import type { UpdateJob } from '../commands/updates.ts'
 import type { Clock } from '../core/clock.ts'
 import { limits } from '../core/limits.ts'
 import type { Queries } from '../core/queries.ts'
@@ -14,6 +15,8 @@ export interface ApiOptions {
   profiles: readonly Profile[]
   clock: Clock
   images: Images
+  /** The newest update of a unit. */
+  job(unit: string): UpdateJob | undefined
   /** For Prometheus. */
   metrics(): Promise<{ type: string; text: string }>
   /** Why the gateway is not ready, one line each; empty when it is. */
@@ -110,6 +113,7 @@ const unitRoutes: Readonly<Record<string, Handler>> = {
   },
   life: async ({ queries, clock }, _query, unit) =>
     json(await queries.life({ unit, nowUs: clock.nowUs() })),
+  update: async ({ job }, _query, unit) => json(job(unit) ?? null),
   passport: async ({ queries }, _query, unit) => json(await queries.passportSummary(unit)),
   'passport/file': async ({ queries }, _query, unit) => ({
     status: 200,

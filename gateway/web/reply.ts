@@ -52,6 +52,10 @@ const statusOf: Readonly<Record<string, number>> = {
   unit_silent: 409,
   command_busy: 409,
   command_unanswered: 504,
+  ...{ image_wrong: 422, update_foreign: 422, update_profile: 422, update_signature: 422 },
+  ...{ update_old: 422, update_no_key: 409, update_trial: 409, update_busy: 409 },
+  ...{ update_unsupported: 409, key_there: 409, key_unsupported: 409, release_key_wrong: 422 },
+  ...{ trust_absent: 409, trust_armed: 409, trust_pinned: 409 },
 }
 
 /** The reply to an error; `undefined` where it is none of operation but a defect of the program. */

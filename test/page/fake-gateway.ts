@@ -8,6 +8,7 @@ import type { LiveFeed, LiveReading } from '../../gateway/core/live.ts'
 import type { LifecycleStep, Queries, UnitLife, UnitSummary } from '../../gateway/core/queries.ts'
 import { livesFromIntervals } from '../../gateway/durability/lives.ts'
 import { judgeCases, judgeRepaired, usualQuestion } from '../../gateway/lifecycle/claim-meter.ts'
+import type { Actions } from '../../gateway/web/actions.ts'
 import { openImages } from '../../gateway/web/images.ts'
 import { startWeb, type Web, type WebOptions } from '../../gateway/web/server.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
@@ -325,6 +326,14 @@ export const fakeFeed = (profile: Profile, unit: string): LiveFeed => ({
   },
 })
 
+/** Of a gateway without boards. */
+export const noUpdates: Pick<Actions, 'update' | 'job'> = {
+  update: async (unit) => {
+    throw new OperatingError('unit_silent', { message: `${unit} is away`, remedy: 'Join it.' })
+  },
+  job: () => undefined,
+}
+
 export const startFakeGateway = async (more: Partial<WebOptions> = {}): Promise<Web> => {
   const profiles = [profileOf('cordless-drill'), profileOf('nutrunner')]
   return startWeb({
@@ -335,9 +344,11 @@ export const startFakeGateway = async (more: Partial<WebOptions> = {}): Promise<
     queries: fakeQueries(profiles),
     actions: {
       command: async () => ({ id: '0', accepted: false, reason: 'disarmed' }),
+      ...noUpdates,
       requeue: async () => ({ requeued: 1, more: false }),
       reload: async () => ({ changes: [], applied: false }),
     },
+    job: () => undefined,
     profiles,
     live: fakeFeed(profiles[0] as Profile, 'drill-1'),
     clock: systemClock(),

@@ -7,7 +7,7 @@ import { OperatingError } from '../../gateway/core/errors.ts'
 import type { RequeueRequest } from '../../gateway/requeue.ts'
 import type { Web } from '../../gateway/web/server.ts'
 import { type TestIo, testIo } from '../cli/io.ts'
-import { startFakeGateway } from './fake-gateway.ts'
+import { noUpdates, startFakeGateway } from './fake-gateway.ts'
 
 let web: Web
 let io: TestIo
@@ -19,6 +19,7 @@ beforeAll(async () => {
     actions: {
       command: async () => ({ id: '0', accepted: true }),
       reload: async () => ({ changes: [], applied: false }),
+      ...noUpdates,
       requeue: async (request) => {
         asked.push(request)
         if (!('offset' in request) || request.offset !== 404) return { requeued: 1, more: false }

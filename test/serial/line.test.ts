@@ -341,7 +341,7 @@ test('whatever is done to its bytes, nothing but what the board said reaches the
 
 describe('commands', () => {
   const send = (payload: unknown, all: Stand): string | undefined =>
-    readCommand(typeof payload === 'string' ? payload : JSON.stringify(payload))(all.line)
+    readCommand(typeof payload === 'string' ? payload : JSON.stringify(payload))(all.line.questions)
 
   test('a challenge and a claim go in the form of the wire, numbered', () => {
     const all = speaking()
@@ -370,4 +370,14 @@ describe('commands', () => {
     expect(send('{', all)).toMatch(/JSON/)
     expect(send({ kind: 'reboot' }, all)).toMatch(/no command "reboot"/)
   })
+})
+
+test('a board that has started anew within one greeting is met anew', () => {
+  const { board, logged, settle } = speaking()
+  board.boot = 4
+  board.sayHello(Number(board.last('greet')?.[0]))
+  settle()
+  board.report()
+  expect(bodyOf(logged.at(-2))).toMatchObject({ boot: 4, t: 1_000_000 })
+  expect(bodyOf(logged.at(-1))).toMatchObject({ boot: 4, seq: 1 })
 })

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readImage } from '../../firmware/flash/images.ts'
 import type { Manifest } from '../../firmware/manifest.ts'
+import { readRelease } from '../../firmware/release-file.ts'
 import { readHead, readSigned } from '../../firmware/signed-image.ts'
 import { fromUf2 } from '../../firmware/uf2.ts'
 import { loadSigner } from '../../gateway/attestation/identity.ts'
@@ -50,7 +51,7 @@ describe.runIf(compilerInstalled())('tenfold build --sign', () => {
       [0, 'a'],
       [1, 'b'],
     ] as const) {
-      const head = readSigned(read(`${name}.signed`), publicKey)
+      const head = readSigned(readRelease(read('signed'))[name], publicKey)
       expect(head).toMatchObject({ slot, version: 7, board: 'rp2040-pico' })
       expect(head.machine).toBe('cordless_drill')
       expect(hex(head.manifest)).toBe(digest)
@@ -96,9 +97,9 @@ describe.runIf(compilerInstalled())('tenfold build --sign', () => {
   })
 
   test('is the same bytes from the same key and sources', async () => {
-    const before = ['a.signed', 'b.signed', 'uf2', 'json'].map((ending) => read(ending))
+    const before = ['signed', 'uf2', 'json'].map((ending) => read(ending))
     await build('--sign', keyFile, '--version', '7')
-    for (const [i, ending] of ['a.signed', 'b.signed', 'uf2', 'json'].entries()) {
+    for (const [i, ending] of ['signed', 'uf2', 'json'].entries()) {
       expect(Buffer.compare(read(ending), before[i] ?? Buffer.of())).toBe(0)
     }
   }, 120_000)
@@ -112,6 +113,19 @@ test.each([
   [['--sign', keyFile, '--version', '3', '--exercise'], /no --exercise/],
 ])('%j is refused before anything is built', async (args, message) => {
   await expect(build(...args)).rejects.toThrow(message)
+})
+
+test.runIf(compilerInstalled())('a release that was changed anywhere is none', () => {
+  const file = read('signed')
+  const { a, b, manifest } = readRelease(file)
+  expect(manifest.release?.version).toBe(7)
+  const swapped = Buffer.concat([b, a, file.subarray(a.length + b.length)])
+  expect(() => readRelease(swapped)).toThrow(/not for slot A and slot B/)
+  expect(() => readRelease(file.subarray(0, file.length - 1))).toThrow(/manifest was changed/)
+  expect(() => readRelease(file.subarray(0, a.length + 5))).toThrow(/ends too early/)
+  for (const at of [300, a.length + 300]) {
+    expect(() => readRelease(file.with(at, (file[at] ?? 0) ^ 1))).toThrow(/another one/)
+  }
 })
 
 test('what is no signed image is named so', () => {

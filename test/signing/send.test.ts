@@ -20,10 +20,10 @@ const lineTo = (unit: Unit, fate: () => 'lost' | 'unheard' | 'twice' | 'well'): 
           : '',
       finish: () => 'F\n',
       confirm: () => 'Y\n',
-    }[message.kind]()
+    }[message.kind as 'begin' | 'chunk' | 'finish' | 'confirm']()
     if (what === 'twice') unit.ask(line)
     const answer = unit.ask(line).charCodeAt(0) - 97
-    return Promise.resolve(what === 'unheard' ? undefined : answer)
+    return Promise.resolve(what === 'unheard' ? undefined : { result: answer, next: 0 })
   },
   pause: () => Promise.resolve(),
 })

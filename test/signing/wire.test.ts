@@ -5,7 +5,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildRelease, type Release } from '../../firmware/release.ts'
 import { headBytes } from '../../firmware/signed-image.ts'
 import { fromUf2 } from '../../firmware/uf2.ts'
-import { sendUpdate, type UpdateLink, type UpdateMessage } from '../../firmware/update.ts'
+import {
+  sendUpdate,
+  type UpdateLink,
+  type UpdateMessage,
+  updateBody,
+  updateKinds,
+} from '../../firmware/update.ts'
 import { concatBytes, utf8 } from '../../gateway/attestation/bytes.ts'
 import { verifyEd25519 } from '../../gateway/attestation/ed25519.ts'
 import { profileDigest } from '../../gateway/core/machine.ts'
@@ -97,18 +103,12 @@ class Wire {
   }
 }
 
-const what = { begin: 0, chunk: 1, finish: 2, confirm: 3 } as const
-const restart = 4
 const nothing = new Uint8Array()
 
 const linkOf = (wire: Wire): UpdateLink => ({
   ask: (message: UpdateMessage) => {
-    const [offset, bytes] =
-      message.kind === 'chunk'
-        ? [message.offset, message.data]
-        : [0, message.kind === 'begin' ? message.head : nothing]
-    const number = wire.tell('update', what[message.kind], offset, bytes)
-    return Promise.resolve(wire.await('update', (one) => one.number === number)?.result)
+    const number = wire.tell('update', updateKinds[message.kind], ...updateBody(message))
+    return Promise.resolve(wire.await('update', (one) => one.number === number))
   },
   pause: () => {
     wire.pico.run(100 * ms)
@@ -173,13 +173,13 @@ describe.runIf(compilerInstalled())('the drill in slot A', () => {
     const next = await releaseOf(2)
     wire.meet()
     await sendUpdate({ images: next, running: 0, link: linkOf(wire) })
-    const number = wire.tell('update', restart, 0, nothing)
+    const number = wire.tell('update', updateKinds.restart, 0, nothing)
     expect(wire.await('update', (one) => one.number === number)?.result).toBe(0)
     wire.pico.run(400 * ms, () => wire.pico.resets === 1)
     expect(wire.pico.resets).toBe(1)
     wire.pico.run(300 * ms)
     wire.meet()
-    const confirm = wire.tell('update', what.confirm, 0, nothing)
+    const confirm = wire.tell('update', updateKinds.confirm, 0, nothing)
     const state = wire.await('update', (one) => one.number === confirm)
     expect(state).toMatchObject({ result: 0, slot: 1, trial: 0 })
     wire = new Wire(flash)

@@ -24,7 +24,8 @@ struct slot_head {
   u8 signature[64]; /* Ed25519 by the release key over all before it */
 };
 
-/* The last sector below the slots, written only with the board in hand: who may sign. */
+/* The last sector below the slots, written only with the board in hand: who may sign. Blank where
+ * nobody has said it yet. */
 #define PIN_AT (FLASH_BOOT_AT + FLASH_BOOT_BYTES - FLASH_SECTOR)
 #define PIN_MARK 0x4e504654 /* "TFPN" */
 struct pin {
@@ -47,6 +48,8 @@ enum update_result {
   UPDATE_FLASH = 10,    /* what was written reads back otherwise */
   UPDATE_DIGEST = 11,   /* the image is not the one of its head */
   UPDATE_IDLE = 12,     /* no update has begun, or no trial runs */
+  UPDATE_PINNED = 13,   /* another release key is pinned already */
+  UPDATE_ABSENT = 14,   /* nobody holds the machine's own control since its start */
 };
 
 static u32 slot_at(u32 slot) { return slot == 0 ? FLASH_SLOT_A_AT : FLASH_SLOT_B_AT; }

@@ -207,6 +207,7 @@ export const summarise = (state: UnitState): UnitSummary => ({
   lifecycle: state.lifecycle ?? 'unknown',
   key: state.key ?? undefined,
   custody: state.custody,
+  proof: proofOf(state),
   owner: state.life?.owner ?? undefined,
   boot: state.boots.at(-1)?.boot ?? 0,
   lastTimeUs: state.lastUs ?? undefined,
@@ -231,6 +232,9 @@ export const summarise = (state: UnitState): UnitSummary => ({
   duplicates: state.duplicates,
   quarantined: state.quarantined,
 })
+
+const proofOf = ({ proof }: UnitState): UnitSummary['proof'] =>
+  proof ? { proven: proof.proven, timeUs: proof.timeUs, why: proof.why } : undefined
 
 const stateOf = (row: Row): UnitState => JSON.parse(String(row['state'])) as UnitState
 

@@ -1,8 +1,8 @@
 // A command of the gateway, as the JSON that MQTT carries, in the form that a board takes:
 // setpoint, challenge, claim. Gives what is wrong with it; a board checks it all again. Pure.
-import type { Line } from './line.ts'
+import type { Questions } from './questions.ts'
 
-type Send = (line: Line) => string | undefined
+type Send = (line: Questions) => string | undefined
 
 /** Longest time that a setpoint may hold, as in firmware/runtime/link-setpoint.h. */
 const holdsMsMax = 60_000
@@ -33,19 +33,20 @@ export const readCommand = (payload: string): Send => {
 }
 
 const setpoint =
-  ({ values, holds_ms: holdsMs }: Record<string, unknown>): Send =>
+  ({ values, holds_ms: holdsMs, id }: Record<string, unknown>): Send =>
   (line) => {
     if (typeof values !== 'object' || values === null) return '"values" is missing'
     const isTime = Number.isInteger(holdsMs) && Number(holdsMs) > 0
     if (!isTime || Number(holdsMs) > holdsMsMax) return `"holds_ms" is not 1 to ${holdsMsMax}`
-    return line.setpoint(values as Record<string, unknown>, Number(holdsMs))
+    const answerId = typeof id === 'string' ? id : undefined
+    return line.setpoint(values as Record<string, unknown>, Number(holdsMs), answerId)
   }
 
 const challenge =
   ({ nonce }: Record<string, unknown>): Send =>
   (line) => {
     if (typeof nonce !== 'string' || !hexPattern.test(nonce)) return '"nonce" is not 64 hex digits'
-    const sent = line.command('challenge', (number) => [number, Buffer.from(nonce, 'hex')])
+    const sent = line.command('challenge', [Buffer.from(nonce, 'hex')])
     return sent ? undefined : 'the unit is not heard'
   }
 
@@ -54,6 +55,6 @@ const claim =
   (line) => {
     if (typeof digest !== 'string' || !hexPattern.test(digest)) return '"claim" is no digest'
     if (typeof type !== 'string' || type.length > 48) return '"type" is no name'
-    const sent = line.command('claim', (number) => [number, Buffer.from(digest, 'hex'), type])
+    const sent = line.command('claim', [Buffer.from(digest, 'hex'), type])
     return sent ? undefined : 'the unit is not heard'
   }

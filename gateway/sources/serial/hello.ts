@@ -4,6 +4,7 @@
 import { namePattern, unitIdPattern } from '../../../hardware-profiles/names.ts'
 import { didOf } from '../../attestation/did.ts'
 import type { Machine } from '../../core/machine.ts'
+import type { UnitFacts } from '../../core/source.ts'
 import type { HelloMessage } from './messages.ts'
 
 /** Reasons of a refusal; the number goes to the board. */
@@ -83,3 +84,14 @@ export const helloPayload = (hello: HelloMessage): Uint8Array => {
     }),
   )
 }
+
+export const factsOf = (
+  { boot, uptimeUs, machine, board, profile, firmware, key }: HelloMessage,
+  how: Pick<UnitFacts, 'isTaken' | 'reports'>,
+): UnitFacts => ({ boot, uptimeUs, machine, board, profile, firmware, key, ...how })
+
+/** Whether a later hello is of the same start of the board, with the same key. */
+export const isSameRun = (one: HelloMessage, later: HelloMessage): boolean =>
+  one.boot === later.boot &&
+  one.uptimeUs <= later.uptimeUs &&
+  Buffer.compare(one.key ?? Buffer.of(), later.key ?? Buffer.of()) === 0

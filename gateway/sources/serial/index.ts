@@ -5,7 +5,8 @@ import { mkdirSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { prepareMachine } from '../../core/machine.ts'
-import type { Emit, Source, SourceContext, UnitCommand } from '../../core/source.ts'
+import type { Emit, Source, SourceContext, UnitCommand, UnitLine } from '../../core/source.ts'
+import { replyOf } from './asking.ts'
 import { readCommand } from './command.ts'
 import { Line } from './line.ts'
 import { protocol } from './messages.ts'
@@ -56,9 +57,20 @@ class SerialSource implements Source {
   command({ unit, payload }: UnitCommand): boolean {
     const line = this.#ports.find((port) => port.line?.unit === unit)?.line
     if (line === undefined) return false
-    const wrong = readCommand(payload)(line)
+    const wrong = readCommand(payload)(line.questions)
     if (wrong !== undefined) this.#context.note(`${unit} was not sent a command: ${wrong}`)
     return wrong === undefined
+  }
+
+  /** A line of its own for a unit whose port may close and open meanwhile. */
+  line(unit: string): UnitLine | undefined {
+    const find = (): Line | undefined =>
+      this.#ports.find((port) => port.line?.questions.facts(unit) !== undefined)?.line
+    if (find() === undefined) return undefined
+    return {
+      facts: () => find()?.questions.facts(unit),
+      ask: async (kind, fields) => replyOf(await find()?.questions.ask(kind, fields)),
+    }
   }
 
   async stop(): Promise<void> {

@@ -3,9 +3,11 @@
 import type { Clock } from '../../core/clock.ts'
 import type { Machine } from '../../core/machine.ts'
 import type { Emit } from '../../core/source.ts'
+import type { Dictionary } from './dictionary.ts'
 import type { RefusalCode } from './hello.ts'
-import type { Item } from './items.ts'
-import type { Protocol } from './messages.ts'
+import type { Item, ItemTray } from './items.ts'
+import type { HelloMessage, Protocol } from './messages.ts'
+import type { Prover } from './prover.ts'
 
 export interface LineParts {
   /** Id that the settings give the unit. */
@@ -44,6 +46,24 @@ export interface LineStatus {
   boardLost: number
 }
 
+/** What is known of a board from its hello on. */
+export interface Session {
+  hello: HelloMessage
+  unit: string
+  machine: Machine
+  name: string
+  dictionary: Dictionary | undefined
+  schema: Buffer
+  gathered: number
+  tray: ItemTray
+  budget: number
+  prover: Prover | undefined
+  /** The board's, at its newest report. */
+  uptimeUs: number
+  /** The hello is durable: what comes after it may be acknowledged. */
+  isLogged: boolean
+}
+
 export const pace = {
   greetMs: 1000,
   /** So long without a whole frame, and the board counts as gone. */
@@ -73,4 +93,10 @@ export const resultCodes: Readonly<Record<number, string>> = {
   4: "a value is outside the profile's limits",
   5: 'nobody has armed the machine at the machine',
   6: 'it is busy',
+}
+
+/** The same in one word each, as every unit answers a command. */
+export const resultWords: Readonly<Record<number, string>> = {
+  ...{ 1: 'unknown', 2: 'malformed', 3: 'stale', 4: 'beyond', 5: 'disarmed', 6: 'busy' },
+  7: 'failed',
 }

@@ -3,12 +3,18 @@
 // and reads no clock: bytes, time and a way to write are passed in. Must never wait for a board or
 // keep more of one than a frame and an item.
 import { topicOf } from '../../../hardware-profiles/names.ts'
-import type { Machine } from '../../core/machine.ts'
-import { type Dictionary, readDictionary, schemaDigest } from './dictionary.ts'
+import { readDictionary, schemaDigest } from './dictionary.ts'
 import { encodeFrame, FrameReader } from './frame.ts'
-import { helloPayload, type Judged, judge, type RefusalCode } from './hello.ts'
+import { helloPayload, isSameRun, type Judged, judge, type RefusalCode } from './hello.ts'
 import { ItemTray } from './items.ts'
-import { type LineParts, type LineStatus, pace, payloadOf, resultCodes } from './line-parts.ts'
+import {
+  type LineParts,
+  type LineStatus,
+  pace,
+  payloadOf,
+  resultCodes,
+  type Session,
+} from './line-parts.ts'
 import {
   type BoardMessage,
   decodeMessage,
@@ -16,27 +22,18 @@ import {
   type HelloMessage,
   type ToBoard,
 } from './messages.ts'
-
-interface Session {
-  hello: HelloMessage
-  unit: string
-  machine: Machine
-  name: string
-  dictionary: Dictionary | undefined
-  schema: Buffer
-  gathered: number
-  tray: ItemTray
-  budget: number
-  setpoint: number
-  /** The hello is durable: what comes after it may be acknowledged. */
-  isLogged: boolean
-}
+import { Prover } from './prover.ts'
+import { Questions } from './questions.ts'
 
 export class Line {
   readonly #parts: LineParts
   readonly #reader = new FrameReader()
   readonly #status: LineStatus
+  /** What is asked of the board. */
+  readonly questions: Questions
   #session: Session | undefined
+  /** Refused for its profile only: its firmware can be brought up to date. */
+  #outdated: { hello: HelloMessage; unit: string } | undefined
   #greeting: number
   #version: number
   #heardMs: number
@@ -50,6 +47,16 @@ export class Line {
 
   constructor(parts: LineParts) {
     this.#parts = parts
+    this.questions = new Questions(parts, {
+      speaking: () => (this.unit === undefined ? undefined : this.#session),
+      outdated: () => this.#outdated,
+      greeting: () => this.#greeting,
+      reports: () => this.#status.reports,
+      send: (kind, fields) => this.#send(kind, fields),
+      log: (session, kind, payload) => {
+        this.#emit({ ...this.#place(session, kind), payload }, () => {})
+      },
+    })
     this.#greeting = parts.nonce()
     this.#version = parts.protocol.newest
     this.#heardMs = parts.clock.monotonicMs()
@@ -88,7 +95,8 @@ export class Line {
   /** Several times a second: greets, asks again, notices silence. */
   tick(): void {
     const nowMs = this.#parts.clock.monotonicMs()
-    const isSilent = nowMs - this.#heardMs > pace.silentMs
+    this.questions.tick(nowMs)
+    const isSilent = nowMs - this.#heardMs > pace.silentMs && !this.questions.areOpen
     if (isSilent && this.#status.state !== 'silent') {
       this.#forget()
       this.#heardMs = nowMs
@@ -101,30 +109,9 @@ export class Line {
     if (this.#status.state === 'learning') this.#askSchema()
   }
 
-  /** A setpoint, a challenge or a claim; false where it cannot be sent. */
-  command(kind: ToBoard, fields: (number: number) => readonly (number | Uint8Array | string)[]) {
-    const session = this.#session
-    if (session === undefined || this.#status.state !== 'speaking') return false
-    // Grows over restarts of the gateway, too: it begins at the second.
-    const seconds = Math.floor(this.#parts.clock.nowUs() / 1e6)
-    session.setpoint = Math.max(session.setpoint + 1, seconds)
-    this.#send(kind, fields(session.setpoint))
-    return true
-  }
-
-  /** Values of the unit's setpoints in SI units; gives what is wrong with them. */
-  setpoint(values: Readonly<Record<string, unknown>>, holdsMs: number): string | undefined {
-    const session = this.#session
-    const list = session?.dictionary?.setpoint(values)
-    if (session === undefined || list === undefined) return 'the unit is not heard'
-    if (typeof list === 'string') return list
-    const { boot } = session.hello
-    this.command('setpoint', (number) => [number, boot, holdsMs, list] as never)
-    return undefined
-  }
-
   close(): void {
     this.#isClosed = true
+    this.questions.close()
     this.#forget()
   }
 
@@ -134,6 +121,7 @@ export class Line {
 
   #forget(): void {
     this.#session = undefined
+    this.#outdated = undefined
     this.#greeting = this.#parts.nonce()
     this.#status.unit = undefined
   }
@@ -144,7 +132,7 @@ export class Line {
       return
     }
     const session = this.#session
-    if (session === undefined) return
+    if (this.questions.heard(message) || session === undefined) return
     if (message.is === 'schema') this.#learn(session, message)
     else if (this.#status.state !== 'speaking') return
     else if (message.is === 'report') this.#report(session, message)
@@ -158,7 +146,7 @@ export class Line {
   #hello(hello: HelloMessage, version: number): void {
     if (hello.greeting !== this.#greeting) {
       // It has started anew, or answers a greeting of before: what it said until now is over.
-      if (this.#session !== undefined && hello.greeting === 0) this.#forget()
+      if (hello.greeting === 0) this.#forget()
       this.#greetedMs = Number.NEGATIVE_INFINITY
       this.tick()
       return
@@ -167,7 +155,7 @@ export class Line {
     this.#status.board = hello.board
     this.#status.boardDamaged = hello.damaged
     this.#status.boardLost = hello.lost
-    if (this.#session !== undefined) {
+    if (this.#session !== undefined && isSameRun(this.#session.hello, hello)) {
       // Said again because our answer was lost.
       if (this.#status.state === 'speaking') this.#send('accept', [this.#greeting])
       return
@@ -181,6 +169,9 @@ export class Line {
       if (judged.unit !== undefined && this.#refused !== logged) this.#log(judged, hello, name)
       this.#refused = logged
       this.#refuse(refusal.code, refusal.detail)
+      const { unit } = judged
+      if (refusal.code === 'profile_mismatch' && unit !== undefined)
+        this.#outdated = { hello, unit }
       this.#send('refuse', [this.#greeting, refusal.number])
       return
     }
@@ -189,8 +180,10 @@ export class Line {
     this.#session = {
       ...{ hello, unit, machine, name, dictionary: undefined, tray },
       ...{ schema: Buffer.alloc(Math.min(hello.schemaBytes, schemaBytesMax)), gathered: 0 },
-      ...{ budget: pace.urgentHz, setpoint: 0, isLogged: false },
+      ...{ budget: pace.urgentHz, uptimeUs: hello.uptimeUs, isLogged: false },
+      prover: hello.key && new Prover(hello.key),
     }
+    this.#outdated = undefined
     Object.assign(this.#status, { state: 'learning', unit, refusal: undefined })
     this.#log(judged, hello, name)
   }
@@ -267,6 +260,7 @@ export class Line {
       return
     }
     session.budget -= 1
+    session.uptimeUs = t
     this.#flying += 1
     // A board that cannot count its boots has no sequence that would be its own for ever.
     const counted = boot === 0 ? {} : { boot, seq, t }
@@ -296,7 +290,7 @@ export class Line {
     })
   }
 
-  #place(session: Session, kind: 'report' | 'entry' | 'item') {
+  #place(session: Session, kind: 'report' | 'entry' | 'item' | 'proof' | 'answer') {
     const { unit, name } = session
     return { topic: topicOf({ machine: session.hello.machine, unit, kind }), name }
   }
@@ -313,6 +307,7 @@ export class Line {
   #refuse(code: RefusalCode, detail: string): void {
     Object.assign(this.#status, { state: 'refused', refusal: { code, detail } })
     this.#session = undefined
+    this.#outdated = undefined
     // Once for each reason, not once a second.
     if (this.#said !== detail) this.#parts.note(`refused: ${detail}`)
     this.#said = detail

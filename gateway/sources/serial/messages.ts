@@ -2,6 +2,7 @@
 // and one decoder for each version of the protocol that is still understood. Strict: a body that
 // is not exactly what its kind asks for is none. Pure.
 import { type CborMap, decodeCbor, encodeCbor } from '../../attestation/cbor.ts'
+import { isStrongKey } from '../../attestation/ed25519.ts'
 import type { Frame } from './frame.ts'
 
 /** From a board: 1 to 31. As enum link_kind in firmware/runtime/link.h. */
@@ -125,6 +126,11 @@ export type BoardMessage =
       /** The slot that runs, and whether on trial. */
       slot: number
       trial: number
+      /** Of the image that runs, and the oldest that may come; only where the state is asked for. */
+      version?: number
+      floor?: number
+      /** Who may sign; absent where nobody is pinned yet. */
+      pinned?: Uint8Array
     }
   | CalibrationMessage
 
@@ -172,6 +178,8 @@ const decode1: Decoder = (kind, body) => {
       return {
         ...{ is: 'update', number: read.whole(0), result: read.whole(1), next: read.whole(2) },
         ...{ slot: read.whole(3), trial: read.whole(4) },
+        ...(read.has(5) && { version: read.whole(5), floor: read.whole(6) }),
+        ...(read.has(7) && { pinned: read.bytes(7, 32) }),
       }
     default:
       // A kind that a later firmware of this version has: it means nothing here.
@@ -195,7 +203,7 @@ const helloOf = (read: Reader): HelloMessage => ({
   greeting: read.whole(11),
   damaged: read.whole(12),
   lost: read.whole(13),
-  ...(read.has(14) && { key: read.bytes(14, 32), custody: read.whole(15) }),
+  ...(read.has(14) && { key: read.key(14), custody: read.whole(15) }),
 })
 
 type Reader = ReturnType<typeof reader>
@@ -226,6 +234,10 @@ const reader = (body: Uint8Array) => {
       return typeof value === 'string' ? value : wrong(key, 'text')
     },
     bytes,
+    key: (at: number): Uint8Array => {
+      const value = bytes(at, 32)
+      return isStrongKey(value) ? value : wrong(at, 'a usable public key')
+    },
     hex: (key: number, length?: number): string => Buffer.from(bytes(key, length)).toString('hex'),
     values: (key: number): (number | null)[] => {
       const list = map.get(key)

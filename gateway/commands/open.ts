@@ -1,0 +1,86 @@
+// Everything that a person may ask of a unit, joined: setpoints, keys, updates. What became of a key
+// or an update is told to the log as the unit's answer, so that it is an event of the unit.
+
+import { topicOf } from '../../hardware-profiles/names.ts'
+import type { Profile } from '../../hardware-profiles/profile.ts'
+import type { Clock } from '../core/clock.ts'
+import { profileDigest } from '../core/machine.ts'
+import type { Emit, UnitCommand, UnitFacts, UnitLine } from '../core/source.ts'
+import { CommandDesk, type CommandOutcome, type SetpointRequest } from './desk.ts'
+import { type MadeKey, UnitKeys } from './unit-keys.ts'
+import { type UpdateJob, Updates } from './updates.ts'
+
+export type CommandRequest =
+  | SetpointRequest
+  /** Has the board make the key that it signs with. */
+  | { kind: 'make_key' }
+  /** Pins the first release key of a board, a did:key. */
+  | { kind: 'trust'; key: string }
+
+export interface Commands {
+  /** For every source: what passes into the log, looked at. */
+  tap(emit: Emit): Emit
+  command(
+    unit: string,
+    request: CommandRequest,
+  ): Promise<CommandOutcome | MadeKey | { releaseKey: string }>
+  update(unit: string, file: Uint8Array): Promise<UpdateJob>
+  job(unit: string): UpdateJob | undefined
+  stop(): Promise<void>
+}
+
+export interface CommandsParts {
+  profiles: readonly Profile[]
+  clock: Clock
+  random(bytes: number): Uint8Array
+  machineOf(unit: string): Promise<string | undefined>
+  send(command: UnitCommand): boolean
+  line(unit: string): UnitLine | undefined
+}
+
+export const openCommands = (parts: CommandsParts): Commands => {
+  const { profiles, clock, random, line } = parts
+  let log: Emit | undefined
+  const tell = (unit: string, facts: UnitFacts | undefined, answer: Answer): void => {
+    if (facts === undefined) return
+    const { boot, uptimeUs: t, machine } = facts
+    const id = Buffer.from(random(8)).toString('hex')
+    const payload = Buffer.from(JSON.stringify({ boot, t, id, ...answer }))
+    const topic = topicOf({ machine, unit, kind: 'answer' })
+    const record = { topic, payload, receivedUs: clock.nowUs(), retained: false }
+    log?.({ ...record, source: 'gateway', session: id }, () => {})
+  }
+  const desk = new CommandDesk(parts)
+  const keys = new UnitKeys({ line, clock, random })
+  const updates = new Updates({
+    ...{ line, clock },
+    profileDigest: (machine) => {
+      const profile = profiles.find((one) => one.machine === machine)
+      return profile && profileDigest(profile)
+    },
+    ended: (unit, facts, { good, word }) =>
+      tell(unit, facts, { kind: 'update', accepted: good, reason: word }),
+  })
+  return {
+    tap: (emit) => {
+      log = emit
+      return desk.tap(emit)
+    },
+    command: async (unit, request) => {
+      if (request.kind === 'setpoint') return desk.send(unit, request)
+      const done =
+        request.kind === 'make_key' ? await keys.make(unit) : await keys.trust(unit, request.key)
+      tell(unit, line(unit)?.facts(), { kind: request.kind, accepted: true })
+      return done
+    },
+    update: (unit, file) => updates.start(unit, file),
+    job: (unit) => updates.job(unit),
+    stop: async () => updates.stop(),
+  }
+}
+
+interface Answer {
+  kind: 'make_key' | 'trust' | 'update'
+  accepted: boolean
+  reason?: string
+}

@@ -1,0 +1,110 @@
+// An emulated Pico whose flash lives on, joined to a gateway by a pseudo-terminal: it runs beside
+// the test in slices, its power can be cut in any operation of its flash, and its control pulled.
+import { Pico } from '../emu/pico.ts'
+import { noiseOf } from '../emu/rosc.ts'
+import type { W25q } from '../emu/w25q.ts'
+import { Wire } from '../serial/wire.ts'
+
+const ms = 125_000
+/** Four times as fast as 115200 bits a second, to save time. */
+const bytesPerSlice = 11
+const slice = ms / 4
+
+export class JoinedPico {
+  readonly wire = new Wire()
+  readonly flash: W25q
+  pico: Pico
+  /** Pins that were high for a moment. */
+  readonly rose = new Set<number>()
+  /** Power fails in this operation of the flash. */
+  cutAt = Number.POSITIVE_INFINITY
+  cuts = 0
+  /** The trigger is pulled. */
+  isPulled = false
+  /** Power is off. */
+  isOff = false
+  readonly #coming: number[] = []
+  #fresh: number[] = []
+  #isStopping = false
+  #ended: Promise<void> | undefined
+
+  constructor(flash: W25q) {
+    this.flash = flash
+    this.pico = this.#chip()
+  }
+
+  async start(): Promise<void> {
+    await this.wire.start()
+    this.wire.onBytes = (bytes) => {
+      if (!this.isOff) this.#coming.push(...bytes)
+    }
+    this.#ended = this.#run()
+  }
+
+  /** Power comes again; RAM and what was on the line are lost. */
+  powerUp(): void {
+    this.#coming.length = 0
+    this.#fresh = []
+    this.pico = this.#chip()
+    this.isOff = false
+  }
+
+  cutPower(): void {
+    this.pico.cutPower()
+    this.isOff = true
+    this.cuts += 1
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    await this.#ended
+    await this.wire.stop()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopping) {
+      for (let i = 0; i < 4 && !this.isOff; i += 1) this.#slice()
+      if (this.#fresh.length > 0) {
+        this.wire.send(Uint8Array.from(this.#fresh))
+        this.#fresh = []
+      }
+      await new Promise((resume) => setImmediate(resume))
+    }
+  }
+
+  #slice(): void {
+    for (let bytes = bytesPerSlice; bytes > 0 && this.#coming.length > 0; bytes -= 1) {
+      if (!this.pico.feed(this.#coming[0] as number)) break
+      this.#coming.shift()
+    }
+    const { flash } = this
+    if (this.cutAt === Number.POSITIVE_INFINITY) {
+      this.pico.run(slice)
+      return
+    }
+    if (!this.pico.run(slice, () => flash.operations >= this.cutAt && flash.busy)) return
+    this.cutAt = Number.POSITIVE_INFINITY
+    this.cutPower()
+  }
+
+  #chip(): Pico {
+    let wiggle = 0
+    return new Pico({
+      ...{ bin: this.flash.cells.slice(0, 256), flash: this.flash, noise: noiseOf(11) },
+      analogue: (channel, level) => {
+        const position = Number(level(10)) + 2 * Number(level(11))
+        wiggle = (wiggle + 1) & 3
+        return countsOf(channel, position, this.isPulled) + wiggle
+      },
+      onUart: (byte) => this.#fresh.push(byte),
+      onEdge: (pin, high) => high && this.rose.add(pin),
+    })
+  }
+}
+
+/** A sound drill at rest: 0 A, 18 V, 25 degrees; the trigger as the hand has it. */
+const countsOf = (channel: number, position: number, isPulled: boolean): number => {
+  if (channel === 0) return isPulled ? 2048 : 372
+  if (channel === 1) return 2048
+  return [2358, 931, 931, 2048][position] ?? 0
+}
