@@ -1,4 +1,5 @@
-// What is said where a board cannot be asked, or does not know what it is asked. No logic.
+// What is said where a board cannot be asked, or does not know what it is asked: the same words for
+// keys and updates. No logic.
 import { OperatingError } from '../core/errors.ts'
 
 export const silentLine = (unit: string): OperatingError =>

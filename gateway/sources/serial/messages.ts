@@ -126,7 +126,7 @@ export type BoardMessage =
       /** The slot that runs, and whether on trial. */
       slot: number
       trial: number
-      /** Of the image that runs, and the oldest that may come; only where the state is asked for. */
+      /** Of the image that runs, and the oldest that may come; only where asked for. */
       version?: number
       floor?: number
       /** Who may sign; absent where nobody is pinned yet. */
