@@ -55,7 +55,7 @@ describe.runIf(ready)('a drill joined to a gateway', () => {
     gateway = await startGatewayProcess({ data: folder, set })
     io = await testIo()
     await until(async () => ((await summary())?.readings ?? 0) > 2)
-  }, 180_000)
+  }, 600_000)
   afterAll(async () => {
     await gateway?.stop()
     await pico?.stop()
@@ -109,7 +109,7 @@ describe.runIf(ready)('a drill joined to a gateway', () => {
     expect(said).toContain(key)
     expect([custody, proof?.proven]).toEqual(['controller_flash', true])
     await expect(command('make-key')).rejects.toMatchObject({ code: 'key_there' })
-  }, 120_000)
+  }, 600_000)
 
   test('refuses what is not for it, in words', async () => {
     await expect(command('update', files.stranger)).rejects.toMatchObject({
@@ -119,12 +119,12 @@ describe.runIf(ready)('a drill joined to a gateway', () => {
     await expect(command('update', broken)).rejects.toMatchObject({ code: 'image_wrong' })
     await expect(command('trust', signer.did)).resolves.toMatch(/takes releases/)
     await expect(command('trust', stranger.did)).rejects.toMatchObject({ code: 'trust_pinned' })
-  }, 120_000)
+  }, 600_000)
 
   test('goes back by itself from an image that nobody hears', async () => {
     await expect(command('update', files.silent)).rejects.toMatchObject({ code: 'update_reverted' })
     await until(async () => (await events()).some(({ cause }) => /update_reverted/.test(cause)))
-  }, 240_000)
+  }, 600_000)
 
   test('takes an update over a power cut in the middle, tries it and keeps it', async () => {
     pico.cutAt = pico.flash.operations + 60
@@ -143,7 +143,7 @@ describe.runIf(ready)('a drill joined to a gateway', () => {
     await expect(command('update', old)).rejects.toMatchObject({ code: 'update_old' })
     const kinds = (await events()).filter(({ type }) => type === 'command_accepted')
     expect(kinds.map(({ cause }) => cause)).toContain('update: version_3')
-  }, 240_000)
+  }, 600_000)
 })
 
 test.runIf(ready)(
