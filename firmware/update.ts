@@ -67,8 +67,8 @@ export interface UpdateRequest {
 
 /**
  * Sends the image for the slot that does not run, from where an earlier try of the very same image
- * has ended, as long as the board has not started anew. Afterwards a restart of the board begins the
- * trial; `confirmUpdate` ends it well. Throws ToolError with the board's own reason.
+ * has ended, as long as the board has not started anew. Afterwards a restart of the board begins
+ * the trial; `confirmUpdate` ends it well. Throws ToolError with the board's own reason.
  */
 export const sendUpdate = async (request: UpdateRequest): Promise<void> => {
   const { images, running, link, chunkBytes = 256, patience = 20, progress } = request

@@ -1,5 +1,5 @@
-// Everything that a person may ask of a unit, joined: setpoints, keys, updates. What became of a key
-// or an update is told to the log as the unit's answer, so that it is an event of the unit.
+// Everything that a person may ask of a unit, joined: setpoints, keys, updates. What became of a
+// key or an update is told to the log as the unit's answer, so that it is an event of the unit.
 
 import { topicOf } from '../../hardware-profiles/names.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'

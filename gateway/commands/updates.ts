@@ -134,7 +134,7 @@ export class Updates {
     }
   }
 
-  /** Again from the start where the board has lost its power, or something on the way went wrong. */
+  /** Again from the start where the board has lost its power, or bytes were wrong. */
   async #send({ job, line, release, running, unit }: Work): Promise<void> {
     const { patience, tries } = this.#pace
     for (let left = tries; ; ) {
