@@ -22,6 +22,9 @@ const tellsPerHour = 2
 /** Events and entries that a machine is taken to send in an hour of use, and their size. */
 const itemsPerHour = 60
 const itemBytes = 256
+/** Entries that a unit signs in an hour of use, each kept with its head once more. */
+const entriesPerHour = 4
+const chainBytes = 1124
 /** The longest record of a value. */
 const mostItem = 4016
 /** Values that `kv_put` takes are at most so many, and so long. */
@@ -48,7 +51,12 @@ export const flashLife = (
   // Half of kv may hold what does not move, as far as there can be so much.
   const moving = (kv.bytes - Math.min(kv.bytes / 2, mostValues)) / sectorBytes
   return {
-    kv: hours(moving * room * fill, (kept * 3600) / usageSeconds + recordBytes(4) * acksPerHour),
+    kv: hours(
+      moving * room * fill,
+      (kept * 3600) / usageSeconds +
+        recordBytes(4) * acksPerHour +
+        recordBytes(chainBytes) * entriesPerHour,
+    ),
     counters: hours((journal.bytes / sectorBytes - 1) * perSector, countsPerHour / journalSeconds),
     outbox: hours(
       (outbox.bytes / sectorBytes - 1) * room * fill,

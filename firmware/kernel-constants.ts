@@ -55,14 +55,34 @@ export const levelTurns = 4
 export const causeName = (code: number, safety: SafetySpec): string => {
   const kind = Object.entries(causeKinds).find(([, number]) => number === (code & 31))?.[0]
   const place = code >> 5
-  const at =
-    place === places.current
-      ? safety.current?.signal
-      : place === places.hand
-        ? safety.hold?.signal
-        : safety.levels[place - places.level]?.signal
+  const at = signalsAt(safety)[place]
   const name = kind ?? `cause ${code & 31}`
   return place === 0 || at === undefined ? name : `${name}: ${at}`
+}
+
+/** The signal at each place of a cause, by the place's number. */
+const signalsAt = (safety: SafetySpec): (string | undefined)[] => [
+  undefined,
+  safety.current?.signal,
+  safety.hold?.signal,
+  ...safety.levels.map(({ signal }) => signal),
+]
+
+/** C tables by which an image says what tripped: words, signals, and where each signal is read. */
+export const causeDefines = ({ safety, loop, spec }: Given): string[] => {
+  const kinds = Object.entries(causeKinds).map(([name, number]) => `[${number}] = "${name}"`)
+  const signals = signalsAt(safety)
+  const places = signals.map((signal) => (signal === undefined ? '0' : `"${signal}"`))
+  const inputs = signals.map((signal) => {
+    const input = loop.inputs.findIndex(({ name }) => spec.channels[name] === signal)
+    const scale = loop.inputs[input]?.scale
+    return scale === undefined ? '{0, 100}' : `{${input}, ${Math.round(Math.log10(scale))}}`
+  })
+  return [
+    `CAUSE_KINDS {${kinds.join(', ')}}`,
+    `CAUSE_PLACES {${places.join(', ')}}`,
+    `CAUSE_INPUTS {${[...inputs, ...Array(8).fill('{0, 100}')].slice(0, 8).join(', ')}}`,
+  ]
 }
 
 /** Whether a cause is hard. */

@@ -41,6 +41,7 @@ export const linkDefines = (parts: Parts): LinkConfig => {
     `SETPOINTS ${setpoints.table.length}`,
     ...setpoints.most,
     `SETPOINT_TABLE {${[...setpoints.table, '{0, 0, 0, 0}'].join(', ')}}`,
+    ...chainCounters(parts),
     `SCHEMA_BYTES ${schema.length}u`,
     `SCHEMA_DIGEST ${bytesOf(createHash('sha256').update(schema).digest().subarray(0, 8))}`,
     `SCHEMA ${bytesOf(schema)}`,
@@ -48,6 +49,24 @@ export const linkDefines = (parts: Parts): LinkConfig => {
     `INPUT_SPAN {${ends.map(([low, high]) => `${Math.round(high - low)}u`).join(', ')}}`,
   ]
   return { defines, findings: [...setpoints.findings, ...tooLong(parts)] }
+}
+
+/**
+ * Counters of an entry in the order of deterministic CBOR, each with what its integers are worth,
+ * and the most bytes that they take.
+ */
+const chainCounters = ({ loop, spec }: Parts): string[] => {
+  const list = loop.counters.map(({ name, scale }, index) => {
+    const power = Math.round(Math.log10(scale))
+    const [times, parts] = [10 ** Math.max(power, 0), 10 ** Math.max(-power, 0)]
+    return { name: spec.channels[name] ?? name, index, times, parts }
+  })
+  list.sort((a, b) => a.name.length - b.name.length || (a.name < b.name ? -1 : 1))
+  const rows = list.map(
+    ({ name, index, times, parts }) => `X(${index}, "${name}", ${times}u, ${parts}u)`,
+  )
+  const bytes = list.reduce((sum, { name }) => sum + name.length + 2 + 9, 0)
+  return [`CHAIN_COUNTERS(X) ${rows.join(' ')}`, `CHAIN_COUNTER_BYTES ${bytes}`]
 }
 
 const bytesOf = (bytes: Uint8Array): string => `{${[...bytes].join(', ')}}`

@@ -40,6 +40,10 @@ static u32 selftest_on_message(struct cbor *body);
 #define LINK_ON_SELFTEST(body) selftest_on_message(body)
 static u32 calibration_on_message(struct cbor *body);
 #define LINK_ON_CALIBRATE(body) calibration_on_message(body)
+static u32 link_on_claim(struct cbor *body);
+#define LINK_ON_CLAIM(body) link_on_claim(body)
+static u32 trip_on_reset(struct cbor *body);
+#define LINK_ON_RESET_TRIP(body) trip_on_reset(body)
 #endif
 #ifdef TEST_INPUTS
 #define LINK_TEST_READINGS 63

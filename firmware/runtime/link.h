@@ -29,6 +29,7 @@ enum link_kind {
   LINK_UPDATE = 42,
   LINK_ASK_BLACK_BOX = 43,
   LINK_MAKE_KEY = 44,
+  LINK_RESET_TRIP = 45,
 };
 
 enum link_code {
@@ -245,6 +246,9 @@ static u32 link_handle(u32 kind, struct cbor *body) {
 #endif
 #ifdef LINK_ON_MAKE_KEY
     case LINK_MAKE_KEY: return LINK_ON_MAKE_KEY(body);
+#endif
+#ifdef LINK_ON_RESET_TRIP
+    case LINK_RESET_TRIP: return LINK_ON_RESET_TRIP(body);
 #endif
 #ifdef LINK_ON_ASK_BLACK_BOX
     case LINK_ASK_BLACK_BOX: return LINK_ON_ASK_BLACK_BOX(body);

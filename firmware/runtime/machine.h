@@ -8,6 +8,7 @@
 #error "a machine has a safety kernel"
 #endif
 #include "trip.h"
+#include "chain.h"
 
 /* What an analogue input is worth: offset + counts * gain / 2^shift, in the channel's integers. */
 struct analogue {
@@ -57,6 +58,7 @@ static inline void drive_pins(void) {
 #include "selftest.h"
 #include "selftest-link.h"
 #include "calibration.h"
+#include "trip-link.h"
 
 void wasm_rt_trap(wasm_rt_trap_t code) {
   interrupts_off();
@@ -172,6 +174,7 @@ int main(void) {
   u32 reason = board_take_reason();
   store_start();
   identity_start();
+  chain_start();
   usage_start();
   board_watchdog_start();
   board_pins_start();
@@ -187,7 +190,10 @@ int main(void) {
   for (;;) {
     store_poll();
     box_poll();
-    if (selftest.on == 0) trip_poll();
+    if (selftest.on == 0) {
+      trip_poll();
+      chain_poll((u32)told[TOLD_CAUSE]);
+    }
     selftest_poll();
     selftest_tell();
     calibration_tell();

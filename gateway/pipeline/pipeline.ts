@@ -24,6 +24,7 @@ import { foldHello, foldReport, type Place } from './fold.ts'
 import { keyEvents, proved } from './proof.ts'
 import { type Origin, originOf } from './requeue.ts'
 import type { Seen } from './sequence.ts'
+import { readTrip, tripEvent } from './trip.ts'
 import { fitToMachine, newUnit, type UnitState } from './unit.ts'
 import { foldUsage } from './usage.ts'
 
@@ -42,7 +43,15 @@ export type Outcome =
   | { readonly kind: 'hello'; machine: Machine; state: UnitState; events: readonly UnitEvent[] }
   | { readonly kind: 'answer'; machine: Machine; state: UnitState; events: readonly UnitEvent[] }
   | { readonly kind: 'signed'; state: UnitState; signed: 'entry' | 'claim'; record: LogRecord }
-  | { readonly kind: 'item'; machine: Machine; state: UnitState; item: Item; record: LogRecord }
+  | {
+      readonly kind: 'item'
+      readonly machine: Machine
+      readonly state: UnitState
+      readonly item: Item
+      readonly record: LogRecord
+      /** They happened only where the item is a new one. */
+      readonly events: readonly UnitEvent[]
+    }
   | { readonly kind: 'duplicate'; state: UnitState }
   | {
       readonly kind: 'quarantine'
@@ -114,7 +123,7 @@ export class Pipeline {
       return proved(offset, message, state)
     }
     const { record, route } = message
-    if (message.kind === 'item') return this.#item(message, state)
+    if (message.kind === 'item') return this.#item(offset, message, state)
     return { kind: 'signed', state, signed: route.kind === 'claim' ? 'claim' : 'entry', record }
   }
 
@@ -221,14 +230,18 @@ export class Pipeline {
   }
 
   /** Whether an item came before, the store knows; a count that came before changes nothing. */
-  #item(message: Extract<Message, { kind: 'item' }>, state: UnitState): Outcome {
+  #item(offset: number, message: Extract<Message, { kind: 'item' }>, state: UnitState): Outcome {
     const { record, item } = message
     const { machine } = message.route
     const refused =
       item.kind === 'usage' ? foldUsage(state.life, item, machine.profile.wear) : undefined
     if (refused !== undefined) return this.#quarantine(message, refused)
     this.#touched.add(state)
-    return { kind: 'item', machine, state, item, record }
+    const { boot, data } = item
+    const trip = item.kind === 'event' ? readTrip(Buffer.from(data, 'base64')) : undefined
+    const place = { machine, state, boot, offset, receivedUs: record.receivedUs }
+    const events = trip === undefined ? [] : [tripEvent(trip, place)]
+    return { kind: 'item', machine, state, item, record, events }
   }
 
   #verbs(machine: Machine): Verbs {

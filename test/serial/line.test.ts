@@ -348,6 +348,9 @@ describe('commands', () => {
     const nonce = 'ab'.repeat(32)
     expect(send({ kind: 'challenge', nonce }, all)).toBeUndefined()
     expect(send({ kind: 'include_claim', claim: nonce, type: 'repaired' }, all)).toBeUndefined()
+    expect(send({ kind: 'reset_trip', cause: 34 }, all)).toBeUndefined()
+    expect(all.board.last('resetTrip')?.[1]).toBe(34)
+    expect(send({ kind: 'reset_trip', cause: 0 }, all)).toMatch(/no code/)
     const [first, second] = [all.board.last('challenge'), all.board.last('claim')]
     expect(first?.[1]).toEqual(Uint8Array.from(Buffer.from(nonce, 'hex')))
     expect(Number(second?.[0])).toBe(Number(first?.[0]) + 1)

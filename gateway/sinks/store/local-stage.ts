@@ -169,7 +169,8 @@ export class LocalStage implements Stage {
   }
 
   /** Once, however often it comes: a board says it again until it knows that it was heard. */
-  #item({ machine, state, item, record }: Extract<Outcome, { kind: 'item' }>, tally: Tally): void {
+  #item(outcome: Extract<Outcome, { kind: 'item' }>, tally: Tally): void {
+    const { machine, state, item, record, events } = outcome
     const { db, ids } = this.#parts
     const { number, boot, kind, data } = item
     const { changes } = db
@@ -178,8 +179,12 @@ export class LocalStage implements Stage {
         ...([ids.idOf(state.unit, machine), number, boot, kind] as const),
         ...([record.receivedUs, Buffer.from(data, 'base64')] as const),
       )
-    if (Number(changes) > 0) tally.stored++
-    else tally.duplicate++
+    if (Number(changes) === 0) {
+      tally.duplicate++
+      return
+    }
+    tally.stored++
+    if (events.length > 0) this.#events(events)
   }
 
   #signed(offset: number, outcome: Signed, step: SignedStep): void {

@@ -1,5 +1,6 @@
 // A command of the gateway, as the JSON that MQTT carries, in the form that a board takes:
-// setpoint, challenge, claim. Gives what is wrong with it; a board checks it all again. Pure.
+// setpoint, challenge, claim, reset of a trip. Gives what is wrong with it; a board checks it all
+// again. Pure.
 import type { Questions } from './questions.ts'
 
 type Send = (line: Questions) => string | undefined
@@ -27,6 +28,8 @@ export const readCommand = (payload: string): Send => {
       return challenge(given)
     case 'include_claim':
       return claim(given)
+    case 'reset_trip':
+      return resetTrip(given)
     default:
       return () => `a board knows no command "${String(given['kind']).slice(0, 40)}"`
   }
@@ -56,5 +59,15 @@ const claim =
     if (typeof digest !== 'string' || !hexPattern.test(digest)) return '"claim" is no digest'
     if (typeof type !== 'string' || type.length > 48) return '"type" is no name'
     const sent = line.command('claim', [Buffer.from(digest, 'hex'), type])
+    return sent ? undefined : 'the unit is not heard'
+  }
+
+/** The cause must be the one that is latched: the board refuses any other. */
+const resetTrip =
+  ({ cause }: Record<string, unknown>): Send =>
+  (line) => {
+    const isCause = Number.isInteger(cause) && Number(cause) > 0 && Number(cause) < 4096
+    if (!isCause) return '"cause" is no code of a trip'
+    const sent = line.command('resetTrip', [Number(cause)])
     return sent ? undefined : 'the unit is not heard'
   }

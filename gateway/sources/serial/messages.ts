@@ -30,6 +30,7 @@ export const toBoard = {
   selftest: 40,
   update: 42,
   makeKey: 44,
+  resetTrip: 45,
   calibrate: 41,
 } as const
 export type ToBoard = keyof typeof toBoard
