@@ -4,6 +4,7 @@
 import { afterAll, expect, test } from 'vitest'
 import { type Drive, rangesOf, readRun, runLine, runTwin } from '../emu/exercise.ts'
 import { Pico } from '../emu/pico.ts'
+import { arrayKernel } from './array-kernel.ts'
 import { compilerInstalled, drill, exerciseOf, fixture, type Subject, wasmOf } from './stand.ts'
 
 const build = compilerInstalled()
@@ -52,4 +53,32 @@ test.runIf(build).each(cases)(
     expect(ours.total / hand.total).toBeLessThan(ratioMost)
   },
   300_000,
+)
+
+test.runIf(build)(
+  'a filter over arrays, with the bounds checks of wasm, on an RP2040',
+  async () => {
+    const kernel = arrayKernel()
+    try {
+      const drive: Drive = { seed: 6, steps: 2000, ranges: rangesOf(float.loop, {}) }
+      const run = async (file: string): Promise<{ total: number; hash: number }> => {
+        const { bin } = await exerciseOf(float, 'rp2040-pico', file)
+        const pico = new Pico({ bin })
+        pico.ask('', 10_000_000)
+        return readRun(pico.ask(runLine(drive), drive.steps * 20_000))
+      }
+      const [ours, hand] = [await run(kernel.file), await run('fir.h')]
+      expect(ours.hash).toBe(hand.hash)
+      expect(ours.total / hand.total).toBeLessThan(1.25)
+      const filter = kernel.inNode()
+      // An impulse of 2^15 comes out as the weights.
+      const answer = Array.from({ length: 33 }, (_, i) => filter(i === 0 ? 32767 << 6 : 0))
+      expect(answer.slice(0, 3)).toEqual([-3, -9, -14])
+      expect(answer[20]).toBe(5582)
+      expect(answer[32]).toBe(0)
+    } finally {
+      kernel.remove()
+    }
+  },
+  120_000,
 )

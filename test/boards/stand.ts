@@ -2,7 +2,7 @@
 // into a cache of their own, and whether the compiler is there to build them.
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { loadBoard } from '../../firmware/boards.ts'
 import { type Build, buildKernel, buildLoop } from '../../firmware/build.ts'
 import { compilerVersion } from '../../firmware/c-compiler.ts'
@@ -93,7 +93,7 @@ export const imageOf = (
     board: loadBoard(board),
   })
 
-/** The test build; with `byHand` (a file of test/bench/c) that C takes the loop's place. */
+/** The test build; with `byHand` (of test/bench/c, or anywhere) that C takes the loop's place. */
 export const exerciseOf = (subject: Subject, board: string, byHand?: string): Promise<Image> => {
   const { profile, loop, spec, machines, loopsFolder } = subject
   if (byHand === undefined) return imageOf(subject, board, 'exercise')
@@ -102,7 +102,7 @@ export const exerciseOf = (subject: Subject, board: string, byHand?: string): Pr
     .filter(({ name }) => name !== 'RATE_HZ')
     .map(({ name, value }) => `#define ${name} (${value})\n`)
     .join('')
-  const file = join(import.meta.dirname, '..', 'bench', 'c', byHand)
+  const file = resolve(import.meta.dirname, '..', 'bench', 'c', byHand)
   return buildImage({
     ...{ profile, loopsFolder, loops: machines.loops, purpose: 'exercise', path },
     profileDigest: profileDigest(profile),
