@@ -73,7 +73,7 @@ interface Choice {
 
 /** The images that may be meant: one for each board. */
 const candidates = ({ profile, image, exercise }: Choice, { cwd }: Io): ReadyImage[] => {
-  if (image !== undefined) return [readImage(resolve(cwd, image))]
+  if (image !== undefined) return [forRealBoard(readImage(resolve(cwd, image)))]
   const purpose = exercise ? 'exercise' : 'machine'
   const stock = imagesIn(stockFolder).filter(({ manifest }) => manifest.purpose === purpose)
   const names = [...new Set(stock.map(({ manifest }) => manifest.machine.replaceAll('_', '-')))]
@@ -87,6 +87,15 @@ const candidates = ({ profile, image, exercise }: Choice, { cwd }: Io): ReadyIma
         ? `say which machine with --profile (${names.join(', ')}), or give an --image`
         : `no stock image of "${wanted}"${nearest(wanted, names)}; there are: ${names.join(', ')}`,
     remedy: 'Name one of these, or build your own (npx tenfold build) and give it with --image.',
+  })
+}
+
+/** Readings from the line in the place of the pins would leave the safety kernel blind. */
+const forRealBoard = (image: ReadyImage): ReadyImage => {
+  if (image.manifest.purpose !== 'test_inputs') return image
+  throw new OperatingError('image_test_inputs', {
+    message: `${image.name} takes its readings over the line, not from its pins: it is for emulators`,
+    remedy: 'Build it for a board: npx tenfold build without --test-inputs.',
   })
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readImage, stockFolder } from '../../firmware/flash/images.ts'
 import type { Outside } from '../../firmware/flash/outside.ts'
+import type { Purpose } from '../../firmware/image.ts'
 import { runOn } from '../../gateway/cli/flash.ts'
 import { operatingError } from '../../gateway/core/errors.ts'
 import { type TestIo, testIo } from '../cli/io.ts'
@@ -29,11 +30,15 @@ const failure = async (line: string, outside: Outside) =>
   operatingError(await tenfold(line, outside).catch((error: unknown) => error))
 
 /** A small image with its manifest, as `tenfold build` leaves it. */
-const imageFor = (board: string, ending: 'hex' | 'bin'): { path: string; bin: Buffer } => {
+const imageFor = (
+  board: string,
+  ending: 'hex' | 'bin',
+  purpose: Purpose = 'machine',
+): { path: string; bin: Buffer } => {
   const bin = Buffer.from(Array.from({ length: 5000 }, (_, i) => (i * 7) % 256))
   const stock = readImage(join(stockFolder, 'cordless-drill-rp2040-pico.json')).manifest
   const image = createHash('sha256').update(bin).digest('hex')
-  const manifest = { ...stock, board, digests: { ...stock.digests, image } }
+  const manifest = { ...stock, board, purpose, digests: { ...stock.digests, image } }
   const stem = join(io.cwd, `small-${board}`)
   writeFileSync(`${stem}.json`, JSON.stringify(manifest))
   if (ending === 'bin') writeFileSync(`${stem}.bin`, bin)
@@ -136,6 +141,15 @@ describe('a Pico', () => {
     expect(error?.code).toBe('board_absent')
     expect(error?.remedy).toMatch(/BOOTSEL/)
   })
+})
+
+test('an image that makes up its readings is refused before any board is looked for', async () => {
+  const board = new Daplink(there)
+  const { path } = imageFor('microbit', 'hex', 'test_inputs')
+  const error = await failure(`--image ${path}`, outsideOf([board]))
+  expect(error?.code).toBe('image_test_inputs')
+  expect(error?.remedy).toContain('without --test-inputs')
+  expect(board.taken).toBeUndefined()
 })
 
 describe('a micro:bit', () => {
