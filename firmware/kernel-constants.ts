@@ -60,6 +60,14 @@ export const causeName = (code: number, safety: SafetySpec): string => {
   return place === 0 || at === undefined ? name : `${name}: ${at}`
 }
 
+/** What `causeName` calls so, by code: more than one where the hand is a level, too. */
+export const causeCodes = (name: string, safety: SafetySpec): number[] => {
+  const kinds = Object.values(causeKinds).filter((kind) => kind !== 0)
+  return signalsAt(safety)
+    .flatMap((_, place) => kinds.map((kind) => kind + (place << 5)))
+    .filter((code) => causeName(code, safety) === name)
+}
+
 /** The signal at each place of a cause, by the place's number. */
 const signalsAt = (safety: SafetySpec): (string | undefined)[] => [
   undefined,

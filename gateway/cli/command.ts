@@ -8,17 +8,21 @@ import { type AskValues, ask, askOptions, askUsage } from './ask.ts'
 import type { Io } from './io.ts'
 import { update } from './update.ts'
 
-export const summary = 'asks a unit for setpoints, an update or its key, and says what came of it'
+export const summary =
+  'asks a unit for setpoints, an update, its key or a reset, and says what came of it'
 export const usage = `usage: tenfold command <unit> setpoint <name>=<value> ... [options]
        tenfold command <unit> update <file.signed> [options]
        tenfold command <unit> make-key [options]
        tenfold command <unit> trust <did:key> [options]
+       tenfold command <unit> reset-trip <cause> [options]
 
   setpoint         values that hold for a while
   update           a release of "tenfold build --sign": sent, tried, and kept when it is heard
   make-key         has the board make the key that it signs with, once in its life
   trust            pins whose releases a board takes that was flashed without a key; its machine's
                    control must be pulled since it got its power, so that it cannot start
+  reset-trip       clears a latched trip, named as its event kernel_tripped names it, such as
+                   over_current: motor_current; find out first why it tripped
 
   --hold SECONDS   how long setpoints hold (default 5, at most 60)
 ${askUsage}
@@ -38,6 +42,9 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   if (unit === undefined) throw wrongUse()
   if (kind === 'setpoint' && first !== undefined) return setpoint(io, values, { unit, pairs: rest })
   if (kind === 'make-key' && first === undefined) return makeKey(io, values, unit)
+  if (kind === 'reset-trip' && first !== undefined) {
+    return resetTrip(io, values, { unit, cause: rest.join(' ') })
+  }
   if (first === undefined || second !== undefined) throw wrongUse()
   if (kind === 'update') return update(io, values, { unit, path: first })
   if (kind === 'trust') return trust(io, values, { unit, key: first })
@@ -86,6 +93,18 @@ const trust = async (
   const body = { kind: 'trust', key }
   const { releaseKey } = await ask<{ releaseKey: string }>(io, values, { path: pathOf(unit), body })
   io.out(`${unit} takes releases that ${releaseKey} has signed, and no others`)
+  return 0
+}
+
+const resetTrip = async (
+  io: Io,
+  values: AskValues,
+  { unit, cause }: { unit: string; cause: string },
+): Promise<number> => {
+  const body = { kind: 'reset_trip', cause }
+  const { cleared } = await ask<{ cleared: string }>(io, values, { path: pathOf(unit), body })
+  io.out(`${unit} has cleared its trip (${cleared})`)
+  io.out('It starts nothing by itself: its control must be seen released, and then pulled.')
   return 0
 }
 

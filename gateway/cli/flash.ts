@@ -94,7 +94,7 @@ const candidates = ({ profile, image, exercise }: Choice, { cwd }: Io): ReadyIma
 const forRealBoard = (image: ReadyImage): ReadyImage => {
   if (image.manifest.purpose !== 'test_inputs') return image
   throw new OperatingError('image_test_inputs', {
-    message: `${image.name} takes its readings over the line, not from its pins: it is for emulators`,
+    message: `${image.name} takes its readings over the line, not from pins: for emulators only`,
     remedy: 'Build it for a board: npx tenfold build without --test-inputs.',
   })
 }

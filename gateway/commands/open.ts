@@ -1,12 +1,14 @@
-// Everything that a person may ask of a unit, joined: setpoints, keys, updates. What became of a
-// key or an update is told to the log as the unit's answer, so that it is an event of the unit.
+// Everything that a person may ask of a unit, joined: setpoints, keys, resets, updates. What became
+// of any of it is told to the log as the unit's answer, so that it is an event of the unit.
 
 import { topicOf } from '../../hardware-profiles/names.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import type { Clock } from '../core/clock.ts'
+import { operatingError } from '../core/errors.ts'
 import { profileDigest } from '../core/machine.ts'
 import type { Emit, UnitCommand, UnitFacts, UnitLine } from '../core/source.ts'
 import { CommandDesk, type CommandOutcome, type SetpointRequest } from './desk.ts'
+import { Trips } from './trips.ts'
 import { type MadeKey, UnitKeys } from './unit-keys.ts'
 import { type UpdateJob, Updates } from './updates.ts'
 
@@ -16,6 +18,8 @@ export type CommandRequest =
   | { kind: 'make_key' }
   /** Pins the first release key of a board, a did:key. */
   | { kind: 'trust'; key: string }
+  /** Clears the trip that is latched, by its name. */
+  | { kind: 'reset_trip'; cause: string }
 
 export interface Commands {
   /** For every source: what passes into the log, looked at. */
@@ -23,7 +27,7 @@ export interface Commands {
   command(
     unit: string,
     request: CommandRequest,
-  ): Promise<CommandOutcome | MadeKey | { releaseKey: string }>
+  ): Promise<CommandOutcome | MadeKey | { releaseKey: string } | { cleared: string }>
   update(unit: string, file: Uint8Array): Promise<UpdateJob>
   job(unit: string): UpdateJob | undefined
   stop(): Promise<void>
@@ -52,6 +56,7 @@ export const openCommands = (parts: CommandsParts): Commands => {
   }
   const desk = new CommandDesk(parts)
   const keys = new UnitKeys({ line, clock, random })
+  const trips = new Trips({ profiles, line })
   const updates = new Updates({
     ...{ line, clock },
     profileDigest: (machine) => {
@@ -61,6 +66,18 @@ export const openCommands = (parts: CommandsParts): Commands => {
     ended: (unit, facts, { good, word }) =>
       tell(unit, facts, { kind: 'update', accepted: good, reason: word }),
   })
+  const reset = async (unit: string, cause: string): Promise<{ cleared: string }> => {
+    const kind = 'reset_trip'
+    try {
+      const done = await trips.reset(unit, cause)
+      tell(unit, line(unit)?.facts(), { kind, accepted: true })
+      return done
+    } catch (error) {
+      const reason = operatingError(error)?.code
+      tell(unit, line(unit)?.facts(), { kind, accepted: false, ...(reason && { reason }) })
+      throw error
+    }
+  }
   return {
     tap: (emit) => {
       log = emit
@@ -68,6 +85,7 @@ export const openCommands = (parts: CommandsParts): Commands => {
     },
     command: async (unit, request) => {
       if (request.kind === 'setpoint') return desk.send(unit, request)
+      if (request.kind === 'reset_trip') return reset(unit, request.cause)
       const done =
         request.kind === 'make_key' ? await keys.make(unit) : await keys.trust(unit, request.key)
       tell(unit, line(unit)?.facts(), { kind: request.kind, accepted: true })
@@ -80,7 +98,7 @@ export const openCommands = (parts: CommandsParts): Commands => {
 }
 
 interface Answer {
-  kind: 'make_key' | 'trust' | 'update'
+  kind: 'make_key' | 'trust' | 'reset_trip' | 'update'
   accepted: boolean
   reason?: string
 }

@@ -64,13 +64,13 @@ export interface UnitReply {
   }
 }
 
-/** Questions to one unit, and its answers: for its key and its firmware. */
+/** Questions to one unit, and its answers: for its key, its trip and its firmware. */
 export interface UnitLine {
   /** undefined while it is not heard. */
   facts(): UnitFacts | undefined
   /** undefined where no answer came in time: nothing is kept for later. */
   ask(
-    kind: 'makeKey' | 'update',
+    kind: 'makeKey' | 'resetTrip' | 'update',
     fields: readonly (number | Uint8Array)[],
   ): Promise<UnitReply | undefined>
 }

@@ -50,6 +50,7 @@ const statusOf: Readonly<Record<string, number>> = {
   unit_unknown: 404,
   setpoint_refused: 422,
   unit_silent: 409,
+  ...{ trip_unknown: 422, trip_other: 409, trip_held: 409, trip_unsupported: 409 },
   command_busy: 409,
   command_unanswered: 504,
   ...{ image_wrong: 422, update_foreign: 422, update_profile: 422, update_signature: 422 },

@@ -21,6 +21,8 @@ export class JoinedPico {
   cuts = 0
   /** The trigger is pulled. */
   isPulled = false
+  /** Of the current's converter; in the middle is no current. */
+  currentCounts = 2048
   /** Power is off. */
   isOff = false
   readonly #coming: number[] = []
@@ -94,7 +96,8 @@ export class JoinedPico {
       analogue: (channel, level) => {
         const position = Number(level(10)) + 2 * Number(level(11))
         wiggle = (wiggle + 1) & 3
-        return countsOf(channel, position, this.isPulled) + wiggle
+        const counts = countsOf(channel, position, this.isPulled)
+        return (channel === 1 ? this.currentCounts : counts) + wiggle
       },
       onUart: (byte) => this.#fresh.push(byte),
       onEdge: (pin, high) => high && this.rose.add(pin),
@@ -105,6 +108,5 @@ export class JoinedPico {
 /** A sound drill at rest: 0 A, 18 V, 25 degrees; the trigger as the hand has it. */
 const countsOf = (channel: number, position: number, isPulled: boolean): number => {
   if (channel === 0) return isPulled ? 2048 : 372
-  if (channel === 1) return 2048
   return [2358, 931, 931, 2048][position] ?? 0
 }
