@@ -12,6 +12,7 @@ import { sparkplugSettings } from './sinks/sparkplug/settings.ts'
 import { firmataSettings } from './sources/firmata/settings.ts'
 import { MqttSettings } from './sources/mqtt/settings.ts'
 import { MqttClientSettings } from './sources/mqtt-client/settings.ts'
+import { NatsSettings } from './sources/nats/settings.ts'
 import { OpcUaSource } from './sources/opcua/settings.ts'
 import { serialSettings } from './sources/serial/settings.ts'
 import { SparkplugSource } from './sources/sparkplug/settings.ts'
@@ -205,6 +206,7 @@ export const ConfigSchema = Type.Object(
       {
         firmata: Type.Optional(firmataSettings),
         'mqtt-client': Type.Optional(MqttClientSettings),
+        nats: Type.Optional(NatsSettings),
         opcua: Type.Optional(OpcUaSource),
         serial: Type.Optional(serialSettings),
         sparkplug: Type.Optional(SparkplugSource),

@@ -216,14 +216,14 @@ const startReceiving = async (
     keysFolder: join(config.data, 'keys', 'tls'),
     ...authentication(() => names.mqttNames, pairing),
   })
-  await broker.start(emit)
-  stops.push(() => broker.stop())
   const sources = await startSources({
     settings: config.sources,
-    context: (name) => sourceContext(parts, name),
+    context: (name) => ({ ...sourceContext(parts, name), handover: delivery.handover }),
     emit,
   })
   stops.push(() => sources.stop())
+  await broker.start(sources.emit)
+  stops.push(() => broker.stop())
   stops.push(() => commands.stop())
   const looking = setInterval(() => {
     if (!config.mqtt.homeAssistant && !config.sources['mqtt-client']?.homeAssistant) return
@@ -323,6 +323,7 @@ const deliveryOptions = (parts: GatewayParts, log: Log) => ({
 const sourceContext = (parts: GatewayParts, name: string): SourceContext => ({
   profiles: parts.profiles,
   clock: parts.clock,
+  sinks: Object.keys(parts.config.sinks),
   random: (bytes) => parts.random(bytes),
   folder: join(parts.config.data, 'sources', name),
   secret: (where) => secretOf(parts, where),

@@ -1,5 +1,6 @@
 // Starts the sources that the config names under `sources`, each from its own folder, loaded only
-// when it is asked for. Hands a command to the source that hears its unit. Knows no source by name.
+// when it is asked for. Hands a command to the source that hears its unit. Knows by name
+// only the source that comes first.
 import type {
   Emit,
   KnownUnit,
@@ -18,6 +19,8 @@ export interface SourcesOptions {
 }
 
 export interface Sources {
+  /** Where what the gateway's own broker receives goes. */
+  readonly emit: Emit
   /** True where a source hears the unit now and was given the command. */
   command(command: UnitCommand): boolean
   /** The line to a unit that a source hears now. */
@@ -36,6 +39,9 @@ export interface Sources {
 /** Throws what a source throws that cannot start, after stopping those that had. */
 export const startSources = async (options: SourcesOptions): Promise<Sources> => {
   const started = new Map<string, Running>()
+  const front = (): Emit | undefined =>
+    [...started.values()].find(({ source }) => source.front !== undefined)?.source.front
+  const emit: Emit = (record, done) => (front() ?? options.emit)(record, done)
   const end = async (name: string): Promise<void> => {
     const running = started.get(name)
     started.delete(name)
@@ -44,14 +50,14 @@ export const startSources = async (options: SourcesOptions): Promise<Sources> =>
   const begin = async (name: string, settings: unknown): Promise<void> => {
     if (settings === undefined) return
     const source = await load(name, settings, options.context(name))
-    await source.start(options.emit)
+    await source.start(source.front === undefined ? emit : options.emit)
     started.set(name, { source, settings })
   }
   const stop = async (): Promise<void> => {
     for (const name of [...started.keys()].reverse()) await end(name)
   }
   try {
-    for (const [name, settings] of Object.entries(options.settings)) await begin(name, settings)
+    for (const [name, settings] of frontFirst(options.settings)) await begin(name, settings)
   } catch (error) {
     await stop()
     throw error
@@ -79,13 +85,17 @@ export const startSources = async (options: SourcesOptions): Promise<Sources> =>
     }
     return undefined
   }
-  return { command, line, know, replace, stop }
+  return { emit, command, line, know, replace, stop }
 }
 
 interface Running {
   source: Source
   settings: unknown
 }
+
+/** The source that is a front for the others starts before them. */
+const frontFirst = (settings: object): [string, unknown][] =>
+  Object.entries(settings).sort(([a], [b]) => Number(b === 'nats') - Number(a === 'nats'))
 
 const load = async (name: string, settings: unknown, context: SourceContext): Promise<Source> => {
   const module = (await import(new URL(`./sources/${name}/index.ts`, import.meta.url).href)) as {

@@ -46,6 +46,8 @@ export interface UnitEvent {
   /** Offset of the record that caused it: with unit and type, its identity. */
   readonly offset: number
   readonly counters: readonly (number | undefined)[]
+  /** Of its record in a stream that gateways share: the same in all of them. */
+  readonly identity?: number
   readonly rule: EventRuleSpec
   /** The lifecycle change that the rule asks for; `refused` says why it was not made. */
   readonly transition?: {
@@ -110,6 +112,8 @@ export interface Sink {
    * reading is to blame: the runner bisects.
    */
   write(batch: OutgoingBatch): Promise<DeliveryResult>
+  /** What it remembers of the far side may have been changed there by another gateway. */
+  forget?(): void
   /**
    * Writes what lives have come to, over what it has of the same day. Called every few minutes with
    * all of them: what fails is written the next time. Absent where there is no place for it.

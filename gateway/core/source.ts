@@ -2,6 +2,7 @@
 // the log, and acknowledges only what the log has made durable. It never knows a sink.
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import type { Clock } from './clock.ts'
+import type { Handover } from './handover.ts'
 import type { LogRecord } from './record.ts'
 
 /**
@@ -23,6 +24,8 @@ export interface Source {
   line?(unit: string): UnitLine | undefined
   /** Told now and then which units the gateway knows, by a source that announces them. */
   know?(units: readonly KnownUnit[]): void
+  /** Where given, what the other sources receive goes here, and not to the log. */
+  readonly front?: Emit
   /** Stops receiving; what was handed to `emit` before is still acknowledged. */
   stop(): Promise<void>
 }
@@ -93,6 +96,10 @@ export interface SourceContext {
   readonly folder: string
   /** Value of a secret that the settings name; throws an OperatingError where it is not found. */
   secret(where: { env: string } | { file: string }): string
+  /** For a source that shares units with other gateways. */
+  readonly handover?: Handover
+  /** Names of the sinks that the settings ask for. */
+  readonly sinks?: readonly string[]
   /** One line for the person who runs the gateway; never a secret. */
   note(line: string): void
 }

@@ -112,6 +112,6 @@ export const eventPoint = (event: UnitEvent, layout: Layout): Point => {
     `${typeColumn}=${escapeKey(event.type)}`,
     `${unitColumn}=${escapeKey(unit)}`,
   ].join(',')
-  const time = timestampOf(event.timeUs, { boot: -1, sequence: offset })
+  const time = timestampOf(event.timeUs, { boot: -1, sequence: event.identity ?? offset })
   return { line: `${head} ${fields.join(',')} ${time}`, offsets: [offset] }
 }

@@ -138,6 +138,9 @@ export const createInfluxSink = ({ name, transport, database, withDaily }: Influ
         remedy: 'Compare the types of the fields of unit_life and cohort_life there: floats.',
       })
     },
+    forget() {
+      for (const rollup of rollups) rollup.forget()
+    },
     async stop() {
       transport.stop()
     },

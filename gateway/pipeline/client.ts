@@ -1,10 +1,12 @@
 // Main thread's side of delivery: starts the worker, asks it, hears live values, commands and
 // faults. It holds no data of its own and never waits for a database.
 import { Worker } from 'node:worker_threads'
+import type { Asked, Handover, KeptUnit } from '../core/handover.ts'
 import type { LiveReading } from '../core/live.ts'
 import type { Queries } from '../core/queries.ts'
 import type { UnitCommand } from '../core/source.ts'
 import type { AsideAsked, AsideRow } from './aside.ts'
+import { settled } from './handover.ts'
 import {
   type DeliveryOptions,
   errorOf,
@@ -34,6 +36,8 @@ export interface Delivery {
   aside(asked: AsideAsked): Promise<AsideRow[]>
   /** They are in the log again, durable: their sinks book them as dropped(requeued). */
   endAside(rows: readonly Pick<AsideRow, 'offset' | 'sinks'>[]): Promise<void>
+  /** For a source that shares units with other gateways. */
+  readonly handover: Handover
   /** Whether a page wants live values. */
   listen(on: boolean): void
   /** Finishes what is in hand, closes the store; pending records wait in the log. Idempotent. */
@@ -55,6 +59,10 @@ const methods = [
   'health',
   'aside',
   'endAside',
+  'chainKey',
+  'giveUnit',
+  'takeUnit',
+  'forgetUnit',
 ] as const
 
 /** Resolves when the store is open and delivery runs; rejects with an OperatingError otherwise. */
@@ -71,15 +79,29 @@ export const startDelivery = async (
   await connect(worker, { calls, listeners })
   const remote = Object.fromEntries(
     methods.map((method) => [method, (...args: unknown[]) => calls.call(method, args)]),
-  ) as unknown as Queries & Pick<Delivery, 'health' | 'aside' | 'endAside'>
+  ) as unknown as Queries & Remote
   return {
     queries: remote,
     health: () => remote.health(),
     aside: (asked) => remote.aside(asked),
     endAside: (rows) => remote.endAside(rows),
+    handover: {
+      chainKey: () => remote.chainKey(),
+      settled: (sink, signal) => settled(() => remote.health(), { sink, signal }),
+      give: (asked) => remote.giveUnit(asked),
+      take: (kept) => remote.takeUnit(kept),
+      forget: (unit) => remote.forgetUnit(unit),
+    },
     listen: (on) => worker.postMessage({ kind: 'listen', on } satisfies ToWorker),
     stop: () => calls.stop(),
   }
+}
+
+interface Remote extends Pick<Delivery, 'health' | 'aside' | 'endAside'> {
+  chainKey(): Promise<string>
+  giveUnit(asked: Asked): Promise<KeptUnit | undefined>
+  takeUnit(kept: KeptUnit): Promise<void>
+  forgetUnit(unit: string): Promise<void>
 }
 
 /** Resolves at `ready`; before it a fault or the worker's end rejects. */

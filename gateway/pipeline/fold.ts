@@ -12,6 +12,7 @@ import { type Fault, fault, type Hello, isFault, type RawReport } from './decode
 import type { Origin } from './requeue.ts'
 import { mark, type Seen } from './sequence.ts'
 import { foldSkew } from './skew.ts'
+import { identityOf } from './stream-place.ts'
 import type { UnitState } from './unit.ts'
 
 /** Where in the log a message stands, and what it is about. */
@@ -91,7 +92,7 @@ const foldUnnumbered = (
   const time = timeOf(report, { uptimeUs: undefined, receivedUs })
   if (isFault(time)) return time
   const { origin, offset } = place
-  const sequence = origin?.offset ?? offset
+  const sequence = origin?.offset ?? identityOf(place.record) ?? offset
   const reading = readingOf(state, { checked, place, time, boot: -1, sequence })
   // Its turn among the counters has passed; those that came after it say all that it does.
   if (origin !== undefined) return { reading, seen: 'unsure' }

@@ -7,12 +7,14 @@ import type { Profile } from '../../hardware-profiles/profile.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Books, Sink } from '../core/delivery.ts'
 import { OperatingError } from '../core/errors.ts'
+import type { Asked, KeptUnit } from '../core/handover.ts'
 import { limits } from '../core/limits.ts'
 import { type Machine, prepareMachine } from '../core/machine.ts'
 import type { UnitLife, UnitSummary } from '../core/queries.ts'
 import { realFiles } from '../log/files.ts'
 import { openReader } from '../log/reader.ts'
 import { Attestation } from '../sinks/store/attestation.ts'
+import { forgetUnit, giveUnit } from '../sinks/store/handover.ts'
 import { storeName } from '../sinks/store/local-stage.ts'
 import { readAside } from '../sinks/store/quarantine.ts'
 import { Store } from '../sinks/store/store.ts'
@@ -113,7 +115,10 @@ export const startHost = async (options: DeliveryOptions, world: World): Promise
   // By itself: a database that does not answer must hold up neither the store nor a reading.
   const giving = give(figures, { clock, signal: stopping.signal })
   return {
-    answers: answersOf({ store, runners, passports: attestation, figures }),
+    answers: {
+      ...answersOf({ store, runners, passports: attestation, figures }),
+      ...handoverOf({ store, attestation, sinks }),
+    },
     listen: (on) => live.listen(on),
     async stop() {
       clearInterval(pushing)
@@ -196,6 +201,30 @@ const answersOf = ({ store, runners, passports, figures }: Answering): Host['ans
     passport: (unit: string) => passports.passport(unit),
     register: () => passports.register(),
   }
+}
+
+/** Units that come from another gateway of the fleet, or go to one. */
+const handoverOf = ({ store, attestation, sinks }: HandingOver): Host['answers'] => ({
+  chainKey: () => attestation.chainKey(),
+  giveUnit: (asked: Asked) => giveUnit(store.database, asked),
+  takeUnit: (kept: KeptUnit) => {
+    attestation.takeUnit(
+      kept,
+      sinks.map(({ name }) => name),
+    )
+    store.forget(kept.unit)
+    for (const sink of sinks) sink.forget?.()
+  },
+  forgetUnit: (unit: string) => {
+    forgetUnit(store.database, unit)
+    store.forget(unit)
+  },
+})
+
+interface HandingOver {
+  store: Store
+  attestation: Attestation
+  sinks: readonly Sink[]
 }
 
 const createSink = async ({ name, config }: SinkConfig, context: SinkContext): Promise<Sink> => {

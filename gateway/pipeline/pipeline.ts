@@ -24,6 +24,7 @@ import { foldHello, foldReport, type Place } from './fold.ts'
 import { keyEvents, proved } from './proof.ts'
 import { type Origin, originOf } from './requeue.ts'
 import type { Seen } from './sequence.ts'
+import { identityOf } from './stream-place.ts'
 import { readTrip, tripEvent } from './trip.ts'
 import { fitToMachine, newUnit, type UnitState } from './unit.ts'
 import { foldUsage } from './usage.ts'
@@ -148,6 +149,13 @@ export class Pipeline {
     this.#touched.add(state)
   }
 
+  /** What is kept of the unit has changed: it is read again. */
+  forget(unit: string): void {
+    const known = this.#units.get(unit)
+    if (known !== undefined) this.#touched.delete(known)
+    this.#units.delete(unit)
+  }
+
   /** The touched states are kept now. */
   commit(): void {
     this.#touched.clear()
@@ -186,9 +194,9 @@ export class Pipeline {
     const timeUs = foldHello(state, hello, record.receivedUs)
     const isNewest = state.boots.at(-1)?.boot === hello.boot
     const moment = { offset, timeUs, boot: hello.boot, values: [] }
-    const events = isNewest ? this.#verbs(machine).detect(state, moment) : []
+    const found = isNewest ? this.#verbs(machine).detect(state, moment) : []
     const keys = keyEvents(state, machine, { otherBefore, timeUs, offset })
-    return { kind: 'hello', machine, state, events: [...events, ...keys] }
+    return { kind: 'hello', machine, state, events: named([...found, ...keys], record) }
   }
 
   #report(
@@ -215,7 +223,7 @@ export class Pipeline {
     // Rules see a unit in the order of its own time; a late report would make them flap.
     const boot = report.boot ?? state.boots.at(-1)?.boot ?? 0
     const moment = { offset, timeUs: reading.timeUs, boot, values: usable(reading) }
-    const events = seen === 'fresh' ? detect(state, moment) : []
+    const events = seen === 'fresh' ? named(detect(state, moment), record) : []
     const spans = seen === 'fresh' && life !== undefined ? life.reading(state, moment) : noSpans
     for (const { rule, timeUs } of events) {
       if (rule.failure !== undefined) life?.failed(state, rule.failure, timeUs)
@@ -257,6 +265,12 @@ export class Pipeline {
     }
     return { kind: 'quarantine', unit, record: message.record, reason, detail }
   }
+}
+
+/** With the identity that an event has for every gateway, where its record has one. */
+const named = (events: readonly UnitEvent[], record: LogRecord): readonly UnitEvent[] => {
+  const identity = events.length === 0 ? undefined : identityOf(record)
+  return identity === undefined ? events : events.map((event) => ({ ...event, identity }))
 }
 
 /** A bad value must cause no event: the rules see it as absent. */

@@ -46,6 +46,13 @@ export const startReplaceable = async (
     health: async () => (await current).health(),
     aside: async (asked) => (await current).aside(asked),
     endAside: async (rows) => (await current).endAside(rows),
+    handover: {
+      chainKey: async () => (await current).handover.chainKey(),
+      settled: async (sink, signal) => (await current).handover.settled(sink, signal),
+      give: async (asked) => (await current).handover.give(asked),
+      take: async (kept) => (await current).handover.take(kept),
+      forget: async (unit) => (await current).handover.forget(unit),
+    },
     listen: (on) => {
       isHeard = on
       current.then((one) => one.listen(on)).catch(() => {})

@@ -82,7 +82,9 @@ const restartsOf = (from: Config, to: Config): string[] => {
     const opened = guarded(from, of) === guarded(to, of) ? [] : [`${of}.credentials`]
     return [...differing(of, before, after), ...opened]
   })
-  return [...fixed, ...doors, ...(paired(from) === paired(to) ? [] : ['units.enrol'])]
+  // Between two runs of it, what machines send would go past the fleet.
+  const fleet = isSame(from.sources.nats, to.sources.nats) ? [] : ['sources.nats']
+  return [...fixed, ...fleet, ...doors, ...(paired(from) === paired(to) ? [] : ['units.enrol'])]
 }
 
 const differing = (place: string, before: object, after: object): string[] =>

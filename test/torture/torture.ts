@@ -15,6 +15,7 @@ const long = {
 }
 const folders = [
   ...['test/torture', 'test/log', 'test/store', 'test/mqtt', 'test/mqtt-client', 'test/influx'],
+  'test/nats',
   ...['test/opcua', 'test/sparkplug', 'test/serial', 'test/firmata', 'test/foreign', 'test/boards'],
   ...['test/kernel', 'test/signing'],
 ]

@@ -10,6 +10,7 @@ import {
 import { encodeVkey, type NoteSigner, noteKey } from '../../attestation/note.ts'
 import { buildPassport } from '../../attestation/passport.ts'
 import { OperatingError } from '../../core/errors.ts'
+import type { KeptUnit } from '../../core/handover.ts'
 import type { Machine } from '../../core/machine.ts'
 import type { PassportSummary, RegisterSummary } from '../../core/queries.ts'
 import type { UnitCommand } from '../../core/source.ts'
@@ -22,6 +23,7 @@ import { StoreAttestor } from './attestor.ts'
 import { Chains } from './chains.ts'
 import type { Database } from './database.ts'
 import { GatewayChains } from './gateway-chains.ts'
+import { takeUnit } from './handover.ts'
 import { StoreLedgerSource } from './ledger-source.ts'
 import type { Attestor } from './local-stage.ts'
 import { operatorFact, StorePassportSource, vkeyFact } from './passport-source.ts'
@@ -54,6 +56,9 @@ export class Attestation {
   readonly #store: Store
   readonly #keys: Keys
   readonly #ledger: Ledger
+  readonly #gatewayChains: GatewayChains
+  readonly #tree: TreeWriter
+  readonly #chains: Chains
 
   /** Throws where a key cannot be read, or is not the one that this store was begun with. */
   constructor(store: Store, options: AttestationOptions) {
@@ -64,24 +69,43 @@ export class Attestation {
     const { name, publicKey } = this.#keys.signer
     keepFact(this.#db, vkeyFact, encodeVkey(noteKey(name, publicKey)))
     keepFact(this.#db, operatorFact, this.#keys.did)
+    this.#gatewayChains = new GatewayChains(this.#db, this.#keys.unitSecret)
+    this.#tree = new TreeWriter(this.#db, this.#keys.signer)
+    const { blindSecret } = this.#keys
+    this.#chains = new Chains(this.#db, { tree: this.#tree, blindSecret })
     const source = new StoreLedgerSource(this.#db, () => {})
     this.#ledger = new Ledger(readRules(options.ledger, this.#keys.did), source)
   }
 
   attestor(unit: (unit: string) => UnitState | undefined): Attestor {
     const db = this.#db
-    const { signer, blindSecret, unitSecret } = this.#keys
-    const tree = new TreeWriter(db, signer)
     return new StoreAttestor({
       db,
       machines: this.#options.machines,
       authorities: new Set(this.#options.authorities),
-      tree,
-      chains: new Chains(db, { tree, blindSecret }),
-      gatewayChains: new GatewayChains(db, unitSecret),
+      tree: this.#tree,
+      chains: this.#chains,
+      gatewayChains: this.#gatewayChains,
       unit,
       command: this.#options.command,
     })
+  }
+
+  /** did under which units without a key are signed for, as one word for all of them. */
+  chainKey(): string {
+    return this.#gatewayChains.keyOf('')
+  }
+
+  /** A unit from another gateway of the fleet. */
+  takeUnit(kept: KeptUnit, sinks: readonly string[]): void {
+    try {
+      takeUnit({ db: this.#db, chains: this.#chains, tree: this.#tree, sinks }, kept)
+    } catch (error) {
+      this.#tree.rollBack()
+      throw error
+    } finally {
+      this.#gatewayChains.rollBack()
+    }
   }
 
   /** The passport file, text. Throws AttestationError: unknown_unit, no_checkpoint. */

@@ -19,7 +19,7 @@ export interface Happening {
   readonly claim?: Uint8Array
 }
 
-const headFact = (unit: string): string => `head/${unit}`
+export const headFact = (unit: string): string => `head/${unit}`
 const noFirmware = '00'.repeat(32)
 
 export class GatewayChains {

@@ -41,6 +41,7 @@ export class Store {
   readonly #books = new Map<string, SinkBooks>()
   readonly #summaries: Summaries
   readonly #retention: Retention
+  readonly #pipelines: Pipeline[] = []
   #retentionDueUs = 0
 
   private constructor(db: Database, options: StoreOptions) {
@@ -100,7 +101,15 @@ export class Store {
     const books = this.books(sink)
     const { machines, enrol } = this.#options
     const lives = sink === storeName
-    return new Pipeline({ sink, machines, enrol, lives, load: (unit) => books.loadUnit(unit) })
+    const load = (unit: string): UnitState | undefined => books.loadUnit(unit)
+    const pipeline = new Pipeline({ sink, machines, enrol, lives, load })
+    this.#pipelines.push(pipeline)
+    return pipeline
+  }
+
+  /** What is kept of the unit was changed by others than its pipelines: they read it again. */
+  forget(unit: string): void {
+    for (const pipeline of this.#pipelines) pipeline.forget(unit)
   }
 
   /** The store as the stage of its own runner. */

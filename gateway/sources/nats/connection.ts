@@ -1,0 +1,164 @@
+// The connection to a fleet's NATS servers, and the stream and buckets there, made where they are
+// missing. It keeps nothing; what cannot be reached is said with what to check.
+import { readFileSync } from 'node:fs'
+import {
+  DiscardPolicy,
+  type JetStreamClient,
+  jetstream,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream'
+import { type KV, Kvm } from '@nats-io/kv'
+import {
+  connect,
+  type NatsConnection,
+  nkeyAuthenticator,
+  usernamePasswordAuthenticator,
+} from '@nats-io/transport-node'
+import { OperatingError } from '../../core/errors.ts'
+import type { SourceContext } from '../../core/source.ts'
+import { type Names, namesOf } from './names.ts'
+import type { NatsSettings } from './settings.ts'
+
+/** The client's word for what makes streams and consumers. */
+const administration = 'jetstreamManager'
+export type StreamAdmin = Awaited<ReturnType<JetStreamClient[typeof administration]>>
+
+export interface Fleet {
+  readonly connection: NatsConnection
+  readonly js: JetStreamClient
+  readonly jsm: StreamAdmin
+  readonly names: Names
+  readonly leases: KV
+  readonly units: KV
+  readonly chains: KV
+}
+
+/** How long a request may take: a stream that elects a leader needs seconds. */
+export const requestMs = 5000
+
+/** Throws an OperatingError: nats_unreachable, nats_refused, nats_settings, certificate_wrong. */
+export const openFleet = async (
+  settings: NatsSettings,
+  context: Pick<SourceContext, 'secret'>,
+): Promise<Fleet> => {
+  const options = { ...credentials(settings, context), ...tls(settings) }
+  const connection = await connect({
+    ...options,
+    servers: settings.servers,
+    name: `tenfold ${settings.name}`,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    timeout: requestMs,
+    ignoreClusterUpdates: true,
+  }).catch((cause: Error) => {
+    throw isRefusal(cause) ? refused(cause) : unreachable(settings, cause)
+  })
+  try {
+    return await prepare(connection, settings)
+  } catch (error) {
+    await connection.close()
+    if (error instanceof OperatingError) throw error
+    throw unreachable(settings, error as Error)
+  }
+}
+
+const prepare = async (connection: NatsConnection, settings: NatsSettings): Promise<Fleet> => {
+  const names = namesOf(settings)
+  const js = jetstream(connection, { timeout: requestMs })
+  const jsm = await js[administration]()
+  const info = await jsm.streams.info(names.stream).catch(() => undefined)
+  if (info === undefined) {
+    await jsm.streams.add({
+      name: names.stream,
+      subjects: [names.subjects],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      // What is full refuses the new: a machine keeps what was not acknowledged.
+      discard: DiscardPolicy.New,
+      max_bytes: settings.bytesMax,
+      num_replicas: settings.replicas,
+    })
+  }
+  const kvm = new Kvm(js)
+  const bucket = (name: string) => kvm.create(name, { replicas: settings.replicas, history: 1 })
+  const leases = await bucket(names.leases)
+  await agree(leases, settings)
+  const [units, chains] = [await bucket(names.units), await bucket(names.chains)]
+  return { connection, js, jsm, names, leases, units, chains }
+}
+
+/**
+ * Keys of a bucket that match a filter, deleted ones included. By one request that has an end: the
+ * client's own listing reads messages, and waits for ever when its process was stopped meanwhile.
+ */
+export const keysOf = async (
+  jsm: StreamAdmin,
+  { bucket, filter }: { bucket: string; filter: string },
+): Promise<string[]> => {
+  const head = `$KV.${bucket}.`
+  const { state } = await jsm.streams.info(`KV_${bucket}`, { subjects_filter: `${head}${filter}` })
+  return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(head.length))
+}
+
+/** The number of shards is the fleet's: another one would look for units where they are not. */
+const agree = async (leases: KV, { shards }: NatsSettings): Promise<void> => {
+  await leases.create('shards', String(shards)).catch(() => {})
+  const kept = Number((await leases.get('shards'))?.string())
+  if (kept === shards) return
+  throw new OperatingError('nats_settings', {
+    message: `the fleet has ${kept} shards, sources.nats.shards says ${shards}`,
+    remedy: 'Give every gateway of the fleet the same number; it cannot be changed later.',
+  })
+}
+
+const credentials = (
+  { username, password, nkey }: NatsSettings,
+  { secret }: Pick<SourceContext, 'secret'>,
+) => {
+  if (nkey !== undefined) {
+    return { authenticator: nkeyAuthenticator(Buffer.from(secret(nkey).trim())) }
+  }
+  if (username === undefined) return {}
+  const word = password === undefined ? '' : secret(password).trim()
+  return { authenticator: usernamePasswordAuthenticator(username, word) }
+}
+
+const tls = ({ servers, authority, certificate, key }: NatsSettings) => {
+  const read = (path: string): string => {
+    try {
+      return readFileSync(path, 'utf8')
+    } catch (cause) {
+      throw new OperatingError('certificate_wrong', {
+        message: `${path} cannot be read: ${(cause as Error).message}`,
+        remedy: 'Check the paths under sources.nats.',
+        cause,
+      })
+    }
+  }
+  if (!servers.some((one) => one.startsWith('tls:')) && authority === undefined) return {}
+  return {
+    tls: {
+      ...(authority === undefined ? {} : { ca: read(authority) }),
+      ...(certificate === undefined ? {} : { cert: read(certificate) }),
+      ...(key === undefined ? {} : { key: read(key) }),
+    },
+  }
+}
+
+const isRefusal = ({ name, message }: Error): boolean =>
+  name === 'AuthorizationError' || /authoriz|authentic/i.test(message)
+
+const refused = (cause: Error): OperatingError =>
+  new OperatingError('nats_refused', {
+    message: `the NATS server refuses this gateway: ${cause.message}`,
+    remedy: "Check username, password or nkey under sources.nats, and the server's accounts.",
+    cause,
+  })
+
+const unreachable = ({ servers }: NatsSettings, cause: Error): OperatingError =>
+  new OperatingError('nats_unreachable', {
+    message: `no NATS server with JetStream answers at ${servers.join(', ')}: ${cause.message}`,
+    remedy: 'Check the addresses, TLS, that JetStream is on, and that most servers are up.',
+    cause,
+  })

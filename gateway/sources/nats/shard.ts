@@ -1,0 +1,279 @@
+// One shard that this gateway owns, in rounds: read, log, wait until store and replicated sink have
+// it, keep the state of its units, then forget it in the stream. A round that is broken off leaves
+// nothing behind that the next owner would not make the same again.
+import { AckPolicy, type Consumer, DeliverPolicy, type JsMsg } from '@nats-io/jetstream'
+import type { Clock } from '../../core/clock.ts'
+import type { Handover, KeptUnit } from '../../core/handover.ts'
+import type { Emit } from '../../core/source.ts'
+import { type Fleet, keysOf } from './connection.ts'
+import { type Held, isConflict, type Membership, swap } from './membership.ts'
+import { decodeMessage } from './message.ts'
+import { entryKey, unitKey } from './names.ts'
+
+export interface ShardParts {
+  readonly fleet: Fleet
+  readonly held: Held
+  readonly membership: Membership
+  readonly handover: Handover
+  readonly sink: string
+  readonly clock: Clock
+  readonly emit: Emit
+  /** Aborted when the gateway itself ends. */
+  readonly ending: AbortSignal
+  note(line: string): void
+}
+
+/** State of a unit in the fleet. */
+interface Snapshot {
+  readonly epoch: number
+  /** Stream sequence up to which the state has folded the unit's messages. */
+  readonly position: number
+  readonly kept: KeptUnit
+}
+
+interface Known {
+  revision: number
+  /** What the state has in it already is not given to the log again. */
+  position: number
+}
+
+/** Why a round was broken off for good. */
+export type End = 'released' | 'fenced'
+
+const roundMessages = 1000
+const waitMs = 1000
+const retryMs = 300
+
+export class Shard {
+  readonly #parts: ShardParts
+  readonly #units = new Map<string, Known>()
+  /** Entries of a chain that are in the fleet, by unit and did. */
+  readonly #entries = new Map<string, Map<string, number>>()
+  readonly #stopping = new AbortController()
+  readonly #fencing = new AbortController()
+  #fenced = false
+  #consumer: Consumer | undefined
+  #next = 1
+
+  constructor(parts: ShardParts) {
+    this.#parts = parts
+  }
+
+  get held(): Held {
+    return this.#parts.held
+  }
+
+  /** Ends after the round in hand. */
+  stop(): void {
+    this.#stopping.abort()
+  }
+
+  /** The lease ran out: nothing is given to the log or written to the fleet from now on. */
+  fence(): void {
+    this.#fenced = true
+    this.#stopping.abort()
+    this.#fencing.abort()
+  }
+
+  /** Runs until stopped or fenced; what fails for a while is tried again. */
+  async run(): Promise<End> {
+    const { clock, note, held } = this.#parts
+    let isLoaded = false
+    let said = ''
+    while (!this.#stopping.signal.aborted) {
+      try {
+        isLoaded ||= await this.#load()
+        if (isLoaded) await this.#round()
+        said = ''
+      } catch (error) {
+        this.#consumer = undefined
+        const { message } = error as Error
+        if (message !== said) note(`shard ${held.shard}: tried again: ${message}`)
+        said = message
+        await clock.sleep(retryMs, this.#stopping.signal)
+      }
+    }
+    await this.#forget()
+    return this.#fenced ? 'fenced' : 'released'
+  }
+
+  #isOurs(): boolean {
+    if (!this.#fenced && this.#parts.membership.isAlive()) return true
+    this.fence()
+    return false
+  }
+
+  /** Takes over what the owner before has kept of the shard's units; false at the end. */
+  async #load(): Promise<boolean> {
+    const { fleet, handover, held } = this.#parts
+    // What this gateway still has of an earlier lease comes first, or it would go over the state.
+    if (!(await this.#settled())) return false
+    const bucket = fleet.names.units
+    for (const key of await keysOf(fleet.jsm, { bucket, filter: unitKey(held.shard, '>') })) {
+      if (!this.#isOurs()) return false
+      const entry = await fleet.units.get(key)
+      if (entry === null) continue
+      const { position, kept } = entry.json<Snapshot>()
+      const entries = await this.#entriesOf(kept.unit)
+      await handover.take({ ...kept, entries })
+      this.#units.set(kept.unit, { revision: entry.revision, position })
+    }
+    return true
+  }
+
+  async #entriesOf(unit: string): Promise<KeptUnit['entries']> {
+    const { chains, jsm, names } = this.#parts.fleet
+    const entries: KeptUnit['entries'][number][] = []
+    for (const key of await keysOf(jsm, { bucket: names.chains, filter: `${unit}.>` })) {
+      const entry = await chains.get(key)
+      if (entry !== null) entries.push(entry.json())
+    }
+    entries.sort((a, b) => a.seq - b.seq)
+    const known = new Map<string, number>()
+    for (const { did, seq } of entries) known.set(did, Math.max(known.get(did) ?? 0, seq + 1))
+    this.#entries.set(unit, known)
+    return entries
+  }
+
+  async #round(): Promise<void> {
+    const { held, membership, fleet } = this.#parts
+    const messages = await this.#read()
+    const last = messages.at(-1)
+    if (last === undefined) return
+    const touched = await this.#log(messages)
+    if (!(await this.#settled()) || !this.#isOurs()) return
+    for (const unit of touched) {
+      if (!(await this.#keepUnit(unit, last.seq))) return this.fence()
+    }
+    if (!(await membership.keep(held, last.seq))) return this.fence()
+    // Only now is it acknowledged to the stream: the sink has it, and so has the state.
+    const { stream, filterOf } = fleet.names
+    await fleet.jsm.streams.purge(stream, { filter: filterOf(held.shard), seq: last.seq + 1 })
+  }
+
+  #settled(): Promise<boolean> {
+    const { handover, sink, ending } = this.#parts
+    return handover.settled(sink, AbortSignal.any([ending, this.#fencing.signal]))
+  }
+
+  /** The next messages in the stream's order without a gap; empty when there are none yet. */
+  async #read(): Promise<JsMsg[]> {
+    this.#consumer ??= await this.#consume()
+    const first = await this.#consumer.next({ expires: waitMs })
+    if (first === null) {
+      // A consumer that is gone with its server says nothing: it is asked for.
+      await this.#consumer.info()
+      return []
+    }
+    const messages = [first]
+    const more = Math.min(first.info.pending, roundMessages - 1)
+    if (more > 0) {
+      const fetched = await this.#consumer.fetch({ max_messages: more, expires: waitMs })
+      for await (const message of fetched) messages.push(message)
+    }
+    for (const { info } of messages) {
+      if (info.deliverySequence !== this.#next) {
+        throw new Error('messages were lost on their way from the stream; they are read again')
+      }
+      this.#next += 1
+    }
+    return messages
+  }
+
+  async #consume(): Promise<Consumer> {
+    const { fleet, held } = this.#parts
+    const { stream, filterOf } = fleet.names
+    this.#next = 1
+    const { name } = await fleet.jsm.consumers.add(stream, {
+      filter_subject: filterOf(held.shard),
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: held.position + 1,
+      ack_policy: AckPolicy.None,
+      inactive_threshold: 30_000_000_000,
+      mem_storage: true,
+      num_replicas: 1,
+    })
+    return await fleet.js.consumers.get(stream, name)
+  }
+
+  /** Hands the messages to the log in order; resolves with their units when all are durable. */
+  async #log(messages: readonly JsMsg[]): Promise<Set<string>> {
+    const { held, emit } = this.#parts
+    const touched = new Set<string>()
+    const durable: Promise<void>[] = []
+    for (const message of messages) {
+      if (!this.#isOurs()) break
+      const unit = message.subject.split('.').at(-1) ?? ''
+      if (message.seq <= (this.#units.get(unit)?.position ?? 0)) continue
+      const record = decodeMessage(message, held)
+      touched.add(unit)
+      durable.push(
+        new Promise((resolve, reject) => {
+          emit(record, (error) => (error === undefined ? resolve() : reject(error)))
+        }),
+      )
+    }
+    const settled = await Promise.allSettled(durable)
+    const failed = settled.find((one) => one.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+    return touched
+  }
+
+  /** False where an owner of a later epoch has been there. */
+  async #keepUnit(unit: string, position: number): Promise<boolean> {
+    const { fleet, held, handover, sink } = this.#parts
+    const known = this.#entries.get(unit) ?? new Map<string, number>()
+    this.#entries.set(unit, known)
+    const given = await handover.give({ unit, sink, entries: Object.fromEntries(known) })
+    // A unit that is not known has nothing but quarantined messages.
+    if (given === undefined) return true
+    for (const entry of given.entries) {
+      if (!(await this.#keepEntry(unit, entry))) return false
+      known.set(entry.did, entry.seq + 1)
+    }
+    const snapshot: Snapshot = { epoch: held.epoch, position, kept: { ...given, entries: [] } }
+    const key = unitKey(held.shard, unit)
+    let revision = this.#units.get(unit)?.revision ?? 0
+    for (;;) {
+      if (!this.#isOurs()) return false
+      try {
+        revision = await swap(fleet.units, { key, value: snapshot, revision })
+        this.#units.set(unit, { revision, position })
+        return true
+      } catch (error) {
+        if (!isConflict(error)) throw error
+      }
+      const other = await fleet.units.get(key)
+      if ((other?.json<Snapshot>().epoch ?? 0) > held.epoch) return false
+      revision = other?.revision ?? 0
+    }
+  }
+
+  /** Each place of a chain is written once in the fleet: another entry there would be a fork. */
+  async #keepEntry(unit: string, entry: KeptUnit['entries'][number]): Promise<boolean> {
+    const { chains } = this.#parts.fleet
+    const [key, text] = [entryKey(unit, entry), JSON.stringify(entry)]
+    if (!this.#isOurs()) return false
+    try {
+      await chains.create(key, text)
+      return true
+    } catch (error) {
+      if (!isConflict(error)) throw error
+    }
+    const other = (await chains.get(key))?.json<typeof entry>()
+    if (other?.bytes === entry.bytes) return true
+    this.#parts.note(
+      `${unit}: entry ${entry.seq} is in the fleet already, and not the same (nats_fork): ` +
+        'its shard is left to another gateway; compare keys/units.key of all gateways',
+    )
+    return false
+  }
+
+  /** Another gateway goes on: what is in hand here is ended, and then not remembered. */
+  async #forget(): Promise<void> {
+    const { handover, sink, ending } = this.#parts
+    // A gateway that ends keeps its states: what waits in its log goes on from them.
+    if (!(await handover.settled(sink, ending))) return
+    for (const unit of this.#units.keys()) await handover.forget(unit)
+  }
+}
