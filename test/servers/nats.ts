@@ -1,6 +1,6 @@
 // Debian's nats-server of a test's own: one, or a cluster with JetStream on free loopback ports.
-// Where it is absent the tests are skipped with one printed line; with TENFOLD_REQUIRE_REAL=1 that is an
-// error.
+// Where it is absent the tests are skipped with one printed line; with TENFOLD_REQUIRE_REAL=1 that
+// is an error.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
