@@ -58,6 +58,9 @@ const startUnits = (count: number, port: number, from = 0): Reporting[] =>
 const owned = (gateway: GatewayProcess): number =>
   gateway.printed().match(/owned, epoch/g)?.length ?? 0
 
+const fenced = (gateway: GatewayProcess): number =>
+  gateway.printed().match(/fenced at epoch/g)?.length ?? 0
+
 const moreAcknowledged = async (what: string, units: readonly Reporting[]): Promise<void> => {
   const before = units.map(({ acknowledged }) => acknowledged.size)
   await until(what, () => units.every((one, i) => one.acknowledged.size > (before[i] ?? 0) + 20))
@@ -94,11 +97,13 @@ test('a fleet loses nothing, doubles nothing and forks no chain', async () => {
     first = await fleet.start('a')
     await fleet.nats.start(server)
     await moreAcknowledged('both back', units)
+    await until('it owns something', () => owned(second) > fenced(second))
+    const before = fenced(second)
     // Beyond its lease and the patience of the others.
     second.child.kill('SIGSTOP')
     await sleep(6000)
     second.child.kill('SIGCONT')
-    await until('it is fenced', () => second.printed().includes('fenced at epoch'))
+    await until('it is fenced', () => fenced(second) > before)
     await moreAcknowledged('awake again', units)
   }
   const third = await fleet.start('c')

@@ -42,6 +42,8 @@ export type End = 'released' | 'fenced'
 
 const roundMessages = 1000
 const waitMs = 1000
+/** For a round's reading, its consumer's making included. */
+const readMs = 8000
 const retryMs = 300
 
 export class Shard {
@@ -137,7 +139,7 @@ export class Shard {
 
   async #round(): Promise<void> {
     const { held, membership, fleet } = this.#parts
-    const messages = await this.#read()
+    const messages = await this.#bounded(this.#read())
     const last = messages.at(-1)
     if (last === undefined) return
     const touched = await this.#log(messages)
@@ -149,6 +151,23 @@ export class Shard {
     // Only now is it acknowledged to the stream: the sink has it, and so has the state.
     const { stream, filterOf } = fleet.names
     await fleet.jsm.streams.purge(stream, { filter: filterOf(held.shard), seq: last.seq + 1 })
+  }
+
+  /** The client waits for ever for an answer of a server that has died in between: we do not. */
+  async #bounded<T>(work: Promise<T>): Promise<T> {
+    const { clock } = this.#parts
+    const done = new AbortController()
+    const late = clock.sleep(readMs, done.signal).then(() => {
+      if (!done.signal.aborted) throw new Error('the stream does not answer; it is read again')
+      return work
+    })
+    try {
+      return await Promise.race([work, late])
+    } finally {
+      done.abort()
+      work.catch(() => {})
+      late.catch(() => {})
+    }
   }
 
   #settled(): Promise<boolean> {
