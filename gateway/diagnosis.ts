@@ -6,6 +6,7 @@ import { nearest } from '../hardware-profiles/validate.ts'
 import type { Books } from './core/delivery.ts'
 import { type DropReason, dropReasons } from './core/errors.ts'
 import type { QuarantineRow, UnitSummary } from './core/queries.ts'
+import { keyFindings } from './key-findings.ts'
 
 export interface Finding {
   /** Station on the path of a reading. */
@@ -232,15 +233,7 @@ const identity = (unit: UnitFacts, summary: UnitSummary): Finding[] => {
       ),
     )
   }
-  if (remembered?.otherKey != null) {
-    found.push(
-      bad(
-        'unit',
-        `it now states another key, ${remembered.otherKey}; the first one counts`,
-        'Two boards use one id, or its key was lost: give the new board an id of its own.',
-      ),
-    )
-  }
+  found.push(...keyFindings(summary, remembered?.otherKey))
   return found
 }
 

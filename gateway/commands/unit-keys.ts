@@ -108,7 +108,7 @@ const trustReasons: Readonly<Record<string, [what: string, remedy: string]>> = {
   armed: ['the machine may move', 'Let go of its control, and ask again.'],
   pinned: [
     'another release key is pinned on it',
-    'Only who has the board in hand changes it: tenfold flash --release-key.',
+    'Only who has the board in hand changes it: flash the UF2 of "tenfold build --sign" anew.',
   ],
   absent: [
     'nobody holds its control',

@@ -182,3 +182,18 @@ test('two boards under one id, late and missing reports, another profile are sai
     'note',
   ])
 })
+
+test.each([
+  [undefined, 'note', /taken at its word/],
+  [{ proven: true, timeUs: nowUs, why: null }, undefined, /proven its key did:key:zA, 2027-/],
+  [{ proven: false, timeUs: nowUs, why: 'signature' }, 'bad', /not signed with it/],
+  [{ proven: false, timeUs: nowUs, why: 'unanswered' }, 'bad', /does not answer/],
+] as const)('whether the key is proven is said: %j', (proof, verdict, text) => {
+  const facts = well()
+  const summary = facts.unit.summary
+  if (summary === undefined) throw new Error('no summary')
+  Object.assign(summary, { key: 'did:key:zA', custody: 'controller_flash', proof })
+  const found = diagnose(facts)
+  expect(found.find((one) => one.verdict !== 'good')?.verdict).toBe(verdict)
+  expect(found.filter((one) => text.test(one.text))).toHaveLength(1)
+})

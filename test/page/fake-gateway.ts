@@ -180,8 +180,14 @@ const repairedOf = (count: number) => {
 export const fakeQueries = (profiles: readonly Profile[]): Queries => {
   const [drill, other] = profiles as [Profile, Profile]
   const units = (): UnitSummary[] => [
-    summaryOf(drill, 'drill-1', { simulated: true }),
-    summaryOf(drill, 'drill-7', { lifecycle: 'in_repair', lastTimeUs: undefined, quarantined: 0 }),
+    summaryOf(drill, 'drill-1', {
+      simulated: true,
+      proof: { proven: true, timeUs: 1_600_000_000_000_000, why: null },
+    }),
+    summaryOf(drill, 'drill-7', {
+      ...{ lifecycle: 'in_repair', lastTimeUs: undefined, quarantined: 0 },
+      proof: { proven: false, timeUs: 1_600_000_000_000_000, why: 'other_key' },
+    }),
     summaryOf(other, 'tool-3', {
       lastTimeUs: 1_600_000_000_000_000,
       quarantined: 0,

@@ -159,9 +159,13 @@ describe.skipIf(!chromiumInstalled())('the page', () => {
     expect(await page.textContent('#passport')).toContain(
       'npx tenfold verify drill-1.passport.json',
     )
+    expect(await page.textContent('#passport dd')).toMatch(/ proven .*2020/s)
     const waiting = page.waitForEvent('download')
     await page.click('text=Download passport')
     expect((await waiting).suggestedFilename()).toBe('drill-1.passport.json')
+    await open('#/unit/drill-7')
+    await page.waitForSelector('#passport .badge.warning')
+    expect(await page.textContent('#passport .badge.warning')).toBe('not proven: other key')
   })
 
   test('judges the claim against a tool that the reader names, and draws the lives', async () => {

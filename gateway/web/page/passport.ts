@@ -2,7 +2,7 @@
 // checked. This page is a viewer and never the judge: the verdict comes from a verifier that the
 // reader got elsewhere.
 import { html, nothing } from 'lit-html'
-import type { PassportSummary } from '../../core/queries.ts'
+import type { PassportSummary, UnitSummary } from '../../core/queries.ts'
 import { api } from './api.ts'
 import { short, words } from './format.ts'
 import { type Asked, badge, moment, shown } from './view.ts'
@@ -14,21 +14,43 @@ const custodies: Readonly<Record<string, string>> = {
 }
 const entriesShown = 12
 
-export const passportCard = (asked: Asked<PassportSummary>, simulated: boolean) =>
+export const passportCard = (
+  asked: Asked<PassportSummary>,
+  { simulated, proof }: Pick<UnitSummary, 'simulated' | 'proof'>,
+) =>
   html`<section class="card" id="passport" aria-labelledby="passport-title">
     <header class="card-head">
       <h2 id="passport-title">Passport</h2>
       ${simulated ? badge('not valid for claims', 'simulated') : nothing}
     </header>
-    ${shown(asked, template)}
+    ${shown(asked, (passport) => template(passport, proof))}
   </section>`
 
-const template = ({ unit, key, custody, entries, checkpoint }: PassportSummary) =>
+/** Whether the unit has shown that it holds the key that it states. */
+const proofMark = (custody: PassportSummary['custody'], proof: UnitSummary['proof']) => {
+  if (custody === 'gateway') return nothing
+  if (proof === undefined) {
+    return badge('not challenged', 'quiet', 'Nothing has asked the unit to prove its key')
+  }
+  const when = html`<small>${moment(proof.timeUs)}</small>`
+  return proof.proven
+    ? html`${badge('proven', 'signed', 'The unit has shown that it holds this key')} ${when}`
+    : html`${badge(`not proven: ${words(proof.why ?? '').toLowerCase()}`, 'warning')} ${when}`
+}
+
+const template = (
+  { unit, key, custody, entries, checkpoint }: PassportSummary,
+  proof: UnitSummary['proof'],
+) =>
   html`<dl class="facts">
       <div>
         <dt>Key</dt>
         <dd>
-          ${key === undefined ? 'none' : html`<code title=${key}>${short(key, 18, 8)}</code>`}
+          ${
+            key === undefined
+              ? 'none'
+              : html`<code title=${key}>${short(key, 18, 8)}</code> ${proofMark(custody, proof)}`
+          }
         </dd>
       </div>
       <div><dt>Custody</dt><dd>${custodies[custody] ?? custody}</dd></div>

@@ -61,7 +61,7 @@ const unitTemplate = (page: Page, summary: UnitSummary, open: OpenUnit): Templat
       <div class="main">
         ${open.charts()?.template() ?? (page.profilesKnown() ? noProfile(summary) : nothing)}
         <div class="history">
-          ${eventsCard(open.events)} ${passportCard(open.passport, summary.simulated)}
+          ${eventsCard(open.events)} ${passportCard(open.passport, summary)}
           ${lifecycleCard(open.life)} ${uptimeCard(open.life)}
           ${machine === undefined ? nothing : wearCard(open.life, machine)}
         </div>
