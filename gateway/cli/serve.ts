@@ -7,6 +7,7 @@ import type { Config } from '../config.ts'
 import { systemClock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
 import { type Gateway, startGateway } from '../main.ts'
+import { type Notes, openNotes } from '../operations/notes.ts'
 import type { Io } from './io.ts'
 
 /**
@@ -25,18 +26,52 @@ export const profilesOf = (): readonly Profile[] => {
   }
 }
 
-/** Starts a gateway, says in a few lines where it is. @param read its settings, anew each time */
-export const serve = async (read: () => Config, io: Io): Promise<Gateway> => {
+/** Options of a command that runs a gateway, beside its settings (node:util parseArgs). */
+export const logOptions = { log: { type: 'string', default: 'text' } } as const
+
+export const logUsage = `  --log json       what it notes on standard error, as one JSON object a line`
+
+const notesOf = (form: string, io: Io): Notes => {
+  if (form !== 'text' && form !== 'json') {
+    throw new OperatingError('usage', {
+      message: `--log ${form} is not a form of log lines`,
+      remedy: 'Give --log text (the usual one) or --log json.',
+    })
+  }
+  return openNotes({
+    clock: systemClock(),
+    after: (delayMs, task) => {
+      const timer = setTimeout(task, delayMs)
+      timer.unref()
+      return () => clearTimeout(timer)
+    },
+    write: (line) => io.err(line),
+    form,
+  })
+}
+
+/**
+ * Starts a gateway, says in a few lines where it is.
+ * @param read its settings, anew each time
+ * @param log form of what it notes: text or json
+ */
+export const serve = async (read: () => Config, io: Io, log = 'text'): Promise<Gateway> => {
   const config = read()
-  const gateway = await startGateway({
+  const notes = notesOf(log, io)
+  const started = await startGateway({
     config,
     reread: read,
     profiles: profilesOf(),
     clock: systemClock(),
     random: (bytes) => randomBytes(bytes),
     env: io.env,
-    note: (line) => io.err(line),
+    note: (line) => notes.note(line),
+  }).catch((error: Error) => {
+    notes.close()
+    throw error
   })
+  const stop = (): Promise<void> => started.stop().finally(() => notes.close())
+  const gateway: Gateway = { ...started, stop }
   io.out(`pages  ${gateway.pageUrl}`)
   io.out(`mqtt   ${gateway.mqttUrl}`)
   io.out(`data   ${config.data}`)
