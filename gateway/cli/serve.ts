@@ -29,7 +29,7 @@ export const profilesOf = (): readonly Profile[] => {
 /** Options of a command that runs a gateway, beside its settings (node:util parseArgs). */
 export const logOptions = { log: { type: 'string', default: 'text' } } as const
 
-export const logUsage = `  --log json       what it notes on standard error, as one JSON object a line`
+export const logUsage = `  --log json       what it notes on standard error: one JSON object a line`
 
 const notesOf = (form: string, io: Io): Notes => {
   if (form !== 'text' && form !== 'json') {

@@ -126,8 +126,7 @@ const partPattern = /^([a-z][a-z0-9-]{0,23}): (.*)$/
 const codePattern = /\(([a-z]+(?:_[a-z]+)+)\)|(?:^|: )([a-z]+(?:_[a-z]+)+): /
 
 /** A control character of a stranger's name must not begin a line of its own, or move a cursor. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to take out
-const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
+const control = /[\p{Cc}\u2028\u2029]/gu
 
 const saidIn = (line: string): Said => {
   const cut =
