@@ -3,6 +3,7 @@
 // in the hello, and a report. Whatever fails before that, the board goes back by itself. One at a
 // time for each unit; nothing waits for a board that is away, nothing outlives the gateway.
 import { isReleaseBy, type ReleaseFile, readRelease } from '../../firmware/release-file.ts'
+import { headBytes } from '../../firmware/signed-image.ts'
 import {
   confirmUpdate,
   expectOk,
@@ -24,14 +25,14 @@ export interface UpdatesParts {
   clock: Pick<Clock, 'monotonicMs' | 'sleep'>
   /** Told how each ended: an event of the unit. `word` is short, with underscores. */
   ended(unit: string, facts: UnitFacts | undefined, what: { good: boolean; word: string }): void
-  pace?: Partial<typeof updatePace>
+  pace?: Partial<Pace>
 }
 
 export interface UpdateJob {
   unit: string
   version: number
   state: 'sending' | 'restarting' | 'trying' | 'done' | 'failed'
-  /** Bytes of the image. */
+  /** Bytes of the image, without its head. */
   sent: number
   total: number
   error?: { code: string; message: string; remedy: string }
@@ -81,7 +82,7 @@ export class Updates {
     const state = await stateOf(unit, line)
     checkBoard(unit, release, state)
     if (this.#jobs.size >= jobsMax) this.#jobs.clear()
-    const total = state.slot === 0 ? release.b.length : release.a.length
+    const total = (state.slot === 0 ? release.b : release.a).length - headBytes
     const job: UpdateJob = {
       ...{ unit, version: release.head.version, state: 'sending', sent: 0, total },
     }

@@ -1,5 +1,5 @@
-// A board that is challenged: only the key that it stated, over this nonce and of this start, counts
-// as proof. What the line says of it goes through the pipeline here, to the unit's events; whoever
+// A board that is challenged: only the key that it stated, over this nonce and of this start, is
+// proof. What the line says of it goes through the pipeline here, to the unit's events; whoever
 // else says it, over MQTT, is put aside.
 import { expect, test } from 'vitest'
 import { concatBytes, utf8 } from '../../gateway/attestation/bytes.ts'
