@@ -18,8 +18,9 @@ import { parseCredentials } from './credentials.ts'
 import { Live } from './live.ts'
 import { realFiles } from './log/files.ts'
 import { lockFolder } from './log/lock.ts'
-import type { Log } from './log/log.ts'
+import type { FileSystem, Log } from './log/log.ts'
 import { openLog } from './log/open.ts'
+import { openDisk } from './operations/disk.ts'
 import { type Operations, startOperations } from './operations/index.ts'
 import { authentication, openPairing } from './pairing/open.ts'
 import { type Delivery, type SinkConfig, startDelivery } from './pipeline/client.ts'
@@ -91,7 +92,8 @@ const start = async (
   makeFolder(config.data)
   for (const line of restoredNotes(config.data)) note(line)
   const consumed = { offset: storedCursor(join(config.data, 'store')) }
-  const log = await open(parts, () => consumed.offset)
+  const disk = openDisk(realFiles(), clock)
+  const log = await open(parts, () => consumed.offset, disk.files)
   stops.push(() => log.close())
   const { reserveBytes } = config.log
   const admission = new Admission({ log, reserveBytes, note })
@@ -118,7 +120,7 @@ const start = async (
   const operations = startOperations({
     data: config.data,
     alerts: config.alerts,
-    ...{ clock, log, note, queries: delivery.queries, env: parts.env },
+    ...{ clock, log, disk, note, queries: delivery.queries, env: parts.env },
     health: () => delivery.health(),
     freeBytes: () => statfs(config.data).then(({ bavail, bsize }) => bavail * bsize),
     connections: () => broker.connections,
@@ -135,13 +137,12 @@ const start = async (
     credentials: () => names.httpNames,
     // The health of a sink is its books and how it fares: what the page and `tenfold doctor` show.
     queries: { ...delivery.queries, books: () => delivery.health() },
-    profiles,
-    clock,
-    live,
+    ...{ profiles, clock, live },
     actions: { ...actions, reload: (isDry) => reloader.reload(isDry) },
     job: actions.job,
     images: openImages(),
     metrics: () => operations.metrics(),
+    written: () => operations.written(),
     notReady: () => admission.notReady(),
     onDefect: (error) => note(`pages: ${String(error)}`),
   })
@@ -266,10 +267,14 @@ const makeFolder = (path: string): void => {
   }
 }
 
-const open = ({ config, clock, random, note }: GatewayParts, floor: () => number): Promise<Log> =>
+const open = (
+  { config, clock, random, note }: GatewayParts,
+  floor: () => number,
+  files: FileSystem,
+): Promise<Log> =>
   openLog({
     folder: join(config.data, 'log'),
-    files: realFiles(),
+    files,
     clock: {
       nowUs: () => clock.nowUs(),
       after: (delayMs, task) => {

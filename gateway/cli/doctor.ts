@@ -14,6 +14,7 @@ import { limits } from '../core/limits.ts'
 import { prepareMachine } from '../core/machine.ts'
 import { diagnose, type Facts, type Finding, type SinkFacts, type Trouble } from '../diagnosis.ts'
 import { lockHolder } from '../log/lock.ts'
+import { type Written, writtenFinding } from '../operations/disk.ts'
 import { openStoreReader, type StoreReader } from '../sinks/store/store.ts'
 import { serialFindings } from '../sources/serial/findings.ts'
 import { readSerialHealth } from '../sources/serial/status.ts'
@@ -45,6 +46,8 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   }
   const { config } = readConfig(io, values).loaded
   const findings = diagnose(await gather(config, unit, io))
+  const written = await ask<Partial<Written>>(`${pageUrl(config)}api/written`)
+  if (written?.logBytes !== undefined) findings.push(writtenFinding(written as Written))
   if (config.sources.serial !== undefined) {
     const health = readSerialHealth(join(config.data, 'sources', 'serial'))
     findings.push(...serialFindings(health, { unit, nowUs: systemClock().nowUs() }))

@@ -7,6 +7,7 @@ import type { Log } from '../log/log.ts'
 import type { SinkHealth } from '../pipeline/protocol.ts'
 import { Alerts } from './alerts.ts'
 import { channelsOf } from './channels.ts'
+import type { Disk, Written } from './disk.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
 import { openService } from './service.ts'
 import type { AlertSettings } from './settings.ts'
@@ -19,6 +20,7 @@ export interface OperationsParts {
   queries: Queries
   health(): Promise<SinkHealth[]>
   log: Pick<Log, 'status'>
+  disk: Pick<Disk, 'written'>
   freeBytes(): Promise<number>
   connections(): number
   notReady(): readonly string[]
@@ -29,6 +31,8 @@ export interface OperationsParts {
 export interface Operations {
   /** For Prometheus. */
   metrics(): Promise<{ type: string; text: string }>
+  /** What went to the disk since the start. */
+  written(): Promise<Written>
   /** Alerts by other settings from now on. Throws where a secret of theirs is not found. */
   alert(settings: AlertSettings): void
   stop(): void
@@ -48,6 +52,7 @@ export const startOperations = (parts: OperationsParts): Operations => {
       const opened = await metrics
       return { type: opened.type, text: await opened.text(await vitalsOf(parts)) }
     },
+    written: async () => writtenOf(parts, await parts.health()),
     alert: (settings) => {
       const next = startAlerts({ ...parts, alerts: settings })
       alerts()
@@ -61,11 +66,16 @@ export const startOperations = (parts: OperationsParts): Operations => {
   }
 }
 
+const writtenOf = ({ disk }: OperationsParts, health: readonly SinkHealth[]): Written =>
+  disk.written(health.find((sink) => sink.writtenBytes !== undefined)?.writtenBytes)
+
 const vitalsOf = async (parts: OperationsParts) => {
   const { next, bytes, segments, queuedBytes } = parts.log.status()
   const units = await parts.queries.units()
+  const sinks = await parts.health()
   return {
-    sinks: await parts.health(),
+    sinks,
+    written: writtenOf(parts, sinks),
     log: { next, bytes, segments, queuedBytes },
     freeBytes: await parts.freeBytes(),
     lifecycles: units.map(({ lifecycle }) => lifecycle),

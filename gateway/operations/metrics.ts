@@ -1,11 +1,13 @@
 // The gateway's own counters in the text form that Prometheus reads. No unit is a label: their
 // number has no bound, and a unit's life is in the store. Computed when asked, not kept.
 import type { SinkHealth } from '../pipeline/protocol.ts'
+import type { Written } from './disk.ts'
 
 /** What is known of a gateway at one moment. */
 export interface Vitals {
   sinks: readonly SinkHealth[]
   log: { next: number; bytes: number; segments: number; queuedBytes: number }
+  written: Written
   /** Room on the disk of the data folder, bytes. */
   freeBytes: number
   /** Lifecycle state of each unit. */
@@ -41,13 +43,14 @@ export const openMetrics = async (): Promise<Metrics> => {
   const appended = counter('log_records_total', 'Records that are durable in the log')
   const logBytes = gauge('log_bytes', 'Bytes of the log on the disk')
   const queued = gauge('log_queued_bytes', 'Bytes that wait for their fsync')
+  const written = counter('disk_written_bytes_total', 'Bytes written to the disk', ['part'])
   const free = gauge('disk_free_bytes', 'Room on the disk of the data folder')
   const units = gauge('units', 'Units by lifecycle state', ['lifecycle'])
   const ready = gauge('ready', '1 while the gateway takes data')
   const connections = gauge('mqtt_connections', 'Clients of the embedded broker')
 
   const fill = (vitals: Vitals): void => {
-    for (const each of [records, dropped, appended]) each.reset()
+    for (const each of [records, dropped, appended, written]) each.reset()
     for (const each of [pending, lag, failing, units]) each.reset()
     for (const { sink, ...health } of vitals.sinks) {
       for (const end of ['stored', 'duplicate', 'quarantined'] as const) {
@@ -63,6 +66,10 @@ export const openMetrics = async (): Promise<Metrics> => {
     appended.inc(vitals.log.next)
     logBytes.set(vitals.log.bytes)
     queued.set(vitals.log.queuedBytes)
+    const { totalBytes: all, logBytes: log, storeBytes: store } = vitals.written
+    for (const [part, bytes] of Object.entries({ all, log, store })) {
+      if (bytes !== undefined) written.inc({ part }, bytes)
+    }
     free.set(vitals.freeBytes)
     for (const lifecycle of vitals.lifecycles) units.inc({ lifecycle })
     ready.set(vitals.ready ? 1 : 0)

@@ -13,6 +13,7 @@ import { type Machine, prepareMachine } from '../core/machine.ts'
 import type { UnitLife, UnitSummary } from '../core/queries.ts'
 import { realFiles } from '../log/files.ts'
 import { openReader } from '../log/reader.ts'
+import { writtenBy } from '../operations/disk.ts'
 import { Attestation } from '../sinks/store/attestation.ts'
 import { forgetUnit, giveUnit } from '../sinks/store/handover.ts'
 import { storeName } from '../sinks/store/local-stage.ts'
@@ -193,7 +194,11 @@ const answersOf = ({ store, runners, passports, figures }: Answering): Host['ans
     health: (): SinkHealth[] =>
       runners.map((runner) => {
         const health = runner.health()
-        return { ...health, error: health.error ?? plainOf(figures.error(health.sink)) }
+        const writtenBytes = health.sink === storeName ? writtenBy('thread-self') : undefined
+        return {
+          ...{ ...health, writtenBytes },
+          error: health.error ?? plainOf(figures.error(health.sink)),
+        }
       }),
     aside: (asked: AsideAsked) => readAside(store.database, asked),
     endAside: (rows: readonly Pick<AsideRow, 'offset' | 'sinks'>[]) => store.endAside(rows),

@@ -63,6 +63,8 @@ export interface SinkHealth extends Books {
    * Age of the oldest record that the sink does not have yet, microseconds; 0 when there is none.
    */
   lagUs: number
+  /** Of the embedded store: what its thread wrote to the disk, with the sinks; only on Linux. */
+  writtenBytes?: number | undefined
   /** Attempts since the last success. */
   attempts: number
   /** Last error, while it lasts. */

@@ -7,6 +7,7 @@ import type { UpdateJob } from '../commands/updates.ts'
 import type { Clock } from '../core/clock.ts'
 import { limits } from '../core/limits.ts'
 import type { Queries } from '../core/queries.ts'
+import type { Written } from '../operations/disk.ts'
 import type { Images } from './images.ts'
 import { content, json, Refused, type Reply } from './reply.ts'
 
@@ -19,6 +20,8 @@ export interface ApiOptions {
   job(unit: string): UpdateJob | undefined
   /** For Prometheus. */
   metrics(): Promise<{ type: string; text: string }>
+  /** What it wrote to the disk. */
+  written?(): Promise<Written>
   /** Why the gateway is not ready, one line each; empty when it is. */
   notReady(): readonly string[]
 }
@@ -68,6 +71,7 @@ const routes: Readonly<Record<string, Handler>> = {
     json({ nowUs: clock.nowUs(), units: await queries.units() }),
   '/api/images': async ({ images }) => json(images.list()),
   '/api/books': async ({ queries }) => json(await queries.books()),
+  '/api/written': async ({ written }) => json((await written?.()) ?? {}),
   '/api/register': async ({ queries }) => json(await queries.register()),
   '/api/durability': async (options, query) =>
     json(
