@@ -1,5 +1,6 @@
 // `tenfold commission`: guides the bring-up of a real unit on a current-limited supply, and stores
-// its calibration on the board, signed by the person's key. It never makes anything move.
+// its calibration on the board, signed by the person's key. It never makes anything move: the motor is
+// driven by the person's hand alone, through loop and kernel.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -17,9 +18,11 @@ import {
   type CalibrationRecord,
   CommissionBoard,
   currentError,
+  type Measured,
   measure,
   verify,
 } from '../selftest/commission.ts'
+import { type MotorMeasured, measureMotor } from '../selftest/motor.ts'
 import { signRecord } from '../selftest/report.ts'
 import type { Io } from './io.ts'
 
@@ -28,6 +31,7 @@ export const usage = `usage: tenfold commission --port PATH --key FILE [options]
 
   --port PATH      the board's serial port; a gateway that has it must let go of it first
   --key FILE       your key, which signs the calibration; "tenfold claim key" makes one
+  --motor          afterwards: resistance and direction of the motor, too
   --answers FILE   the answers, one a line, instead of being asked
   --unit ID        the unit's id; else it is made of machine and chip
   --baud N         115200 where it is not said
@@ -35,11 +39,13 @@ export const usage = `usage: tenfold commission --port PATH --key FILE [options]
 
 You need a supply with a current limit, a meter, and a known current. Disconnect the motor first.
 Steps: gate off, current zero, ends of the trigger, current gain; then it is stored and read back.
-Until then a unit runs at reduced current limits. Direction and motor resistance are not measured.`
+Until then a unit runs at reduced current limits. With --motor you connect the motor then, and drive
+it by its trigger: locked and lightly for its resistance, free for its direction.`
 
 const options = {
   port: { type: 'string' },
   key: { type: 'string' },
+  motor: { type: 'boolean', default: false },
   answers: { type: 'string' },
   unit: { type: 'string' },
   baud: { type: 'string', default: '115200' },
@@ -85,32 +91,57 @@ export const runOn = async (args: string[], io: Io, outside: Outside): Promise<n
     const [spec] = Object.values(profile.loops)
     if (spec === undefined) throw new Error('a bench has a loop')
     const { analogues } = wire({ profile, board: chip, loop: machine.loop, spec })
+    const store = async (measured: Measured): Promise<string> => {
+      const record: CalibrationRecord = {
+        ...{ kind: 'calibration', version: 1, author: signer.did, unit: bench.unit },
+        time: new Date(outside.clock.nowUs() / 1000).toISOString(),
+        ...{ measured, notDone: measured.motor === undefined ? motorParts : [] },
+      }
+      const bytes = signRecord(record, coseTypes.calibration, signer)
+      const path = keep(bytes, resolve(io.cwd, values.out), record)
+      await board.store(measured.lines, createHash('sha256').update(bytes).digest())
+      await board.end()
+      return path
+    }
     await board.rest()
     const countsMost = chip.analogueCounts ?? 1
     const measured = await measure(board, { ...machine, analogues, countsMost })
-    const record: CalibrationRecord = {
-      ...{ kind: 'calibration', version: 1, author: signer.did, unit: bench.unit },
-      time: new Date(outside.clock.nowUs() / 1000).toISOString(),
-      ...{ measured, notDone: ['direction of the motor', 'resistance of the motor'] },
-    }
-    const bytes = signRecord(record, coseTypes.calibration, signer)
-    const path = keep(bytes, resolve(io.cwd, values.out), record)
-    await board.store(measured.lines, createHash('sha256').update(bytes).digest())
-    await board.end()
+    const path = await store(measured)
     const read = await verify(board, machine, measured.currentKnownA)
-    io.out(`${bench.unit.unit} is calibrated; its current limits are the machine file's`)
-    io.out(
-      `  ${measured.currentKnownA} A read ${measured.currentReadA.toFixed(2)} A before, ` +
-        `${read.toFixed(2)} A now (allowed: ${currentError.share * 100} % and ` +
-        `${currentError.amps} A); zero was ${measured.currentZeroA.toFixed(2)} A`,
-    )
-    io.out(`  not done: ${record.notDone.join(', ')}`)
+    tell(io, { unit: bench.unit.unit, measured, read })
     io.out(`signed: ${path}`)
+    if (!values.motor) {
+      io.out(`not done: ${motorParts.join(', ')} (--motor)`)
+      return 0
+    }
+    const motor = await measureMotor(board, { ...machine, spec })
+    // Once more with the motor, by the same lines: the board keeps the digest of what is newest.
+    await board.rest()
+    const again = await store({ ...measured, motor })
+    io.out(`the motor turns forward; ${motor.resistanceOhm.toFixed(4)} Ohm at ${ampsOf(motor)}`)
+    io.out(`signed: ${again}`)
     return 0
   } finally {
     await board.end().catch(() => {})
     await bench.close()
   }
+}
+
+const motorParts = ['direction of the motor', 'resistance of the motor'] as const
+
+const ampsOf = ({ currentA, nominalOhm }: MotorMeasured): string =>
+  `${currentA.toFixed(1)} A (machine file: ${nominalOhm} Ohm)`
+
+const tell = (
+  io: Io,
+  { unit, measured, read }: { unit: string; measured: Measured; read: number },
+): void => {
+  io.out(`${unit} is calibrated; its current limits are the machine file's`)
+  io.out(
+    `  ${measured.currentKnownA} A read ${measured.currentReadA.toFixed(2)} A before, ` +
+      `${read.toFixed(2)} A now (allowed: ${currentError.share * 100} % and ` +
+      `${currentError.amps} A); zero was ${measured.currentZeroA.toFixed(2)} A`,
+  )
 }
 
 const keep = (bytes: Uint8Array, folder: string, { unit, time }: CalibrationRecord): string => {

@@ -1,6 +1,6 @@
 // The bring-up of a real unit, step by step: a person does what is asked and says what instruments
 // show, the board measures. It moves nothing: the machine is at rest from the first step until the
-// calibration is stored. What was not done is in the record as not done.
+// calibration is stored. What was not done is in the record as not done. The motor: motor.ts.
 
 import type { Machine } from '../../firmware/selftest-faults.ts'
 import type { AnalogueLine } from '../../firmware/wiring.ts'
@@ -8,6 +8,7 @@ import { OperatingError } from '../core/errors.ts'
 import type { DirectLine } from '../sources/serial/direct.ts'
 import type { CalibrationMessage } from '../sources/serial/messages.ts'
 import { calibrated } from './calibrate.ts'
+import type { MotorMeasured } from './motor.ts'
 import type { BenchRecord } from './report.ts'
 
 /** Puts a question to the person; the answer as it was given. */
@@ -24,6 +25,8 @@ export interface Measured {
   handReleased?: number
   handPulled?: number
   lines: readonly AnalogueLine[]
+  /** Absent where it was not asked for. */
+  motor?: MotorMeasured
 }
 
 export interface CalibrationRecord extends BenchRecord {
@@ -49,6 +52,8 @@ const keepMs = 5000
 export class CommissionBoard {
   readonly #line: DirectLine
   readonly #ask: Ask
+  /** The board was put to rest, and stays so until it is said. */
+  #isResting = false
 
   constructor(line: DirectLine, ask: Ask) {
     this.#line = line
@@ -58,6 +63,7 @@ export class CommissionBoard {
   /** Rest that was refused: what a person must do first. */
   async rest(): Promise<void> {
     const said = await this.#request(requests.rest)
+    this.#isResting = said.isAtRest
     if (said.isAtRest) return
     throw new OperatingError(said.cause === 0 ? 'machine_armed' : 'trip_latched', {
       message: said.cause === 0 ? 'the machine is driven now' : 'a trip is latched',
@@ -66,6 +72,7 @@ export class CommissionBoard {
   }
 
   end(): Promise<CalibrationMessage> {
+    this.#isResting = false
     return this.#request(requests.end)
   }
 
@@ -98,7 +105,9 @@ export class CommissionBoard {
     })
     while (!isAnswered) {
       await Promise.race([asked, this.#line.sleep(keepMs)])
-      if (!isAnswered && !(await this.read()).isAtRest) throw lostRest()
+      if (isAnswered) break
+      const { isAtRest } = await this.read()
+      if (this.#isResting && !isAtRest) throw lostRest()
     }
     return asked
   }
