@@ -123,7 +123,7 @@ const judged = (
   const ohm = appliedV / currentA
   if (ohm >= least && ohm <= most) return ohm
   throw new OperatingError('resistance_implausible', {
-    message: `${ohm.toFixed(3)} Ohm; the machine file allows ${least.toFixed(3)} to ${most.toFixed(3)}`,
+    message: `${ohm.toFixed(3)} Ohm, beyond ${least.toFixed(3)} to ${most.toFixed(3)} Ohm`,
     remedy: 'Was the rotor locked? Else check motor, wires and brushes, or the machine file.',
   })
 }
@@ -136,7 +136,7 @@ const noMotor = (): OperatingError =>
 
 const tooMuch = (duty: number): OperatingError =>
   new OperatingError('duty_high', {
-    message: `a duty of ${(duty * 100).toFixed(1)} % on a locked rotor; at most ${dutyMost * 100} %`,
+    message: `${(duty * 100).toFixed(1)} % duty on a locked rotor; at most ${dutyMost * 100} %`,
     remedy: 'Let go, let the motor cool, and begin again with less trigger.',
   })
 
