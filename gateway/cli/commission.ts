@@ -1,6 +1,6 @@
 // `tenfold commission`: guides the bring-up of a real unit on a current-limited supply, and stores
-// its calibration on the board, signed by the person's key. It moves nothing: the motor is driven by
-// the person's hand alone, through loop and kernel.
+// its calibration on the board, signed by the person's key. It moves nothing: the motor is driven
+// by the person's hand alone, through loop and kernel.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'

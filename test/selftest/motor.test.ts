@@ -1,5 +1,5 @@
-// `tenfold commission --motor` against the drill's image on an emulated Pico with a motor behind its
-// bridge: a locked rotor's current from duty and voltage, and a person who pulls the trigger. What
+// `tenfold commission --motor` against the drill's image on an emulated Pico with a motor behind
+// its bridge: a locked rotor's current from duty and voltage, and a person who pulls the trigger. What
 // cannot be the motor of the machine file is refused, and the calibration stays without it.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -99,7 +99,7 @@ describe.runIf(compilerInstalled())('on an emulated Pico', () => {
     expect(board.both).toEqual([])
   }, 120_000)
 
-  test('a motor that cannot be the machine file names is refused; the calibration stays', async () => {
+  test('another motor than the machine file names is refused; the calibration stays', async () => {
     const { done, records } = await bringUp({ ohm: 0.3 })
     expect((await refusalOf(done)).code).toBe('resistance_implausible')
     expect(records().map(({ notDone }) => notDone.length)).toEqual([2])
