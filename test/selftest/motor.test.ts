@@ -1,6 +1,6 @@
 // `tenfold commission --motor` against the drill's image on an emulated Pico with a motor behind
-// its bridge: a locked rotor's current from duty and voltage, and a person who pulls the trigger. What
-// cannot be the motor of the machine file is refused, and the calibration stays without it.
+// its bridge: a locked rotor's current from duty and voltage, and a person who pulls the trigger.
+// What cannot be the motor of the machine file is refused, and the calibration stays without it.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
