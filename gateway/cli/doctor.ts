@@ -18,6 +18,7 @@ import { type Written, writtenFinding } from '../operations/disk.ts'
 import { openStoreReader, type StoreReader } from '../sinks/store/store.ts'
 import { serialFindings } from '../sources/serial/findings.ts'
 import { readSerialHealth } from '../sources/serial/status.ts'
+import { type NewestReading, traceOf } from '../trace.ts'
 import type { Io } from './io.ts'
 import { profilesOf } from './serve.ts'
 
@@ -45,7 +46,8 @@ export const run = async (args: string[], io: Io): Promise<number> => {
     })
   }
   const { config } = readConfig(io, values).loaded
-  const findings = diagnose(await gather(config, unit, io))
+  const { newest, ...facts } = await gather(config, unit, io)
+  const findings = [...diagnose(facts), ...(newest === undefined ? [] : traceOf(newest, facts))]
   const written = await ask<Partial<Written>>(`${pageUrl(config)}api/written`)
   if (written?.logBytes !== undefined) findings.push(writtenFinding(written as Written))
   if (config.sources.serial !== undefined) {
@@ -69,7 +71,11 @@ const print = (findings: readonly Finding[], io: Io): void => {
   io.out(first === undefined ? 'Nothing is wrong.' : `Look first at: ${first.text}`)
 }
 
-const gather = async (config: Config, unit: string | undefined, io: Io): Promise<Facts> => {
+const gather = async (
+  config: Config,
+  unit: string | undefined,
+  io: Io,
+): Promise<Facts & Traced> => {
   const store = readStore(config, unit)
   const url = pageUrl(config)
   const [folder, ready, books, broker] = await Promise.all([
@@ -88,6 +94,7 @@ const gather = async (config: Config, unit: string | undefined, io: Io): Promise
     broker,
     store: folder.exists ? store.trouble : undefined,
     unit: store.unit,
+    newest: store.newest,
     sinks: live ? books : store.books,
     sinksLive: live,
     configuredSinks: Object.entries(config.sinks).flatMap(([name, sink]) => (sink ? [name] : [])),
@@ -155,11 +162,17 @@ const brokerFacts = async ({ mqtt }: Config): Promise<Facts['broker']> => {
   return { address: `mqtt://${mqtt.host}:${mqtt.port}`, unreachable }
 }
 
-interface StoreFacts {
+interface Traced {
+  newest: NewestReading | undefined
+}
+
+interface StoreFacts extends Traced {
   trouble: Trouble | undefined
   books: Books[]
   unit: Facts['unit']
 }
+
+const nothing: StoreFacts = { trouble: undefined, books: [], unit: undefined, newest: undefined }
 
 const readStore = (config: Config, unit: string | undefined): StoreFacts => {
   const machines = new Map(profilesOf().map((p) => [p.machine, prepareMachine(p)]))
@@ -168,7 +181,7 @@ const readStore = (config: Config, unit: string | undefined): StoreFacts => {
     reader = openStoreReader(join(config.data, 'store'), machines)
     const { queries } = reader
     const books = queries.books()
-    if (unit === undefined) return { trouble: undefined, books, unit: undefined }
+    if (unit === undefined) return { ...nothing, books }
     const summary = queries.unit(unit)
     const state = queries.state(unit)
     const machine = machines.get(summary?.machine ?? '')
@@ -180,11 +193,11 @@ const readStore = (config: Config, unit: string | undefined): StoreFacts => {
       quarantine: queries.quarantine({ unit, limit: limits.listRows }),
       knownUnits: queries.units().map((known) => known.unit),
     }
-    return { trouble: undefined, books, unit: facts }
+    return { ...nothing, books, unit: facts, newest: queries.newest(unit) }
   } catch (error) {
     const trouble = operatingError(error)
     if (trouble === undefined) throw error
-    return { trouble, books: [], unit: undefined }
+    return { ...nothing, trouble }
   } finally {
     reader?.close()
   }

@@ -21,6 +21,7 @@ import { type Cohort, type CohortUnit, cohortOf } from '../../lifecycle/cohorts.
 import { judgeFleet } from '../../lifecycle/fleet.ts'
 import { missingIn } from '../../pipeline/sequence.ts'
 import { fitToMachine, type UnitState } from '../../pipeline/unit.ts'
+import type { NewestReading } from '../../trace.ts'
 import type { Database, Row } from './database.ts'
 import { type Exported, type ExportQuery, exportReadings } from './export.ts'
 import { endedParts, readLife } from './life.ts'
@@ -64,6 +65,19 @@ export class StoreQueries {
       unit,
     )
     return row && stateOf(row)
+  }
+
+  /** Its newest reading by time; undefined where there is none. */
+  newest(unit: string): NewestReading | undefined {
+    const table = this.#tables.get(this.state(unit)?.machine ?? '')
+    const id = this.#idOf(unit)
+    if (table === undefined || id === undefined) return undefined
+    const order = 'ORDER BY time_us DESC LIMIT 1'
+    const columns = '"offset", boot, sequence, time_us'
+    const row = this.#db.get(`SELECT ${columns} FROM ${table.name} WHERE unit = ? ${order}`, id)
+    if (row === undefined) return undefined
+    const [offset, boot] = [Number(row['offset']), Number(row['boot'])]
+    return { offset, boot, sequence: Number(row['sequence']), timeUs: Number(row['time_us']) }
   }
 
   series(query: SeriesQuery): Series {
