@@ -44,7 +44,7 @@ export class BuildError extends Error {
 }
 
 const flags = [
-  ...['--runtime', 'stub', '--noAssert', '--use', 'abort=', '-Oz', '--converge'],
+  ...['--runtime', 'stub', '--noAssert', '--use', 'abort=', '-O2', '--converge'],
   ...['--noExportMemory', '--debug', '--sourceMap'],
 ]
 

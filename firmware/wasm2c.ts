@@ -16,8 +16,20 @@ const wabt = (): { folder: string; version: string } => {
 /** Version of the tool, for the manifest. */
 export const wasm2cVersion = (): string => wabt().version
 
-/** Writes `<name>.wasm`, `<name>.c` and `<name>.h` into `folder`. */
+/**
+ * Writes `<name>.wasm`, `<name>.c` and `<name>.h` into `folder`. What it does to floats the slow way
+ * runtime/wasm-float.h does again.
+ */
 export const translate = (wasm: Uint8Array, folder: string, name = 'loop'): void => {
+  runTool(wasm, folder, name)
+  const file = join(folder, `${name}.c`)
+  const lines = readFileSync(file, 'utf8').split('\n')
+  const first = ownFrom(lines, name)
+  lines.splice(first, 0, '#include "wasm-float.h"', '')
+  writeFileSync(file, lines.join('\n'))
+}
+
+const runTool = (wasm: Uint8Array, folder: string, name: string): void => {
   writeFileSync(join(folder, `${name}.wasm`), wasm)
   // The name is given, or it would come from the file; relative paths keep the output the same
   // in every folder.
@@ -31,12 +43,18 @@ export const translate = (wasm: Uint8Array, folder: string, name = 'loop'): void
  * own macros and helpers, the same every time) is there already.
  */
 export const translateSecond = (wasm: Uint8Array, folder: string, name: string): void => {
-  translate(wasm, folder, name)
+  runTool(wasm, folder, name)
   const file = join(folder, `${name}.c`)
   const lines = readFileSync(file, 'utf8').split('\n')
+  const own = lines.slice(ownFrom(lines, name))
+  writeFileSync(file, [`#include "${name}.h"`, ...own].join('\n'))
+}
+
+/** Where the tool's macros end and the module's own lines begin. */
+const ownFrom = (lines: readonly string[], name: string): number => {
   const first = lines.findIndex(
     (line) => line.startsWith('static ') && line.includes(`w2c_${name}`),
   )
   if (first < 0) throw new Error(`wasm2c's output for ${name} is not as expected`)
-  writeFileSync(file, [`#include "${name}.h"`, ...lines.slice(first)].join('\n'))
+  return first
 }
