@@ -37,6 +37,8 @@ export interface ImageRequest {
   path?: string | undefined
   /** Folder of loop kinds, where it is not the project's. */
   loopsFolder?: string
+  /** For the figures of sizes only: no key, so nothing is signed. Never with a slot. */
+  withoutCrypto?: boolean
   /**
    * For comparisons only: C that takes the loop's place. Its file, and the constants it includes
    * as `constants.h`.
@@ -81,6 +83,7 @@ export const buildImage = async (request: ImageRequest): Promise<Image> => {
     writeFileSync(join(folder, 'config.h'), config.text(digest, guard?.digest))
     const flags = purpose === 'machine' ? [] : [`-D${purpose.toUpperCase()}`]
     if (guard !== undefined) flags.push('-DGUARDED')
+    if (request.withoutCrypto === true) flags.push('-DWITHOUT_CRYPTO')
     if (request.byHand !== undefined) flags.push('-DLOOP_BY_HAND="by-hand.h"')
     const { path } = request
     const slot = request.slot !== undefined && { slot: request.slot }

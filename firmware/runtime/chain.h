@@ -4,7 +4,7 @@
  * then put into the outbox at the next start. So no two entries have one number, and none is lost.
  * Thread mode, with the motor off; the steps go on while it signs. */
 
-#if defined(STORE_IN_FLASH) && !defined(FLASH_STALLS)
+#if defined(STORE_IN_FLASH) && !defined(FLASH_STALLS) && !defined(WITHOUT_CRYPTO)
 #define CHAIN_FORMAT 1u
 #define CHAIN_RETRY_US 1000000u
 /* A cause must stand so long: what a pack says while it is pulled is no history. */

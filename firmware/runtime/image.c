@@ -49,6 +49,11 @@ static u32 trip_on_reset(struct cbor *body);
 #define LINK_TEST_READINGS 63
 static u32 link_on_test_readings(struct cbor *body);
 #endif
+#ifdef WITHOUT_CRYPTO
+/* For the figures of sizes only: no key, no chain, and what asks for them is refused. */
+#include "crypto/bytes.h"
+static inline void identity_start(void) {}
+#else
 #include "crypto/crypto.h"
 #include "crypto/identity.h"
 #define LINK_PUBLIC_KEY(to) identity_public(to)
@@ -56,6 +61,7 @@ static u32 link_on_test_readings(struct cbor *body);
 #define LINK_ON_MAKE_KEY(body) link_on_make_key(body)
 static u32 link_on_challenge(struct cbor *body);
 static u32 link_on_make_key(struct cbor *body);
+#endif
 #ifdef RUNNING_SLOT
 #include "boot/slot.h"
 #include "boot/state.h"
@@ -64,7 +70,9 @@ static u32 link_on_make_key(struct cbor *body);
 static u32 link_on_update(struct cbor *body);
 #endif
 #include "link.h"
+#ifndef WITHOUT_CRYPTO
 #include "link-identity.h"
+#endif
 #ifdef RUNNING_SLOT
 #include "link-update.h"
 #else

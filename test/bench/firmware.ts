@@ -156,6 +156,33 @@ const load = (image: Image, rateHz: number): string => {
     : `${share.toFixed(1)} % of the core${goal}, ${figures}`
 }
 
+/**
+ * The whole image, then one without crypto, bootloader and rings: what the goal is set for. The
+ * stack counts as it is reserved; beside it, how deep it can get.
+ */
+const sizes = async (subject: Subject): Promise<void> => {
+  const whole = (await wholeImage(subject, 10_000)).manifest
+  const board = loadBoard('rp2040-pico')
+  const { black_box, ...parts } = board.flash.parts ?? {}
+  const { manifest: small } = await buildImage({
+    ...{ profile: subject.profile, profileDigest: '', loops: subject.machines.loops },
+    ...{ board: { ...board, flash: { ...board.flash, parts } }, purpose: 'machine' },
+    withoutCrypto: true,
+  })
+  const flash = verdict(small.sizes.flash, undefined, 16 * 1024)
+  const ram = verdict(small.sizes.ram, undefined, 4 * 1024)
+  for (const [title, { sizes, stack }, goals] of [
+    ['drill image', whole, ['', '']],
+    ['  without crypto, bootloader and rings', small, [` (${flash})`, ` (${ram})`]],
+  ] as const) {
+    console.log(
+      `${title}: ${sizes.flash} bytes of flash${goals[0]}, ${sizes.ram} of RAM${goals[1]}, ` +
+        `of it ${stack.reserved} as stack (deepest ${stack.bound}); code in RAM ` +
+        `${sizes.codeInRam}, black box ${sizes.blackBox}`,
+    )
+  }
+}
+
 /** Signatures on the M0+: cycles, and the image that has nothing else. */
 const signatures = (): void => {
   const built = buildProbe('rp2040-pico')
@@ -204,11 +231,7 @@ const main = async (): Promise<void> => {
       console.log(`drill image on a Pico at ${rateHz} Hz: refused: ${error.message}`)
     }
   }
-  const { sizes } = (await wholeImage(subject, 10_000)).manifest
-  const flash = verdict(sizes.flash, undefined, 16 * 1024)
-  const ram = verdict(sizes.ram, undefined, 4 * 1024)
-  console.log(`drill image: ${sizes.flash} bytes of flash (${flash}), ${sizes.ram} of RAM (${ram})`)
-  console.log(`  ${sizes.codeInRam} bytes of code run from RAM on the Pico, on top of that`)
+  await sizes(subject)
   console.log('rp2040js gives a lower bound of cycles: no bus contention, no exception entry.')
 }
 
