@@ -1,5 +1,5 @@
-// Minimum, maximum and conversion of f32 as the boards compute them, beside V8: zeros of both signs,
-// denormals, the ends of i32, infinities, NaN. The C runs on an emulated Pico.
+// Minimum, maximum and conversion of f32 as the boards compute them, beside V8: zeros of both
+// signs, denormals, the ends of i32, infinities, NaN. The C runs on an emulated Pico.
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
