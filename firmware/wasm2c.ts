@@ -17,8 +17,8 @@ const wabt = (): { folder: string; version: string } => {
 export const wasm2cVersion = (): string => wabt().version
 
 /**
- * Writes `<name>.wasm`, `<name>.c` and `<name>.h` into `folder`. What it does to floats the slow way
- * runtime/wasm-float.h does again.
+ * Writes `<name>.wasm`, `<name>.c` and `<name>.h` into `folder`. What the tool does to floats the
+ * slow way, runtime/wasm-float.h does again.
  */
 export const translate = (wasm: Uint8Array, folder: string, name = 'loop'): void => {
   runTool(wasm, folder, name)
