@@ -98,12 +98,18 @@ const historyText = (line: HistoryLine): string => {
   return `  ${seq} ${type}: boot ${boot}, ${Math.floor(timeUs / 1e6)} s up; ${values}${declared}`
 }
 
+/** What a reader should know of where the key is, before trusting the history. */
+const custodyText: Readonly<Record<string, string>> = {
+  controller_flash: 'controller_flash: extractable, who holds the board can read its key out',
+}
+
 const print = (io: Io, report: Report): void => {
   const { subject, checks, history, notDetected } = report
   io.out(report.summary)
   if (subject !== undefined) {
     io.out(`unit ${subject.unit}`)
     io.out(`${subject.title} (the log operator's words), ${subject.machine}, ${subject.serial}`)
+    io.out(`custody ${custodyText[subject.custody] ?? subject.custody}`)
   }
   io.out('checks:')
   for (const { name, verdict, code, detail } of checks) {
