@@ -1,6 +1,6 @@
-// Months without a gateway, in small: a drill with its own key works, trips, loses its pack while it
-// works and works no more, heard by nobody. Then a gateway comes, is killed, and comes again. The
-// store has all that the board kept, once; the passport of the unit verifies and states its custody.
+// Months without a gateway, in small: a drill with its own key works, loses its pack at work, works
+// again and trips, heard by nobody. Then a gateway comes, is killed, and comes again. The store has
+// all that the board kept, once; the unit's passport verifies and states its custody.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
