@@ -34,6 +34,8 @@ export const claimKinds = [
   'storage',
   'use',
   'retirement',
+  // A test of it; changes no state.
+  'test',
   // A shift that is booked; it is in no chain.
   'shift',
 ] as const

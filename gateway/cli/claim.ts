@@ -23,7 +23,9 @@ import { claimDetails } from '../ledger/proven.ts'
 import { type ActName, acts, follow, parsePart, workDetails } from '../lifecycle/acts.ts'
 import { longestShiftUs, shiftDetails } from '../lifecycle/shifts.ts'
 import { lifecycleStates } from '../lifecycle/states.ts'
+import { selftestDetails } from '../selftest/claim.ts'
 import type { Io } from './io.ts'
+import { type Login, send } from './send.ts'
 
 export const summary =
   'signs and sends a claim about a unit: taken over, serviced, handed on, retired'
@@ -41,6 +43,7 @@ ${Object.entries(acts)
 
   --worker DID=N    accept: who built it, each with a weight (only where its maker has not said so)
   --reason TEXT     why, in your words
+  --report FILE     selftest: the signed report that "tenfold selftest" has left
   --task NAME       service: a task of the maintenance plan that you did; repeatable
   --part NAME       service: a part that was replaced, by its name in the machine file; repeatable
   --part-out NAME:SERIAL, --part-in NAME:SERIAL
@@ -65,6 +68,7 @@ const options = {
   key: { type: 'string' },
   worker: { type: 'string', multiple: true },
   reason: { type: 'string' },
+  report: { type: 'string' },
   task: { type: 'string', multiple: true },
   part: { type: 'string', multiple: true },
   'part-out': { type: 'string', multiple: true },
@@ -133,7 +137,7 @@ const claim = async ({ act, unit, values, io }: Job): Promise<number> => {
   if (!new RegExp(unitIdPattern).test(unit)) throw wrongUse(`"${unit}" cannot be a unit's id`)
   if (values.key === undefined) throw wrongUse('--key is missing: the file of your key')
   const signer = loadSigner(resolve(io.cwd, values.key))
-  const declared = act === 'shift' ? bookingDetails(values) : detailsOf(act, values)
+  const declared = declaredBy({ act, unit, values, io })
   const { config } = readConfig(io, values).loaded
   const login = loginOf(values, io)
   const pages = pagesOf(values, config)
@@ -162,6 +166,13 @@ const claim = async ({ act, unit, values, io }: Job): Promise<number> => {
     io.out('The unit is simulated: the claim will be kept, and count for nothing.')
   }
   return 0
+}
+
+const declaredBy = ({ act, unit, values, io }: Job): Detail[] => {
+  if (act === 'shift') return bookingDetails(values)
+  if (act !== 'selftest') return detailsOf(act, values)
+  if (values.report === undefined) throw wrongUse('--report is missing: the file of the report')
+  return selftestDetails(readFileSync(resolve(io.cwd, values.report)), unit)
 }
 
 /** What the gateway will not do with a claim that it has taken. */
@@ -293,11 +304,6 @@ const countersOf = ({ counters = {} }: Partial<UnitSummary>): Detail[] =>
     value: `${name}=${total}`,
   }))
 
-interface Login {
-  user: string
-  password: string
-}
-
 const loginOf = (values: Values, io: Io): Login | undefined => {
   const { user, 'password-env': env, 'password-file': file } = values
   if (user === undefined) return undefined
@@ -370,26 +376,6 @@ const ask = async <T>(pages: string, path: string, login: Login | undefined): Pr
     message: said.message ?? `the gateway at ${pages} answered ${response.status}`,
     remedy: said.remedy ?? 'Check the address: is it a gateway?',
   })
-}
-
-interface Delivery {
-  url: string
-  topic: string
-  message: Uint8Array
-  login: Login | undefined
-}
-
-// Loaded when needed: `tenfold help` loads every command, and needs no MQTT.
-const send = async ({ url, topic, message, login }: Delivery): Promise<void> => {
-  const { connectUnit } = await import('../mqtt/client.ts')
-  const clientId = `claim-${randomBytes(6).toString('hex')}`
-  const credentials = login === undefined ? {} : { username: login.user, password: login.password }
-  const connection = await connectUnit({ url, clientId, ...credentials })
-  try {
-    await connection.publish(topic, message)
-  } finally {
-    await connection.stop()
-  }
 }
 
 const wrongUse = (message: string): OperatingError =>

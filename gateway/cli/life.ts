@@ -81,11 +81,12 @@ const range = ({ lower, upper }: { lower: number; upper: number }): string =>
 const digits = (value: number): string => String(Number(value.toPrecision(4)))
 
 const stepLine = (step: UnitLife['steps'][number]): string => {
-  const { type, timeUs, from, to, refused, declared, author, entrySeq } = step
+  const { type, timeUs, from, to, refused, declared, author, entrySeq, reason } = step
+  const why = reason === undefined ? '' : `: ${reason}`
   const by = declared ? `declared by ${author ?? 'a claim that has not come'}` : 'measured'
   const entry = entrySeq === undefined ? '' : `, entry ${entrySeq}`
   const no = refused === undefined ? '' : `; REFUSED: ${refused}`
-  return `${day(timeUs)}  ${type}: ${from ?? 'unknown'} -> ${to} (${by}${entry})${no}`
+  return `${day(timeUs)}  ${type}: ${from ?? 'unknown'} -> ${to} (${by}${entry})${why}${no}`
 }
 
 const uptimeLines = ({ spentS, now, availability, failures, ...mean }: UnitUptime): string[] => [

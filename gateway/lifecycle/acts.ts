@@ -51,6 +51,11 @@ export const acts = {
     { entry: 'taken_into_use', path: ['in_use'] },
     'you took it into use, or out of the store',
   ),
+  selftest: act(
+    'test',
+    { entry: 'test_reported', path: [] },
+    'you ran "tenfold selftest" on it: its signed report becomes part of its history',
+  ),
   retire: act(
     'retirement',
     { entry: 'retired', path: ['retired'] },
@@ -109,6 +114,8 @@ export const follow = (
 /** Names of the details of a claim about work on a unit. */
 export const workDetails = {
   reason: 'reason',
+  /** SHA-256 of a self-test's signed report, hex. */
+  report: 'report',
   part: 'part',
   /** Task of the machine file's maintenance plan, once a task. */
   task: 'task',

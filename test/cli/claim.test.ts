@@ -1,5 +1,6 @@
 // `tenfold claim`: a person's word, signed by that person's own key, on its way to the log.
-import { statSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -9,6 +10,7 @@ import { receiveClaim } from '../../gateway/attestation/claim.ts'
 import { signerOfSeed } from '../../gateway/attestation/identity.ts'
 import { systemClock } from '../../gateway/core/clock.ts'
 import type { LogRecord } from '../../gateway/core/record.ts'
+import { selftestType, signRecord } from '../../gateway/selftest/report.ts'
 import { MqttBroker } from '../../gateway/sources/mqtt/broker.ts'
 import { type TestIo, testIo } from './io.ts'
 
@@ -224,6 +226,47 @@ describe('claim', () => {
     expect(await io.tenfold('claim', ...args, ...where())).toBe(1)
     expect(io.errors.join('\n')).toContain(said)
     expect(records).toEqual([])
+  })
+
+  test('a self-test comes with the digest and outcome of its report, if it is of this unit', async () => {
+    await io.tenfold('claim', 'key', '--out', 'me.pem')
+    const signer = signerOfSeed(new Uint8Array(32).fill(9))
+    const about = {
+      machine: 'cordless_drill',
+      board: 'rp2040-pico',
+      profile: '',
+      firmware: '',
+      boot: 1,
+    }
+    const reportOf = (unit: string): string => {
+      const record = {
+        version: 1 as const,
+        ...{ kind: 'selftest', author: signer.did, unit: { ...about, unit } },
+        ...{ time: '2026-05-04T06:00:00.000Z', passed: true, injected: [{ passed: true }] },
+      }
+      const path = join(io.cwd, `${unit}.cose`)
+      writeFileSync(path, signRecord(record, selftestType, signer))
+      return path
+    }
+    const claim = (report: string) =>
+      io.tenfold('claim', 'selftest', 'drill-1', '--key', 'me.pem', '--report', report, ...where())
+    const mine = reportOf('drill-1')
+    expect(await claim(mine)).toBe(0)
+    const taken = receiveClaim(records[0]?.payload ?? new Uint8Array())
+    expect(taken.claim.kind).toBe('test')
+    const digest = createHash('sha256').update(readFileSync(mine)).digest('hex')
+    expect(taken.disclosures).toMatchObject([
+      { name: 'report', value: digest },
+      { name: 'reason', value: 'self-test passed 1 injected faults at 2026-05-04T06:00:00.000Z' },
+    ])
+    expect(await claim(reportOf('drill-2'))).toBe(1)
+    expect(io.errors.join('\n')).toContain('report_foreign')
+    const changed = readFileSync(mine)
+    changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1
+    writeFileSync(mine, changed)
+    expect(await claim(mine)).toBe(1)
+    expect(io.errors.join('\n')).toContain('bad_signature')
+    expect(records).toHaveLength(1)
   })
 
   test('a unit without a key of its own cannot be claimed about', async () => {

@@ -84,6 +84,20 @@ const work: Detail[] = [
   { name: 'counter', value: 'starts=1' },
 ]
 
+test('a test that is declared is in the history, and changes no state', async () => {
+  const made = open()
+  const unit = new Signing()
+  const claim = claimOf('test', [
+    { name: 'report', value: 'ab'.repeat(32) },
+    { name: 'reason', value: 'self-test passed' },
+  ])
+  await made.feed([greeting, unit.made(), claim.record, unit.next('test_reported', claim.hash)])
+  expect(stepsOf(made)[0]).toMatchObject({
+    ...{ type: 'test_reported', from: 'made', to: 'made', refused: undefined, declared: true },
+    ...{ author: workshop.did, reason: 'self-test passed' },
+  })
+})
+
 const repaired = {
   ...{ type: 'repaired', from: 'in_repair', to: 'in_use', refused: undefined, declared: true },
   ...{ author: workshop.did, entrySeq: 2, reason: 'it howled', tasks: ['grease_gearbox'] },

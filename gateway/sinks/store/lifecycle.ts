@@ -67,7 +67,7 @@ export class LifecycleWriter {
     this.#db.run(
       `INSERT OR REPLACE INTO transition
         SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM unit WHERE unit = ?`,
-      ...[offset, entry.type, timeUs, from, step.ok ? step.state : (act.path.at(-1) ?? '')],
+      ...[offset, entry.type, timeUs, from, (step.ok ? step.state : act.path.at(-1)) ?? ''],
       ...[step.ok ? null : step.reason, entry.seq, claim, null, null],
       ...[JSON.stringify(entry.counters), state.unit],
     )
