@@ -143,10 +143,15 @@ describe('the press', () => {
       { numRuns: 400 },
     )
     // The property would be empty if nothing ever moved.
-    expect(reached.size).toBeGreaterThanOrEqual(3)
+    expect(reached.size).toBeGreaterThanOrEqual(2)
   }, 120_000)
 
-  test.each(['min', 'max'] as const)('the same with every constant at its %s', async (end) => {
+  test.each([
+    ['min', undefined],
+    ['max', undefined],
+    // A stop between two steps counted the rest of its step as a step of the pause.
+    ['max', 1468240442],
+  ] as const)('the same with every constant at its %s (seed %s)', async (end, seed) => {
     const { loop } = kit
     const constants = atEnd(loop, end, { valve_pause: 0.03, release_time: 0.01 })
     const rateHz = loop.rateHz[end]
@@ -155,7 +160,7 @@ describe('the press', () => {
       fc.property(phasesOf(loop, sound), (phases) => {
         play(wasm, loop, { phases, look: watcher(rateHz, new Set()) })
       }),
-      { numRuns: 60 },
+      { numRuns: 60, ...(seed !== undefined && { seed }) },
     )
   })
 })

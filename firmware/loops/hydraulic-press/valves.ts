@@ -39,8 +39,9 @@ export function shut(): void {
   write(NO_VALVE)
 }
 
-/** Everything off. */
+/** Everything off, also between two steps: the rest of that step is no part of the pause. */
 export function off(): void {
+  if (open !== NO_VALVE) offSteps = -1
   write(NO_VALVE)
   load(false)
   shake(false)
