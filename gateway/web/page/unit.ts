@@ -268,7 +268,7 @@ const deliveryCard = (
       ${
         skewUs === undefined
           ? nothing
-          : html`<div><dt>clock off by</dt><dd>${(skewUs / 1e6).toFixed(1)} s</dd></div>`
+          : html`<div><dt>Clock off by</dt><dd>${(skewUs / 1e6).toFixed(1)} s</dd></div>`
       }
     </dl>
     ${quarantined > 0 ? shown(quarantine, (rows) => quarantineList(rows)) : nothing}
