@@ -51,6 +51,6 @@ const damagedLog = (
   { damagedCommits, chainBreaks }: { damagedCommits: number; chainBreaks: number },
 ): OperatingError =>
   new OperatingError('upgrade_damaged', {
-    message: `${log}: ${damagedCommits} damaged commits, ${chainBreaks} breaks; nothing was changed`,
+    message: `${log}: ${damagedCommits} damaged commits, ${chainBreaks} breaks; nothing is changed`,
     remedy: 'Start the former gateway once: it mends what was not finished. Then check the disk.',
   })
