@@ -1,5 +1,6 @@
 // The parts of the fleet's source by themselves: what messages become, whose a shard is, and what a
 // gateway refuses at its start. With a real nats-server where one is needed.
+import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import { limits } from '../../gateway/core/limits.ts'
@@ -122,7 +123,7 @@ describe('a gateway of a fleet refuses to start', () => {
       const source = create(settingsOf(server.urls), {
         ...{ sinks: ['influx1'], random: () => Buffer.from('1'), note: () => {} },
         handover: { chainKey: async () => key, settled: async () => true },
-        clock: { monotonicMs: () => performance.now(), sleep: async () => {} },
+        clock: { monotonicMs: () => performance.now(), sleep: () => setTimeout(5) },
       } as never)
       stops.push(() => source.stop())
       return await codeOf(source.start(() => {}))

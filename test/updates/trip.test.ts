@@ -70,7 +70,7 @@ describe.runIf(socatInstalled())('a drill joined to a gateway', () => {
   const gate = (): boolean => pico.pico.level(pin.gate)
 
   test('clears the trip that is named, and nothing else', async () => {
-    const armedAt = pico.pico.cycles + 2300 * 125_000
+    const armedAt = pico.pico.cycles + 4500 * 125_000
     await until(() => pico.pico.cycles > armedAt)
     pico.isPulled = true
     await until(gate)
