@@ -8,7 +8,7 @@ import type { prepareMachine } from '../../gateway/core/machine.ts'
 import { encodeRecord } from '../../gateway/core/record.ts'
 import { createDecode } from '../../gateway/pipeline/decode.ts'
 import { identityOf } from '../../gateway/pipeline/stream-place.ts'
-import { keysOf, openFleet } from '../../gateway/sources/nats/connection.ts'
+import { type Fleet, keysOf, openFleet } from '../../gateway/sources/nats/connection.ts'
 import { create } from '../../gateway/sources/nats/index.ts'
 import { Membership } from '../../gateway/sources/nats/membership.ts'
 import { decodeMessage, encodeHeaders } from '../../gateway/sources/nats/message.ts'
@@ -29,7 +29,7 @@ const settingsOf = (
   ...{ confirmedBy: 'influx1', bytesMax: 1024 ** 2 },
   ...more,
 })
-const context = { secret: () => 'wrong' }
+const context = { secret: () => 'wrong', chainKey: 'did:key:one' }
 const codeOf = (work: Promise<unknown>): Promise<unknown> =>
   work.then(
     () => 'none',
@@ -108,7 +108,7 @@ describe('a gateway of a fleet refuses to start', () => {
     const said = await openFleet(wrong, context).catch((error: Error) => error)
     expect(said).toMatchObject({ code: 'nats_refused' })
     expect(JSON.stringify(said)).not.toContain('wrong')
-    const right = { secret: () => 'right' }
+    const right = { ...context, secret: () => 'right' }
     await (await openFleet(wrong, right)).connection.close()
   })
 
@@ -123,6 +123,7 @@ describe('a gateway of a fleet refuses to start', () => {
       const source = create(settingsOf(server.urls), {
         ...{ sinks: ['influx1'], random: () => Buffer.from('1'), note: () => {} },
         handover: { chainKey: async () => key, settled: async () => true },
+        secret: context.secret,
         clock: { monotonicMs: () => performance.now(), sleep: () => setTimeout(5) },
       } as never)
       stops.push(() => source.stop())
@@ -132,6 +133,28 @@ describe('a gateway of a fleet refuses to start', () => {
     expect(await start('did:key:two')).toBe('nats_unit_key')
   })
 })
+
+test('what one gateway wrote, another one reads, whichever server it asks', async () => {
+  if (!natsInstalled()) return
+  const servers = await startNats(3)
+  stops.push(() => servers.remove())
+  const fleets: Fleet[] = []
+  for (const url of servers.urls) {
+    const settings = settingsOf([url], { replicas: 3 })
+    // A cluster that elects its first leader answers nobody.
+    const open = (): Promise<Fleet> => openFleet(settings, context).catch(() => open())
+    const fleet = await open()
+    stops.push(() => fleet.connection.close())
+    fleets.push(fleet)
+  }
+  let stale = 0
+  for (let i = 0; i < 500; i += 1) {
+    const revision = await fleets[i % 3]?.leases.put('key', String(i))
+    const entry = await fleets[(i + 1) % 3]?.leases.get('key')
+    if (entry?.revision !== revision) stale += 1
+  }
+  expect(stale).toBe(0)
+}, 120_000)
 
 test('a shard has one owner, and one that was away cannot write over the next', async () => {
   if (!natsInstalled()) return

@@ -17,6 +17,7 @@ import {
 } from '@nats-io/transport-node'
 import { OperatingError } from '../../core/errors.ts'
 import type { SourceContext } from '../../core/source.ts'
+import { isConflict } from './membership.ts'
 import { type Names, namesOf } from './names.ts'
 import type { NatsSettings } from './settings.ts'
 
@@ -37,11 +38,16 @@ export interface Fleet {
 /** How long a request may take: a stream that elects a leader needs seconds. */
 export const requestMs = 5000
 
-/** Throws an OperatingError: nats_unreachable, nats_refused, nats_settings, certificate_wrong. */
-export const openFleet = async (
-  settings: NatsSettings,
-  context: Pick<SourceContext, 'secret'>,
-): Promise<Fleet> => {
+export interface FleetContext extends Pick<SourceContext, 'secret'> {
+  /** Names the key that this gateway signs with for units without a key. */
+  readonly chainKey: string
+}
+
+/**
+ * Throws an OperatingError: nats_unreachable, nats_refused, nats_settings, nats_unit_key,
+ * certificate_wrong.
+ */
+export const openFleet = async (settings: NatsSettings, context: FleetContext): Promise<Fleet> => {
   const options = { ...credentials(settings, context), ...tls(settings) }
   const connection = await connect({
     ...options,
@@ -55,7 +61,7 @@ export const openFleet = async (
     throw isRefusal(cause) ? refused(cause) : unreachable(settings, cause)
   })
   try {
-    return await prepare(connection, settings)
+    return await prepare(connection, { settings, chainKey: context.chainKey })
   } catch (error) {
     await connection.close()
     if (error instanceof OperatingError) throw error
@@ -63,7 +69,10 @@ export const openFleet = async (
   }
 }
 
-const prepare = async (connection: NatsConnection, settings: NatsSettings): Promise<Fleet> => {
+const prepare = async (
+  connection: NatsConnection,
+  { settings, chainKey }: { settings: NatsSettings; chainKey: string },
+): Promise<Fleet> => {
   const names = namesOf(settings)
   const js = jetstream(connection, { timeout: requestMs })
   const jsm = await js[administration]()
@@ -81,9 +90,12 @@ const prepare = async (connection: NatsConnection, settings: NatsSettings): Prom
     })
   }
   const kvm = new Kvm(js)
-  const bucket = (name: string) => kvm.create(name, { replicas: settings.replicas, history: 1 })
+  // Read from the leader: any other server may still answer with what was there before.
+  const options = { replicas: settings.replicas, history: 1, allow_direct: false }
+  const bucket = (name: string) => kvm.create(name, options)
   const leases = await bucket(names.leases)
-  await agree(leases, settings)
+  await agreeOnShards(leases, settings)
+  await agreeOnKey(leases, chainKey)
   const [units, chains] = [await bucket(names.units), await bucket(names.chains)]
   return { connection, js, jsm, names, leases, units, chains }
 }
@@ -102,14 +114,36 @@ export const keysOf = async (
 }
 
 /** The number of shards is the fleet's: another one would look for units where they are not. */
-const agree = async (leases: KV, { shards }: NatsSettings): Promise<void> => {
-  await leases.create('shards', String(shards)).catch(() => {})
-  const kept = Number((await leases.get('shards'))?.string())
-  if (kept === shards) return
+const agreeOnShards = async (leases: KV, { shards }: NatsSettings): Promise<void> => {
+  const kept = await firstOf(leases, 'shards', String(shards))
+  if (Number(kept) === shards) return
   throw new OperatingError('nats_settings', {
     message: `the fleet has ${kept} shards, sources.nats.shards says ${shards}`,
     remedy: 'Give every gateway of the fleet the same number; it cannot be changed later.',
   })
+}
+
+/** Gateways that sign for units without a key do so with one key, or chains would fork. */
+const agreeOnKey = async (leases: KV, chainKey: string): Promise<void> => {
+  if ((await firstOf(leases, 'unitkey', chainKey)) === chainKey) return
+  throw new OperatingError('nats_unit_key', {
+    message: 'this gateway signs for units without a key with another key than its fleet',
+    remedy: 'Copy keys/units.key of the first gateway into this data folder before its start.',
+  })
+}
+
+/** What the fleet keeps under a key that the first gateway writes, and nobody changes. */
+const firstOf = async (leases: KV, key: string, value: string): Promise<string> => {
+  try {
+    await leases.create(key, value)
+    return value
+  } catch (error) {
+    if (!isConflict(error)) throw error
+  }
+  const entry = await leases.get(key)
+  // The one who leads now does not know yet what its predecessor wrote.
+  if (entry === null) throw new Error(`${key} is written, and cannot be read yet`)
+  return entry.string()
 }
 
 const credentials = (

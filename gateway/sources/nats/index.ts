@@ -43,7 +43,6 @@ class NatsSource implements Source {
     const { name, shards, leaseMs } = this.#settings
     const fleet = await this.#open()
     this.#fleet = fleet
-    await this.#agree(fleet)
     const run = Buffer.from(random(6)).toString('hex')
     const membership = new Membership({
       ...{ leases: fleet.leases, name, run, shards, leaseMs, clock },
@@ -76,29 +75,18 @@ class NatsSource implements Source {
 
   /** Servers that start, or elect a leader, are waited for a while. */
   async #open(): Promise<Fleet> {
-    const { clock } = this.#context
+    const { clock, secret } = this.#context
+    const chainKey = await this.#handover.chainKey()
     const untilMs = clock.monotonicMs() + patienceMs
     for (;;) {
       try {
-        return await openFleet(this.#settings, this.#context)
+        return await openFleet(this.#settings, { secret, chainKey })
       } catch (error) {
         const { code } = error as { code?: unknown }
         if (code !== 'nats_unreachable' || clock.monotonicMs() > untilMs) throw error
         await clock.sleep(retryMs)
       }
     }
-  }
-
-  /** Gateways that sign for units without a key do so with one key, or chains would fork. */
-  async #agree({ leases, connection }: Fleet): Promise<void> {
-    const ours = await this.#handover.chainKey()
-    await leases.create('unitkey', ours).catch(() => {})
-    if ((await leases.get('unitkey'))?.string() === ours) return
-    await connection.close()
-    throw new OperatingError('nats_unit_key', {
-      message: 'this gateway signs for units without a key with another key than its fleet',
-      remedy: 'Copy keys/units.key of the first gateway into this data folder before its start.',
-    })
   }
 
   /** Heartbeat and shares, for as long as the source runs. */
