@@ -7,7 +7,7 @@ import { checkFlash } from './flash-life.ts'
 import type { Purpose } from './image.ts'
 import { causeDefines, opposedOutputs } from './kernel-constants.ts'
 import { linkDefines } from './link-config.ts'
-import { type LoopKind, reportedOf } from './loop-kind.ts'
+import { type LoopKind, measurableOf, reportedOf } from './loop-kind.ts'
 import { usageDefines, usagePlan } from './usage-plan.ts'
 import type { Finding } from './wasm-check.ts'
 import { wire } from './wiring.ts'
@@ -43,6 +43,7 @@ export const configHeader = (parts: {
     `OUTPUTS ${loop.outputs.length}`,
     `REPORTS ${reportedOf(loop).length}`,
     `STATES ${loop.states.length}`,
+    ...measuredDefines(parts),
     ...flashMap(board),
     `OUTPUT_LOW {${ends(loop.outputs, 'min').join(', ')}}`,
     `OUTPUT_HIGH {${ends(loop.outputs, 'max').join(', ')}}`,
@@ -79,6 +80,17 @@ export const configHeader = (parts: {
     return `/* Made by the build. */\n${lines.map((line) => `#define ${line}\n`).join('')}`
   }
   return { text, findings }
+}
+
+/** What a calibration may measure of this unit, and within what it is believed. */
+const measuredDefines = ({ loop, spec }: Parameters<typeof configHeader>[0]): string[] => {
+  const list = measurableOf(loop, spec.constants)
+  const ends = (end: 'least' | 'most'): string => list.map((one) => one[end]).join(', ')
+  return [
+    `MEASURED ${list.length}`,
+    `MEASURED_LEAST {${ends('least')}}`,
+    `MEASURED_MOST {${ends('most')}}`,
+  ]
 }
 
 const opposed = ({ profile: { safety }, loop, spec }: Parameters<typeof configHeader>[0]): string =>

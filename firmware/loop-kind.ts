@@ -29,6 +29,15 @@ const Constant = Type.Object(
     scale: Scale,
     min: Type.Number(),
     max: Type.Number(),
+    measured: Type.Optional(
+      Type.Object(
+        { least: Type.Number({ exclusiveMinimum: 0 }), most: Type.Number() },
+        {
+          ...closed,
+          description: "A calibration may measure it, within these shares of the profile's value.",
+        },
+      ),
+    ),
     description: Text,
   },
   closed,
@@ -97,6 +106,26 @@ export const reportedOf = (loop: LoopKindData): readonly LoopChannel[] => [
   ...loop.counters,
 ]
 
+/** A constant that a calibration may measure, in its integers; its index is its place. */
+export interface Measurable {
+  name: string
+  scale: number
+  least: number
+  most: number
+}
+
+/** By the profile's values; without them the bounds are 0. */
+export const measurableOf = (
+  loop: LoopKindData,
+  given: Readonly<Record<string, number>> = {},
+): Measurable[] =>
+  Object.entries(loop.constants).flatMap(([name, { scale, measured }]) => {
+    if (measured === undefined) return []
+    const nominal = (given[name] ?? 0) / scale
+    const least = toInteger(name, nominal * measured.least)
+    return [{ name, scale, least, most: toInteger(name, nominal * measured.most) }]
+  })
+
 /** One `export const` of the generated file: its name, its value and what it is. */
 export interface Generated {
   name: string
@@ -145,6 +174,14 @@ export const generatedConstants = (
     const full = `${constantOf(name)}${suffixOf(spec.unit, spec.scale)}`
     list.push({ name: full, value, comment: `${spec.description}; ${spec.scale} ${spec.unit}` })
   }
+  measurableOf(loop, given?.constants).forEach(({ name, scale, least, most }, i) => {
+    const suffix = suffixOf(loop.constants[name]?.unit ?? '1', scale)
+    list.push({ name: `MEASURED_${constantOf(name)}`, value: i, comment: 'index of `measured`' })
+    for (const [end, value] of Object.entries({ least, most })) {
+      const full = `${constantOf(name)}_${constantOf(end)}${suffix}`
+      list.push({ name: full, value, comment: 'sound, where a calibration measured it' })
+    }
+  })
   return list
 }
 

@@ -18,7 +18,7 @@ export interface Border {
 }
 export const loopBorder: Border = {
   from: 'board',
-  imports: new Set(['readInput', 'writeOutput', 'micros', 'report']),
+  imports: new Set(['readInput', 'writeOutput', 'micros', 'measured', 'report']),
   exports: ['setup', 'step', 'stop'],
 }
 export const kernelBorder: Border = {

@@ -17,6 +17,12 @@ export declare function writeOutput(index: i32, value: i32): void
 export declare function micros(): i32
 
 /**
+ * What a calibration measured of this very unit, in the integers of the constant that it replaces
+ * (index as in `MEASURED_...`); 0 where it measured nothing. Changes only before `setup`.
+ */
+export declare function measured(index: i32): i32
+
+/**
  * Tells the board a state or counter (index as in `REPORT_...`). A counter is reported modulo 2^32
  * since `setup`; the board adds the differences to the total that it keeps over power cuts.
  */

@@ -2,7 +2,8 @@
  * `tenfold commission`, kept in the flash with the digest of its signed record, and applied where
  * counts become readings, before the kernel. A line far from the profile's is refused, here and at
  * every start; so is one that was made for another wiring. Without one the kernel's current limits
- * are reduced. */
+ * are reduced. What it measured of the unit itself (`measured` of loop.json) the loop takes at its
+ * next setup; beyond the bounds it is refused in the same way. */
 
 #define CALIBRATION_MARK 0x43414c31u /* "CAL1" */
 /* Farthest from the profile's line: a share of its gain, and of its whole span. */
@@ -16,7 +17,12 @@ struct calibration {
     s32 offset;
   } line[ANALOGUES];
   u8 record[32];
+  /* 0: not measured. Not there in what earlier firmware kept. */
+  s32 measured[MEASURED];
 };
+#define CALIBRATION_EARLIER (sizeof(struct calibration) - 4 * MEASURED)
+static const s32 measured_least[MEASURED + 1] = MEASURED_LEAST;
+static const s32 measured_most[MEASURED + 1] = MEASURED_MOST;
 static struct calibration calibration;
 
 static u32 calibration_wiring(void) {
@@ -40,7 +46,16 @@ static bool calibration_sound(const struct calibration *given) {
     if (!calibration_near(given->line[i].offset, analogue_table[i].offset, span / CALIBRATION_FAR))
       return false;
   }
+  for (u32 i = 0; i < MEASURED; i++) {
+    s32 value = given->measured[i];
+    if (value != 0 && (value < measured_least[i] || value > measured_most[i])) return false;
+  }
   return true;
+}
+
+/* For the loop's next setup. */
+static void calibration_give_measured(void) {
+  for (u32 i = 0; i < MEASURED; i++) unit_measured[i] = calibration.measured[i];
 }
 
 /* `nominal`: as the profile says, for measuring. */
@@ -55,10 +70,12 @@ static void calibration_apply(bool nominal) {
   interrupts_on();
 }
 
-/* Before the first sample and the kernel's start. */
+/* Before the first sample, the kernel's start and the loop's. */
 static void calibration_start(void) {
-  bool kept = kv_get(KV_CALIBRATION, &calibration, sizeof(calibration)) == sizeof(calibration);
+  u32 bytes = kv_get(KV_CALIBRATION, &calibration, sizeof(calibration));
+  bool kept = bytes == sizeof(calibration) || bytes == CALIBRATION_EARLIER;
   kernel_reduced = !kept || !calibration_sound(&calibration);
+  if (!kernel_reduced) calibration_give_measured();
   for (u32 i = 0; i < ANALOGUES; i++) {
     analogues[i] = analogue_table[i];
     if (kernel_reduced) continue;
@@ -85,6 +102,11 @@ static u32 calibration_store(const struct calibration *given) {
   if (!kv_put(KV_CALIBRATION, given, sizeof(*given))) return LINK_BUSY;
   calibration = *given;
   kernel_reduced = false;
+  /* The loop rests: it sets up as after power-up, by what was measured. */
+  calibration_give_measured();
+  interrupts_off();
+  if (MEASURED > 0) loop_setup();
+  interrupts_on();
   return LINK_DONE;
 }
 
@@ -107,6 +129,11 @@ static u32 calibration_on_message(struct cbor *body) {
     const u8 *record = cbor_string(body, CBOR_BYTES, &bytes);
     if (bytes != sizeof(given.record)) cbor_fail(body);
     else for (u32 i = 0; i < bytes; i++) given.record[i] = record[i];
+    if (MEASURED > 0 && body->at != body->end) {
+      cbor_key(body, 5);
+      if (cbor_head(body, CBOR_LIST) != MEASURED) cbor_fail(body);
+      for (u32 i = 0; i < MEASURED; i++) given.measured[i] = cbor_int(body);
+    }
   }
   if (!cbor_end(body) || request > CALIBRATION_END) return LINK_MALFORMED;
   selftest_us = board_micros();
@@ -122,14 +149,15 @@ static u32 calibration_on_message(struct cbor *body) {
   return LINK_ANSWERED;
 }
 
+#define CALIBRATION_SAID (18 + 5 * (INPUTS + OUTPUTS + MEASURED))
 static void calibration_tell(void) {
   /* However the rest ended, by a request or by silence. */
   if (selftest.on == 0 && calibration_nominal) {
     calibration_apply(kernel_reduced);
     calibration_nominal = false;
   }
-  if (!calibration_told_due || !link_begin(LINK_CALIBRATION, 16 + 5 * (INPUTS + OUTPUTS))) return;
-  put_head(CBOR_MAP, 6);
+  if (!calibration_told_due || !link_begin(LINK_CALIBRATION, CALIBRATION_SAID)) return;
+  put_head(CBOR_MAP, MEASURED > 0 ? 7 : 6);
   put_pair(0, calibration_number);
   put_pair(1, !kernel_reduced);
   put_pair(2, selftest.on);
@@ -140,5 +168,10 @@ static void calibration_tell(void) {
   put_head(CBOR_UINT, 5);
   put_head(CBOR_LIST, OUTPUTS);
   for (u32 i = 0; i < OUTPUTS; i++) put_int(passed[i]);
+  if (MEASURED > 0) {
+    put_head(CBOR_UINT, 6);
+    put_head(CBOR_LIST, MEASURED);
+    for (u32 i = 0; i < MEASURED; i++) put_int(unit_measured[i]);
+  }
   if (link_end()) calibration_told_due = false;
 }

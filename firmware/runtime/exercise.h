@@ -6,6 +6,7 @@
  *   "K seed steps low span ..."  the same with the safety kernel: hash, cycles of the kernel,
  *                                last of what passed and what the kernel told
  *   "S input ..."                one step with these inputs: outputs, reports
+ *   "M value ..."                what a calibration measured; the loop sets up once more
  *   "H"                          the safe state: outputs, reports
  *   others                       exercise-store.h
  * A trap answers "T code" and stops. */
@@ -203,9 +204,15 @@ int main(void) {
     } else if (command == 'H') {
       loop_stop();
       put_results();
+    } else if (command == 'M') {
+      board_uart_take();
+      for (u32 i = 0; i < MEASURED; i++) unit_measured[i] = (s32)take_word();
+      loop_setup();
+      board_uart_put('\n');
     }
 #ifdef STORE_IN_FLASH
-    if (command >= 'A' && command != 'R' && command != 'K' && command != 'S' && command != 'H') {
+    if (command >= 'A' && command != 'R' && command != 'K' && command != 'S' && command != 'H' &&
+        command != 'M') {
       exercise_store(command);
     }
 #endif

@@ -15,6 +15,9 @@ SEEN s32 reported[REPORTS];
 /* One bit for each report that was made since power-up: what was never reported is absent. */
 SEEN u32 known[(REPORTS + 31) / 32];
 
+/* Of this very unit, by its calibration; 0: not measured. */
+SEEN s32 unit_measured[MEASURED + 1];
+
 static const s32 output_low[OUTPUTS] = OUTPUT_LOW;
 static const s32 output_high[OUTPUTS] = OUTPUT_HIGH;
 
@@ -35,6 +38,11 @@ static inline void w2c_board_writeOutput(struct w2c_board *board, u32 index, u32
 static inline u32 w2c_board_micros(struct w2c_board *board) {
   (void)board;
   return board_micros();
+}
+
+static inline u32 w2c_board_measured(struct w2c_board *board, u32 index) {
+  (void)board;
+  return index < MEASURED ? (u32)unit_measured[index] : 0;
 }
 
 static inline void w2c_board_report(struct w2c_board *board, u32 index, u32 value) {

@@ -15,14 +15,16 @@
 
 #ifdef LOOP_BY_HAND
 #include LOOP_BY_HAND
+#define loop_setup loop_start
 #else
 #include "loop.c"
 
 static struct w2c_board imports;
 static w2c_loop instance;
+static inline void loop_setup(void) { w2c_loop_setup(&instance); }
 static inline void loop_start(void) {
   wasm2c_loop_instantiate(&instance, &imports);
-  w2c_loop_setup(&instance);
+  loop_setup();
 }
 static inline void loop_step(void) { w2c_loop_step(&instance); }
 static inline void loop_stop(void) { w2c_loop_stop(&instance); }

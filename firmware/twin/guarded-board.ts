@@ -37,6 +37,8 @@ export interface GuardedParts {
   /** Outputs, by index, of which neither passes where both are asked for (`opposedOutputs`). */
   opposed?: readonly (readonly [number, number])[]
   onWrite?: OnWrite
+  /** What a calibration measured, by index; without it the profile's constants hold. */
+  measured?: readonly number[]
   /** The trip that was kept, and whether the board had lost its power. */
   latched?: number
   powered?: boolean
@@ -65,8 +67,10 @@ export const startKernel = (wasm: Uint8Array<ArrayBuffer>, raw: Raw): Kernel =>
 
 /** Loads both modules; nothing runs before `setup`. */
 export const startGuarded = (parts: GuardedParts): GuardedBoard => {
-  const { wasm, loop, micros, onWrite, latched = 0, powered = true, opposed = [] } = parts
-  const board = startBoard(wasm, loop, { micros, ...(onWrite && { onWrite }) })
+  const { wasm, loop, micros, onWrite, measured, latched = 0, powered = true, opposed = [] } = parts
+  const board = startBoard(wasm, loop, {
+    ...{ micros, ...(onWrite && { onWrite }), ...(measured && { measured }) },
+  })
   const asked = board.outputs
   const outputs = new Int32Array(asked.length)
   const words = new Int32Array(told.length)

@@ -29,6 +29,8 @@ export interface RigParts {
   /** The trip that outlasted the last run. */
   latched?: number
   onWrite?: OnWrite
+  /** What the unit's calibration measured, in the loop's integers. */
+  measured?: readonly number[]
   /** Changes inputs after they were sampled: setpoints. */
   onSample?: (inputs: Int32Array, uptimeUs: number) => void
 }
@@ -77,10 +79,10 @@ export const createRig = (parts: RigParts): Rig => {
 }
 
 const boardOf = (
-  { wasm, loop, kernel, latched = 0, opposed = [], onWrite }: RigParts,
+  { wasm, loop, kernel, latched = 0, opposed = [], onWrite, measured }: RigParts,
   micros: () => number,
 ): { board: SimBoard; guarded: GuardedBoard | undefined } => {
-  const heard = onWrite && { onWrite }
+  const heard = { ...(onWrite && { onWrite }), ...(measured && { measured }) }
   if (kernel === undefined) {
     return { board: startBoard(wasm, loop, { micros, ...heard }), guarded: undefined }
   }

@@ -21,11 +21,11 @@ export interface SimBoard {
 /** Hears of every write at once, before the step is over. */
 export type OnWrite = (index: number, value: number) => void
 
-/** Loads a loop; nothing runs before `setup`. `micros` is the board's clock. */
+/** Loads a loop; nothing runs before `setup`. `micros` is the board's clock, `measured` its calibration's. */
 export const startBoard = (
   wasm: Uint8Array<ArrayBuffer>,
   loop: LoopKind,
-  wiring: { micros: () => number; onWrite?: OnWrite },
+  wiring: { micros: () => number; onWrite?: OnWrite; measured?: readonly number[] },
 ): SimBoard => {
   const inputs = new Int32Array(loop.inputs.length)
   const outputs = new Int32Array(loop.outputs.length)
@@ -40,6 +40,7 @@ export const startBoard = (
       outputs[index] = Math.min(Math.max(value, low[index] ?? 0), high[index] ?? 0)
     },
     micros: (): number => wiring.micros() | 0,
+    measured: (index: number): number => wiring.measured?.[index] ?? 0,
     report: (index: number, value: number): void => {
       reported[index] = value
       known[index] = 1

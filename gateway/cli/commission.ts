@@ -22,7 +22,7 @@ import {
   measure,
   verify,
 } from '../selftest/commission.ts'
-import { type MotorMeasured, measureMotor } from '../selftest/motor.ts'
+import { type MotorMeasured, measuredOf, measureMotor } from '../selftest/motor.ts'
 import { signRecord } from '../selftest/report.ts'
 import type { Io } from './io.ts'
 
@@ -99,7 +99,8 @@ export const runOn = async (args: string[], io: Io, outside: Outside): Promise<n
       }
       const bytes = signRecord(record, coseTypes.calibration, signer)
       const path = keep(bytes, resolve(io.cwd, values.out), record)
-      await board.store(measured.lines, createHash('sha256').update(bytes).digest())
+      const own = measured.motor ? measuredOf({ ...machine, spec }, measured.motor) : []
+      await board.store(measured.lines, createHash('sha256').update(bytes).digest(), own)
       await board.end()
       return path
     }
@@ -129,8 +130,9 @@ export const runOn = async (args: string[], io: Io, outside: Outside): Promise<n
 
 const motorParts = ['direction of the motor', 'resistance of the motor'] as const
 
-const ampsOf = ({ currentA, nominalOhm }: MotorMeasured): string =>
-  `${currentA.toFixed(1)} A (machine file: ${nominalOhm} Ohm)`
+const ampsOf = ({ currentA, motorCel, coldOhm, nominalOhm }: MotorMeasured): string =>
+  `${currentA.toFixed(1)} A and ${motorCel.toFixed(0)} Cel, so the loop uses ` +
+  `${coldOhm.toFixed(4)} Ohm at 20 Cel (machine file: ${nominalOhm} Ohm)`
 
 const tell = (
   io: Io,

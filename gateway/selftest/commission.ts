@@ -87,13 +87,31 @@ export class CommissionBoard {
     return sum / readings
   }
 
-  async store(lines: readonly AnalogueLine[], record: Uint8Array): Promise<void> {
+  /** `measured`: of the unit itself, in the loop's integers; empty where it was not asked for. */
+  async store(
+    lines: readonly AnalogueLine[],
+    record: Uint8Array,
+    measured: readonly number[] = [],
+  ): Promise<void> {
     const [gains, offsets] = [lines.map(({ gain }) => gain), lines.map(({ offset }) => offset)]
-    const said = await this.#line.ask('calibrate', [requests.store, gains, offsets, record])
-    if (said.is === 'result' && said.code === 0) return
+    const said = await this.#line.ask('calibrate', [
+      ...[requests.store, gains, offsets, record],
+      ...(measured.length > 0 ? [measured] : []),
+    ])
+    if (said.is === 'result' && said.code === 0) return this.#holds(measured)
     throw new OperatingError('calibration_refused', {
       message: `the board did not keep the calibration (${said.is === 'result' ? said.code : '?'})`,
       remedy: 'Check its power; if it says so again, that its flash has room, and its image.',
+    })
+  }
+
+  /** What it measured of itself is what its loop uses now. */
+  async #holds(measured: readonly number[]): Promise<void> {
+    const { measured: used = [] } = await this.read()
+    if (measured.every((value, i) => used[i] === value)) return
+    throw new OperatingError('calibration_refused', {
+      message: `the board kept the calibration, but uses ${used.join(', ')} for ${measured.join(', ')}`,
+      remedy: 'Flash it with an image of this version, "tenfold flash", and begin again.',
     })
   }
 

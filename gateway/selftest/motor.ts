@@ -1,6 +1,7 @@
 // The motor, after its unit was calibrated: resistance with a locked rotor, and direction. The
 // person drives it by its own trigger, through loop and safety kernel, on a current-limited supply;
 // this only reads what they do and judges it. It has no way to move anything.
+import { measurableOf } from '../../firmware/loop-kind.ts'
 import type { Machine } from '../../firmware/selftest-faults.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { CalibrationMessage } from '../sources/serial/messages.ts'
@@ -10,6 +11,9 @@ import { type CommissionBoard, currentError } from './commission.ts'
 export interface MotorMeasured {
   /** Winding, brushes, wires and bridge together: duty * voltage / current. */
   resistanceOhm: number
+  /** The same at 20 Cel, by copper's 0.393 % per K and the motor's own sensor: what is stored. */
+  coldOhm: number
+  motorCel: number
   /** By the machine file. */
   nominalOhm: number
   /** Share of the on-time, 0 to 1. */
@@ -25,8 +29,9 @@ const readings = 48
 const dutyMost = 0.15
 /** Below this the sensor's own error says too much of the resistance. */
 const currentLeastA = 10 * currentError.amps
-/** Plausible, as shares of the machine file's winding: brushes, wires, warmth. */
-export const resistanceBounds = { least: 0.5, most: 2 } as const
+/** Share of its resistance at 20 Cel that copper gains per K; as in the loop. */
+const copperPerKelvin = 0.00393
+const constant = 'winding_resistance'
 
 /** With the loop's constants. */
 type MotorMachine = Machine & { spec: { constants: Readonly<Record<string, number>> } }
@@ -36,6 +41,7 @@ interface Drive {
   turn: number
   voltageV: number
   currentA: number
+  motorCel: number
   cause: number
 }
 
@@ -44,25 +50,29 @@ export const measureMotor = async (
   board: Pick<CommissionBoard, 'read' | 'confirm' | 'answer'>,
   machine: MotorMachine,
 ): Promise<MotorMeasured> => {
-  const nominalOhm = machine.spec.constants['winding_resistance']
+  const nominalOhm = machine.spec.constants[constant]
   const driveOf = driveReader(machine)
   if (nominalOhm === undefined || driveOf === undefined) throw noMotor()
   await board.confirm(
     'Is the motor connected, its rotor locked, the supply limited to 2 A, and are hands clear?',
   )
   await board.confirm('Pull the trigger lightly and hold it: does the motor hum and not turn?')
-  const sum = { duty: 0, voltageV: 0, currentA: 0, appliedV: 0 }
+  const sum = { duty: 0, voltageV: 0, currentA: 0, appliedV: 0, motorCel: 0 }
   for (let i = 0; i < readings; i += 1) {
-    const { duty, voltageV, currentA } = driven(driveOf(await board.read()))
+    const { duty, voltageV, currentA, motorCel } = driven(driveOf(await board.read()))
     if (duty > dutyMost) throw tooMuch(duty)
     sum.duty += duty
     sum.voltageV += voltageV
     sum.currentA += currentA
     sum.appliedV += duty * voltageV
+    sum.motorCel += motorCel
   }
   await board.confirm('Is the trigger released?')
   const [currentA, appliedV] = [sum.currentA / readings, sum.appliedV / readings]
-  const resistanceOhm = judged({ currentA, appliedV }, nominalOhm)
+  const motorCel = sum.motorCel / readings
+  const resistanceOhm = ohmOf({ currentA, appliedV })
+  const coldOhm = resistanceOhm / (1 + copperPerKelvin * (motorCel - 20))
+  judge(coldOhm, nominalOhm, machine.loop.constants[constant]?.measured)
   await board.confirm('Is the rotor free, the direction switch on forward, and are hands clear?')
   await board.confirm('Pull the trigger lightly and hold it: does the motor turn?')
   if (driven(driveOf(await board.read())).turn !== 0) throw notForward()
@@ -70,8 +80,17 @@ export const measureMotor = async (
   if (!/^(y|yes)$/i.test(way.trim())) throw turnsBack()
   await board.confirm('Is the trigger released, and has the motor stopped?')
   const means = { duty: sum.duty / readings, voltageV: sum.voltageV / readings, currentA }
-  return { resistanceOhm, nominalOhm, ...means, turns: 'forward' }
+  return { resistanceOhm, coldOhm, motorCel, nominalOhm, ...means, turns: 'forward' }
 }
+
+/** What the board is to use, in the order and the integers of the loop's measurable constants. */
+export const measuredOf = (
+  { loop, spec }: MotorMachine,
+  { coldOhm }: Pick<MotorMeasured, 'coldOhm'>,
+): number[] =>
+  measurableOf(loop, spec.constants).map(({ name, scale }) =>
+    name === constant ? Math.round(coldOhm / scale) : 0,
+  )
 
 /** Undefined where the machine has no bridge, no current or no voltage to read. */
 const driveReader = ({
@@ -87,7 +106,8 @@ const driveReader = ({
     ({ name }) => spec.channels[name] === safety.current?.signal,
   )
   const voltageAt = loop.inputs.findIndex(({ unit }) => unit === 'V')
-  if (dutyAt < 0 || currentAt < 0 || voltageAt < 0) return undefined
+  const warmthAt = loop.inputs.findIndex(({ name }) => name === 'motor_temperature')
+  if (Math.min(dutyAt, currentAt, voltageAt, warmthAt) < 0) return undefined
   const inputOf = ({ inputs }: CalibrationMessage, at: number): number =>
     (inputs[at] ?? 0) * (loop.inputs[at]?.scale ?? 1)
   return (said) => ({
@@ -95,6 +115,7 @@ const driveReader = ({
     turn: said.outputs[turnAt] ?? 0,
     voltageV: inputOf(said, voltageAt),
     currentA: inputOf(said, currentAt),
+    motorCel: inputOf(said, warmthAt),
     cause: said.cause,
   })
 }
@@ -108,29 +129,34 @@ const driven = (drive: Drive): Drive => {
   })
 }
 
-/** Ohm. Throws where it cannot be the motor of the machine file. */
-const judged = (
-  { currentA, appliedV }: { currentA: number; appliedV: number },
-  nominalOhm: number,
-): number => {
-  const [least, most] = [nominalOhm * resistanceBounds.least, nominalOhm * resistanceBounds.most]
+const ohmOf = ({ currentA, appliedV }: { currentA: number; appliedV: number }): number => {
   if (!(currentA >= currentLeastA)) {
     throw new OperatingError('motor_current_low', {
       message: `only ${currentA.toFixed(2)} A flow; at least ${currentLeastA} A are needed`,
       remedy: 'Check that the motor is connected; pull a little further; then begin again.',
     })
   }
-  const ohm = appliedV / currentA
-  if (ohm >= least && ohm <= most) return ohm
+  return appliedV / currentA
+}
+
+/** Throws where it cannot be the motor of the machine file: shares of its resistance. */
+const judge = (
+  ohm: number,
+  nominalOhm: number,
+  bounds: { least: number; most: number } | undefined,
+): void => {
+  if (bounds === undefined) throw noMotor()
+  const [least, most] = [nominalOhm * bounds.least, nominalOhm * bounds.most]
+  if (ohm >= least && ohm <= most) return
   throw new OperatingError('resistance_implausible', {
-    message: `${ohm.toFixed(3)} Ohm, beyond ${least.toFixed(3)} to ${most.toFixed(3)} Ohm`,
+    message: `${ohm.toFixed(3)} Ohm at 20 Cel, beyond ${least.toFixed(3)} to ${most.toFixed(3)} Ohm`,
     remedy: 'Was the rotor locked? Else check motor, wires and brushes, or the machine file.',
   })
 }
 
 const noMotor = (): OperatingError =>
   new OperatingError('nothing_to_measure', {
-    message: 'the machine file names no winding_resistance, or no bridge, current or voltage',
+    message: 'the machine names no winding_resistance, bridge, current, voltage or temperature',
     remedy: 'Leave --motor out: the unit is calibrated without it.',
   })
 

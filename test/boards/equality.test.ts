@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import {
   type Drive,
   guardedLine,
+  measuredLine,
   rangesOf,
   readRun,
   runGuarded,
@@ -109,6 +110,51 @@ describe.each(subjects)('%s', (name, subject) => {
       }
     })
   }
+})
+
+describe('with the winding that its calibration measured', () => {
+  const subject = drill()
+  const ranges = rangesOf(subject.loop, work)
+  /** In the bounds, and beyond them. */
+  const drives = [200_000, 2_000_000_000].map((uohm) => ({
+    ...{ seed: 6, steps: 30_000, ranges, measured: [uohm] },
+  }))
+  const expected = async () => {
+    const { wasm } = await wasmOf(subject)
+    const ran = drives.map((drive) => ({ drive, ...runTwin(wasm, subject.loop, drive) }))
+    const { hash } = runTwin(wasm, subject.loop, { ...drives[0], measured: [] } as Drive)
+    expect(ran.map((one) => one.hash === hash)).toEqual([false, true])
+    return ran
+  }
+
+  test.runIf(build)(
+    'rp2040js',
+    async () => {
+      const { bin } = await imageOf(subject, 'rp2040-pico', 'exercise')
+      for (const { drive, hash, last } of await expected()) {
+        const pico = new Pico({ bin })
+        pico.ask('', 10_000_000)
+        pico.ask(measuredLine(drive), 10_000_000)
+        const ran = readRun(pico.ask(runLine(drive), drive.steps * 20_000))
+        expect({ hash: ran.hash, last: ran.last }).toEqual({ hash, last })
+      }
+    },
+    300_000,
+  )
+
+  test.runIf(qemu).each(['stm32f405', 'microbit'] as const)('QEMU %s', async (board) => {
+    const { elf } = await imageOf(subject, board, 'exercise')
+    for (const { drive, hash, last } of await expected()) {
+      const machine = await Qemu.start(board, elf)
+      try {
+        await machine.ask(measuredLine(drive))
+        const ran = readRun(await machine.ask(runLine(drive)))
+        expect({ hash: ran.hash, last: ran.last }).toEqual({ hash, last })
+      } finally {
+        await machine.stop()
+      }
+    }
+  })
 })
 
 describe('with the safety kernel', () => {

@@ -22,6 +22,8 @@ export interface Drive {
   seed: number
   steps: number
   ranges: readonly { low: number; span: number }[]
+  /** What the unit's calibration measured; given to a board by `measuredLine` before. */
+  measured?: readonly number[]
 }
 
 /** Each input over its whole plausible range, or over the one given in the channel's unit. */
@@ -39,6 +41,8 @@ export const runLine = ({ seed, steps, ranges }: Drive): string =>
   `R ${[seed, steps, ...ranges.flatMap(({ low, span }) => [low, span])].map(hex).join(' ')}\n`
 /** The same steps, guarded by the kernel; cycles in the answer are the kernel's. */
 export const guardedLine = (drive: Drive): string => runLine(drive).replace('R', 'K')
+export const measuredLine = ({ measured = [] }: Drive): string =>
+  `M ${measured.map(hex).join(' ')}\n`
 export const stepLine = (inputs: readonly number[]): string => `S ${inputs.map(hex).join(' ')}\n`
 
 /** Reads the answer to `runLine`. */
@@ -154,7 +158,8 @@ export const runTwin = (
   loop: LoopKind,
   drive: Drive & { each?: (reported: Int32Array) => void },
 ): Ran => {
-  const board = startBoard(wasm, loop, { micros: () => 0 })
+  const { measured = [] } = drive
+  const board = startBoard(wasm, loop, { micros: () => 0, measured })
   board.setup()
   const generate = createGenerator(drive)
   const mixed = createHash(board)

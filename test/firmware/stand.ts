@@ -63,8 +63,12 @@ export interface Stand {
 
 const names = loop.inputs.map((input) => input.name)
 
-const standPlant = (stand: Pick<Stand, 'hand' | 'motor' | 'pack' | 'override'>): Plant => {
-  const c = drill.twin?.constants as unknown as MotorConstants & PackConstants
+const standPlant = (
+  stand: Pick<Stand, 'hand' | 'motor' | 'pack' | 'override'>,
+  changed: Partial<MotorConstants>,
+): Plant => {
+  const constants = drill.twin?.constants as unknown as MotorConstants & PackConstants
+  const c = { ...constants, ...changed }
   const { hand, motor, pack, override } = stand
   const bridge = { duty: 0, brake: 0, way: 1 }
   const stepPack = createPackStep(c, pack)
@@ -105,7 +109,15 @@ const standPlant = (stand: Pick<Stand, 'hand' | 'motor' | 'pack' | 'override'>):
 /** A drill on the stand, powered up, trigger released, ready to run unless told otherwise. */
 export const createStand = (
   build: Build,
-  options: { ready?: boolean; onWrite?: OnWrite; charge?: number } = {},
+  options: {
+    ready?: boolean
+    onWrite?: OnWrite
+    charge?: number
+    /** Of the motor on the stand, where it is not the twin's; at 20 Cel. */
+    windingOhm?: number
+    /** What the unit's calibration measured, in the loop's integers. */
+    measured?: readonly number[]
+  } = {},
 ): Stand => {
   const c = drill.twin?.constants ?? {}
   const charge = options.charge ?? 0.8
@@ -117,9 +129,13 @@ export const createStand = (
     override: new Map<string, number>(),
   }
   const { rateHz } = spec
-  const { onWrite } = options
-  const plant = standPlant(parts)
-  const rig = createRig({ wasm: build.wasm, loop, plant, rateHz, ...(onWrite && { onWrite }) })
+  const { onWrite, measured, windingOhm } = options
+  const plant = standPlant(
+    parts,
+    windingOhm === undefined ? {} : { winding_resistance: windingOhm },
+  )
+  const heard = { ...(onWrite && { onWrite }), ...(measured && { measured }) }
+  const rig = createRig({ wasm: build.wasm, loop, plant, rateHz, ...heard })
   const reported = [...loop.states, ...loop.counters]
   const raw = (name: string): number => {
     const at = reported.findIndex((channel) => channel.name === name)

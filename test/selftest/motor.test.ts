@@ -10,11 +10,14 @@ import { runOn } from '../../gateway/cli/commission.ts'
 import type { CalibrationRecord } from '../../gateway/selftest/commission.ts'
 import { measureMotor } from '../../gateway/selftest/motor.ts'
 import { openRecord } from '../../gateway/selftest/report.ts'
+import { BoardLine } from '../boards/line.ts'
 import { atRest, ms, pin } from '../boards/pins.ts'
 import { compilerInstalled, drill, imageOf } from '../boards/stand.ts'
 import { quickTimes, W25q } from '../emu/w25q.ts'
 import { desk, refusalOf, type Stand, standWith } from './stand.ts'
 
+/** The board's answer to what lies outside of its limits. */
+const beyond = 4
 const stops: (() => unknown)[] = []
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop()
@@ -81,11 +84,11 @@ describe.runIf(compilerInstalled())('on an emulated Pico', () => {
         openRecord(readFileSync(join(folder, name)), coseTypes.calibration) as CalibrationRecord
       return readdirSync(folder).sort().map(open)
     }
-    return { board, io, done, records }
+    return { board, io, done, flash, records }
   }
 
   test('resistance and direction are measured, signed and stored', async () => {
-    const { board, io, done, records } = await bringUp()
+    const { board, io, done, flash, records } = await bringUp()
     expect(await done).toBe(0)
     const [first, last] = records()
     expect(first?.notDone).toHaveLength(2)
@@ -96,7 +99,30 @@ describe.runIf(compilerInstalled())('on an emulated Pico', () => {
     expect(motor?.resistanceOhm).toBeLessThan(0.15 * 1.1)
     expect(motor).toMatchObject({ nominalOhm: 0.12, turns: 'forward' })
     expect(io.lines.join('\n')).toMatch(/turns forward; 0\.1\d+ Ohm/)
+    expect(io.lines.join('\n')).toMatch(/the loop uses 0\.1\d+ Ohm at 20 Cel/)
     expect(board.both).toEqual([])
+
+    // The loop uses it, also after a battery pull; what is nonsense the board does not keep.
+    const coldUohm = Math.round((motor?.coldOhm ?? 0) * 1e6)
+    expect(Math.abs(coldUohm / (motor?.resistanceOhm ?? 0) / 1e6 - 1)).toBeLessThan(0.1)
+    const own = (pico: Stand['pico']): number => pico.read(image.symbols.get('unit_measured') ?? 0)
+    expect(own(board.pico)).toBe(coldUohm)
+    await board.stop()
+    const line = new BoardLine(image, flash)
+    line.pico.run(150 * ms)
+    line.meet()
+    expect(own(line.pico)).toBe(coldUohm)
+    const { lines } = last?.measured ?? { lines: [] }
+    const [gains, offsets] = [lines.map(({ gain }) => gain), lines.map(({ offset }) => offset)]
+    const store = (measured: number) =>
+      line.ask('calibrate', [2, gains, offsets, new Uint8Array(32), [measured]])
+    line.ask('calibrate', [1])
+    for (const uohm of [1, 59_999, 240_001, 2 ** 31 - 1]) expect(store(uohm)).toBe(beyond)
+    expect(own(line.pico)).toBe(coldUohm)
+    expect(store(60_000)).toBe(0)
+    expect(own(line.pico)).toBe(60_000)
+    expect(store(0)).toBe(0)
+    expect(own(line.pico)).toBe(0)
   }, 120_000)
 
   test('another motor than the machine file names is refused; the calibration stays', async () => {
@@ -115,11 +141,17 @@ describe('what a person does', () => {
 
   /** A board that says so of its pins, whatever is asked. */
   const measured = (
-    { duty = 8, amps = 10, volts = 18, bridge = 0, cause = 0 },
+    { duty = 8, amps = 10, volts = 18, bridge = 0, cause = 0, warm = 20 },
     answer = 'yes',
   ): Promise<unknown> => {
     const inputs = loop.inputs.map(({ name, scale }) =>
-      name === 'motor_current' ? amps / scale : name === 'pack_voltage' ? volts / scale : 0,
+      name === 'motor_current'
+        ? amps / scale
+        : name === 'pack_voltage'
+          ? volts / scale
+          : name === 'motor_temperature'
+            ? warm / scale
+            : 0,
     )
     const outputs = loop.outputs.map(({ name, scale }) =>
       name === 'duty' ? duty / scale : name === 'bridge' ? bridge : 0,
@@ -133,10 +165,13 @@ describe('what a person does', () => {
     return measureMotor(board, { safety, loop, spec })
   }
 
-  test('is measured as duty * voltage / current', async () => {
-    await expect(measured({})).resolves.toMatchObject({
-      ...{ resistanceOhm: expect.closeTo(0.144, 9), turns: 'forward' },
-    })
+  test('is measured as duty * voltage / current, and stored for 20 Cel', async () => {
+    const [resistanceOhm, turns] = [expect.closeTo(0.144, 9), 'forward']
+    const cold = { resistanceOhm, coldOhm: resistanceOhm, motorCel: 20, turns }
+    await expect(measured({})).resolves.toMatchObject(cold)
+    // 40 K warmer than 20 Cel, copper has 15.72 % more.
+    const warm = { resistanceOhm, coldOhm: expect.closeTo(0.144 / 1.1572, 9), motorCel: 60 }
+    await expect(measured({ warm: 60 })).resolves.toMatchObject(warm)
   })
 
   test.each([

@@ -179,3 +179,9 @@ export declare const WINDING_HEAT_CAPACITY_MJK: i32
 export declare const WINDING_TO_CAN_MKW: i32
 /** What the winding is assumed to be above the can after a reset; 0.01 K */
 export declare const INITIAL_WINDING_RISE_CK: i32
+/** index of `measured` */
+export declare const MEASURED_WINDING_RESISTANCE: i32
+/** sound, where a calibration measured it */
+export declare const WINDING_RESISTANCE_LEAST_UOHM: i32
+/** sound, where a calibration measured it */
+export declare const WINDING_RESISTANCE_MOST_UOHM: i32

@@ -11,9 +11,9 @@ import {
   RATE_HZ,
   ROTOR_INERTIA_NKGM2,
   TORQUE_CONSTANT_UNMA,
-  WINDING_RESISTANCE_UOHM,
 } from './constants'
 import { currentMa, voltageMv } from './inputs.ts'
+import { windingUohm } from './winding.ts'
 
 /** Full duty or brake, in units of 0.01 %. */
 export const FULL: i32 = 10000
@@ -26,8 +26,6 @@ const TREND_SHARE: i32 = 4096000 / RATE_HZ
 
 /** 0.0256 in Q24: from mV times 0.01 % to mV/256. */
 const APPLIED_Q24: i32 = 429497
-/** Resistance at 20 Cel in Q24 Ohm: mV/256 per mA in Q16. */
-const COLD_Q16: i32 = i32((i64(WINDING_RESISTANCE_UOHM) * 16777216) / 1000000)
 /** 60e7 / (2 pi * 256000) * 2^24: from mV/256 and a torque constant of 1 uN.m/A to 0.1 rev/min. */
 export const SPEED_Q24: i32 = i32(6258227010 / i64(TORQUE_CONSTANT_UNMA))
 /** J / (k^2 * 16 ms), mA per mV in Q16: the current that accelerating the rotor takes. */
@@ -54,6 +52,8 @@ export let emfQ8: i32 = 0
 /** Torque at the chuck in mN.m; 0 unless driving. */
 export let torqueMnm: i32 = 0
 let trendQ8: i32 = 0
+/** Resistance at 20 Cel in Q24 Ohm: mV/256 per mA in Q16. */
+let coldQ16: i32 = 0
 let resistanceQ16: i32 = 0
 
 /** Motor speed in 0.1 rev/min, without sign. */
@@ -63,7 +63,7 @@ export function motorSpeed(): i32 {
 
 /** Copper gains 0.393 % of its resistance per K. */
 export function warmResistance(windingMcel: i32): void {
-  resistanceQ16 = COLD_Q16 + i32((i64(COLD_Q16) * i64(windingMcel - 20000) * 393) / 100000000)
+  resistanceQ16 = coldQ16 + i32((i64(coldQ16) * i64(windingMcel - 20000) * 393) / 100000000)
 }
 
 /** Folds one step; `duty` and `brake` (0.01 %) are what the bridge did since the last one. */
@@ -87,6 +87,11 @@ export function estimate(duty: i32, brake: i32): void {
   const accelerating = i32((i64(rising) * INERTIA_Q16) >> 24)
   const useful = (currentQ8 >> 8) - NO_LOAD_CURRENT_MA - accelerating
   torqueMnm = duty > 0 ? mulQ16(max(useful, 0), TORQUE_Q16) : 0
+}
+
+/** After the winding was taken. */
+export function takeCold(): void {
+  coldQ16 = i32((i64(windingUohm) * 16777216) / 1000000)
 }
 
 /** After a reset or a broken sensor the rotor is taken to be as fast as it can be. */

@@ -7,10 +7,10 @@ import {
   OVERLOAD_RESERVE_A2S,
   RATE_HZ,
   WINDING_HEAT_CAPACITY_MJK,
-  WINDING_RESISTANCE_UOHM,
   WINDING_TO_CAN_MKW,
 } from './constants'
 import { canCcel, currentMa } from './inputs.ts'
+import { windingUohm } from './winding.ts'
 
 const CONTINUOUS_MA2: i64 = i64(CONTINUOUS_CURRENT_MA) * i64(CONTINUOUS_CURRENT_MA)
 /** The reserve in mA^2 steps. */
@@ -51,7 +51,7 @@ export function foldOverload(): void {
 /** Copper's resistance follows the temperature. */
 export function warmWinding(): void {
   const warm = 1000000 + ((windingMcel - 20000) * 393) / 100
-  resistanceUohm = (i64(WINDING_RESISTANCE_UOHM) * i64(warm)) / 1000000
+  resistanceUohm = (i64(windingUohm) * i64(warm)) / 1000000
 }
 
 /**

@@ -38,6 +38,7 @@ import {
   motorSpeed,
   resetEstimate,
   SPEED_Q24,
+  takeCold,
   torqueMnm,
   warmResistance,
 } from './estimate.ts'
@@ -62,6 +63,7 @@ import {
   resetProtection,
 } from './protect.ts'
 import { count, countClutch, countStall, countStart, reportUsage } from './usage.ts'
+import { takeWinding } from './winding.ts'
 
 const SLOW_STEPS: i32 = RATE_HZ / 100
 const RELEASE_STEPS: i32 = (RELEASE_TIME_MS * RATE_HZ) / 1000
@@ -82,6 +84,8 @@ let reported: i32 = -1
 export function setup(): void {
   stop()
   turn(BRIDGE_FORWARD)
+  takeWinding()
+  takeCold()
   resetEstimate()
   assumeWarm()
   slowSteps = SLOW_STEPS - 1

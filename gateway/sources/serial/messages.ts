@@ -92,6 +92,8 @@ export interface CalibrationMessage {
   cause: number
   inputs: readonly (number | null)[]
   outputs: readonly (number | null)[]
+  /** What it uses of its own measures, in the constants' integers; 0 where there is none. */
+  measured?: readonly (number | null)[]
 }
 
 export type BoardMessage =
@@ -174,6 +176,7 @@ const decode1: Decoder = (kind, body) => {
         ...{ is: 'calibration', number: read.whole(0), isCalibrated: read.whole(1) !== 0 },
         ...{ isAtRest: read.whole(2) !== 0, cause: read.whole(3) },
         ...{ inputs: read.values(4), outputs: read.values(5) },
+        ...(read.has(6) && { measured: read.values(6) }),
       }
     case fromBoard.update:
       return {

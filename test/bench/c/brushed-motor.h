@@ -48,7 +48,7 @@ static void sample_inputs(void) {
 /* estimate */
 #define FULL 10000
 #define SPEED_Q24 ((i32)(6258227010 / TORQUE_CONSTANT_UNMA))
-#define COLD_Q16 ((i32)((i64)WINDING_RESISTANCE_UOHM * 16777216 / 1000000))
+static i32 winding_uohm, cold_q16;
 #define FASTEST_Q8 (NOMINAL_VOLTAGE_MV * 320)
 #define COAST_Q8 ((i32)((i64)FASTEST_Q8 * 1000 / ((i64)COAST_TIME_MS * RATE_HZ)) + 1)
 #define IDLE_MA (NO_LOAD_CURRENT_MA / 2)
@@ -346,14 +346,14 @@ static void slow_slice(void) {
       break;
     case 1:
       warm = 1000000 + warm * 393 / 100;
-      resistance_uohm = (i64)WINDING_RESISTANCE_UOHM * warm / 1000000;
+      resistance_uohm = (i64)winding_uohm * warm / 1000000;
       break;
     case 2: fold_heat(); break;
     case 3:
       winding_mcel = in.can * 10 + (i32)(rise_nk / 1000000);
       report(REPORT_WINDING_TEMPERATURE, winding_mcel);
       break;
-    case 4: resistance_q16 = COLD_Q16 + (i32)((i64)COLD_Q16 * warm * 393 / 100000000); break;
+    case 4: resistance_q16 = cold_q16 + (i32)((i64)cold_q16 * warm * 393 / 100000000); break;
     case 5: fold_limits(); break;
     case 6:
       report(REPORT_RUN_TIME, (i32)(driven_steps / (RATE_HZ / 1000)));
@@ -379,6 +379,10 @@ static void loop_start(void) {
   loop_stop();
   turn_bridge(BRIDGE_FORWARD);
   emf_q8 = FASTEST_Q8;
+  i32 own = (i32)w2c_board_measured(0, MEASURED_WINDING_RESISTANCE);
+  bool sound = own >= WINDING_RESISTANCE_LEAST_UOHM && own <= WINDING_RESISTANCE_MOST_UOHM;
+  winding_uohm = sound ? own : WINDING_RESISTANCE_UOHM;
+  cold_q16 = (i32)((i64)winding_uohm * 16777216 / 1000000);
   rise_nk = (i64)INITIAL_WINDING_RISE_CK * 10000000;
   slow_steps = RATE_HZ / 100 - 1;
 }
