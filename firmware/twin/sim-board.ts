@@ -21,7 +21,10 @@ export interface SimBoard {
 /** Hears of every write at once, before the step is over. */
 export type OnWrite = (index: number, value: number) => void
 
-/** Loads a loop; nothing runs before `setup`. `micros` is the board's clock, `measured` its calibration's. */
+/**
+ * Loads a loop; nothing runs before `setup`. `micros` is the board's clock, `measured` what a
+ * calibration measured.
+ */
 export const startBoard = (
   wasm: Uint8Array<ArrayBuffer>,
   loop: LoopKind,

@@ -110,7 +110,7 @@ export class CommissionBoard {
     const { measured: used = [] } = await this.read()
     if (measured.every((value, i) => used[i] === value)) return
     throw new OperatingError('calibration_refused', {
-      message: `the board kept the calibration, but uses ${used.join(', ')} for ${measured.join(', ')}`,
+      message: `the board kept ${measured.join(', ')}, but its loop uses ${used.join(', ')}`,
       remedy: 'Flash it with an image of this version, "tenfold flash", and begin again.',
     })
   }

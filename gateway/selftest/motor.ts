@@ -149,7 +149,7 @@ const judge = (
   const [least, most] = [nominalOhm * bounds.least, nominalOhm * bounds.most]
   if (ohm >= least && ohm <= most) return
   throw new OperatingError('resistance_implausible', {
-    message: `${ohm.toFixed(3)} Ohm at 20 Cel, beyond ${least.toFixed(3)} to ${most.toFixed(3)} Ohm`,
+    message: `at 20 Cel ${ohm.toFixed(3)} Ohm, not ${least.toFixed(3)} to ${most.toFixed(3)} Ohm`,
     remedy: 'Was the rotor locked? Else check motor, wires and brushes, or the machine file.',
   })
 }

@@ -48,7 +48,6 @@ static void sample_inputs(void) {
 /* estimate */
 #define FULL 10000
 #define SPEED_Q24 ((i32)(6258227010 / TORQUE_CONSTANT_UNMA))
-static i32 winding_uohm, cold_q16;
 #define FASTEST_Q8 (NOMINAL_VOLTAGE_MV * 320)
 #define COAST_Q8 ((i32)((i64)FASTEST_Q8 * 1000 / ((i64)COAST_TIME_MS * RATE_HZ)) + 1)
 #define IDLE_MA (NO_LOAD_CURRENT_MA / 2)
@@ -57,7 +56,7 @@ static i32 winding_uohm, cold_q16;
 #define TORQUE_Q16                                                                                \
   ((i32)((i64)TORQUE_CONSTANT_UNMA * GEAR_RATIO_C * GEAR_EFFICIENCY_DPCT * 65536 / 100000000000))
 
-static i32 current_q8, voltage_q8, emf_q8, torque_mnm, trend_q8, resistance_q16;
+static i32 current_q8, voltage_q8, emf_q8, torque_mnm, trend_q8, resistance_q16, cold_q16;
 
 static void estimate(i32 duty, i32 brake) {
   current_q8 = approach(current_q8, in.current << 8, 32768000 / RATE_HZ);
@@ -88,7 +87,7 @@ static void estimate(i32 duty, i32 brake) {
 #define RISE_MAX_NK ((i64)300 * 1000000000)
 
 static i64 squares, overload, resistance_uohm, rise_nk;
-static i32 winding_mcel, overload_dpct;
+static i32 winding_mcel, winding_uohm, overload_dpct;
 
 static inline void heat(void) {
   i64 square = (i64)in.current * in.current;
@@ -379,10 +378,7 @@ static void loop_start(void) {
   loop_stop();
   turn_bridge(BRIDGE_FORWARD);
   emf_q8 = FASTEST_Q8;
-  i32 own = (i32)w2c_board_measured(0, MEASURED_WINDING_RESISTANCE);
-  bool sound = own >= WINDING_RESISTANCE_LEAST_UOHM && own <= WINDING_RESISTANCE_MOST_UOHM;
-  winding_uohm = sound ? own : WINDING_RESISTANCE_UOHM;
-  cold_q16 = (i32)((i64)winding_uohm * 16777216 / 1000000);
+  cold_q16 = (i32)((i64)(winding_uohm = WINDING_RESISTANCE_UOHM) * 16777216 / 1000000);
   rise_nk = (i64)INITIAL_WINDING_RISE_CK * 10000000;
   slow_steps = RATE_HZ / 100 - 1;
 }
