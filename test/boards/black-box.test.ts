@@ -204,7 +204,7 @@ describe.runIf(build)('a loop that goes wrong', () => {
   test.each([
     { what: 'divides by zero', percent: 45, cause: 'loop_trap', open: 'trapped' },
     { what: 'hangs', percent: 65, cause: 'hang', open: 'not run' },
-    { what: 'takes too long', percent: 95, cause: 'overrun', open: undefined },
+    { what: 'takes too long', percent: 98, cause: 'overrun', open: undefined },
   ])('$what: its last step is in the recording', async ({ percent, cause, open }) => {
     const image = await imageOf(faulty, 'rp2040-pico', 'machine')
     const bench = put(image, { ...atRest(), current: wish(0) })

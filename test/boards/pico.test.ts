@@ -162,8 +162,9 @@ describe.runIf(build)('what goes wrong in a loop ends with the motor off', () =>
   test.each([
     { what: 'a division by zero', percent: 45, reason: 3, mostUs: 300 },
     { what: 'a dead end', percent: 55, reason: 5, mostUs: 300 },
-    { what: 'a step that takes too long', percent: 95, reason: 17, mostUs: 10_000 },
-    { what: 'a loop without end', percent: 65, reason: 18, mostUs: 10_300 },
+    { what: 'a step that takes too long', percent: 98, reason: 17, mostUs: 700 },
+    { what: 'a step of more than ten periods', percent: 95, reason: 18, mostUs: 1300 },
+    { what: 'a loop without end', percent: 65, reason: 18, mostUs: 1300 },
   ])('$what: off, reset, and latched over the reset', ({ percent, reason, mostUs }) => {
     const bench = running()
     const { pico, volts } = bench
@@ -186,6 +187,31 @@ describe.runIf(build)('what goes wrong in a loop ends with the motor off', () =>
       expect(pico.level(one)).toBe(false)
     }
     expect(pico.resets).toBe(1)
+  })
+
+  test.each([
+    { rateHz: 1000, afterUs: 10_000 },
+    { rateHz: 2000, afterUs: 5000 },
+    { rateHz: 20_000, afterUs: 1000 },
+  ])('a hang at $rateHz Hz ends after ten periods, bounded', async ({ rateHz, afterUs }) => {
+    const subject = fixture('faulty')
+    const spec = { ...subject.spec, rateHz }
+    const profile = { ...subject.profile, loops: { drive: spec } }
+    const image = await imageOf({ ...subject, spec, profile }, 'rp2040-pico', 'machine')
+    subject.remove()
+    const { pico, volts } = put(image, { ...atRest(), current: wish(0) })
+    pico.run(60 * ms)
+    volts.current = wish(30)
+    pico.run(10 * ms)
+    expect([pico.level(pin.gate), pico.resets]).toEqual([true, 0])
+    // Half of a period on average until the hand is read, and the step that hangs is never fed.
+    volts.current = wish(65)
+    const since = pico.cycles
+    expect(pico.run(30 * ms, () => pico.resets > 0)).toBe(true)
+    const bittenUs = (pico.cycles - since) / cyclesPerUs
+    expect(bittenUs).toBeGreaterThan(0.9 * afterUs)
+    expect(bittenUs).toBeLessThan(afterUs + 3e6 / rateHz)
+    expect(pico.level(pin.gate)).toBe(false)
   })
 
   test('a trap takes the pins from the PWM: they fall at once, not at the end of its period', () => {

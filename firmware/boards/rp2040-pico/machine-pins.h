@@ -109,11 +109,15 @@ static inline bool board_alarm_at(u32 us) {
 }
 static inline void board_alarm_taken(void) { REG(TIMER + 0x34) = 1; }
 
-/* Counts twice per microsecond (erratum RP2040-E1). Without WDSEL a timeout would reset nothing. */
-#define WATCHDOG_LOAD (2 * 10000)
+/* Ten periods, from 1 to 10 ms: a step that is late by one is a trap already, so that what bites is
+ * a hang. The start, which may sum up a kept recording, has 10 ms. Counts twice per microsecond
+ * (erratum RP2040-E1). Without WDSEL a timeout would reset nothing. */
+#define WATCHDOG_MOST_US 10000u
+#define WATCHDOG_US                                                                               \
+  (PERIOD_US < 100 ? 1000u : PERIOD_US < 1000 ? 10u * PERIOD_US : WATCHDOG_MOST_US)
 static void board_watchdog_start(void) {
   REG(PSM + 8) = 0x1fffc; /* all but both oscillators */
-  REG(WATCHDOG + 4) = WATCHDOG_LOAD;
+  REG(WATCHDOG + 4) = 2 * WATCHDOG_MOST_US;
   REG(WATCHDOG) = 1u << 30;
 }
 /* For an image on its first trial, until it feeds the watchdog itself: 8 s, the most it can. */
@@ -127,7 +131,7 @@ static inline void board_restart(void) {
   REG(PSM + 8) = 0x1fffc;
   REG(WATCHDOG) = 1u << 31;
 }
-static inline void board_watchdog_feed(void) { REG(WATCHDOG + 4) = WATCHDOG_LOAD; }
+static inline void board_watchdog_feed(void) { REG(WATCHDOG + 4) = 2 * WATCHDOG_US; }
 
 /* Why the last run ended: a trap's code, 18 for a watchdog without one, 0 for power-up. It stays in
  * a scratch register, which only losing power clears. */
