@@ -146,8 +146,8 @@ const outside = (
 }
 
 /**
- * A database outside waits longer for company, and takes more at once: its requests cost more than
- * a commit here, and each of their steps has to wait for its turn in this thread.
+ * A database outside gathers for longer, and takes more at once: its requests cost more than a
+ * commit here, and each of their steps has to wait for its turn in this thread.
  */
 const outsideOptions = {
   lingerMs: 100,

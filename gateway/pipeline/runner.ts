@@ -38,7 +38,10 @@ export interface RunnerParts {
 
 export interface RunnerOptions {
   readonly backoff: BackoffOptions
-  /** After a small batch, wait this long for company: fewer commits and requests. */
+  /**
+   * Least time from the beginning of a small batch to that of the next: what comes meanwhile goes
+   * together, which is fewer commits and requests. What comes to a sink at rest waits for nobody.
+   */
   readonly lingerMs: number
   readonly batchRecords: number
   readonly batchBytes: number
@@ -63,6 +66,8 @@ export class Runner {
   #state: SinkHealth['state'] = 'starting'
   #attempts = 0
   #error: PlainError | undefined
+  /** When the last batch was begun. */
+  #begunMs = Number.NEGATIVE_INFINITY
   /** When the oldest record in hand was received. */
   #oldestUs: number | undefined
   #run: Promise<void> | undefined
@@ -134,6 +139,7 @@ export class Runner {
     if (batch.next === cursor) return 0
     this.#oldestUs = receivedUs(batch) ?? this.#oldestUs
     this.#state = 'delivering'
+    this.#begunMs = this.#parts.clock.monotonicMs()
     await stage.take(batch)
     return batch.records.length
   }
@@ -183,7 +189,9 @@ export class Runner {
       this.#oldestUs = undefined
       await reader.wait(cursor, waitMs)
     }
-    if (records < options.batchRecords / 4) await clock.sleep(options.lingerMs, signal)
+    const isSmall = records < options.batchRecords / 4
+    const lingerMs = this.#begunMs + options.lingerMs - clock.monotonicMs()
+    if (isSmall && lingerMs > 0) await clock.sleep(lingerMs, signal)
     else await setImmediate()
   }
 }

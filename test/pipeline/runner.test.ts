@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { systemClock } from '../../gateway/core/clock.ts'
+import { type Clock, systemClock } from '../../gateway/core/clock.ts'
 import {
   BatchRefused,
   type Books,
@@ -48,6 +48,43 @@ class FakeSink implements Sink {
   }
 
   async stop(): Promise<void> {}
+}
+
+/** Stands still until a test moves it. */
+class HandClock implements Clock {
+  #nowMs = 0
+  readonly #sleeping = new Set<{ untilMs: number; wake: () => void }>()
+
+  nowUs(): number {
+    return this.#nowMs * 1000
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const sleeper = { untilMs: this.#nowMs + ms, wake: resolve }
+      this.#sleeping.add(sleeper)
+      signal?.addEventListener('abort', () => resolve(), { once: true })
+    })
+  }
+
+  advance(ms: number): void {
+    this.#nowMs += ms
+    for (const sleeper of this.#sleeping) {
+      if (sleeper.untilMs > this.#nowMs) continue
+      this.#sleeping.delete(sleeper)
+      sleeper.wake()
+    }
+  }
+
+  /** Resolves when somebody sleeps until so many milliseconds from now. */
+  somebodySleeps(ms: number): Promise<void> {
+    const is = () => [...this.#sleeping].some(({ untilMs }) => untilMs === this.#nowMs + ms)
+    return vi.waitFor(() => expect(is()).toBe(true), { timeout: 10_000 })
+  }
 }
 
 const options: RunnerOptions = {
@@ -136,6 +173,52 @@ describe('runner', () => {
       expect(inSecond.reduce((all, [, count]) => all + count, 0)).toBeLessThanOrEqual(50)
     }
     expect(nowMs).toBeGreaterThanOrEqual((1000 * 390) / 40)
+  })
+
+  test('what comes to a sink at rest goes at once, what follows goes together', async () => {
+    const log = new MemoryLog()
+    log.append(hello())
+    const clock = new HandClock()
+    const sink = new FakeSink()
+    const given: number[] = []
+    sink.before = async ({ readings }) => void given.push(readings.length)
+    const runner = runnerOf(sink, log, { clock, options: { ...options, lingerMs: 100 } })
+    runner.start()
+    await settled(runner, 1)
+    clock.advance(100)
+    // Time stands still from here on: nothing but the log's head can move the runner.
+    for (let i = 0; i < 3; i++) {
+      log.append(...reports(3 * i, 1))
+      await settled(runner, 2 + 3 * i)
+      await clock.somebodySleeps(100)
+      log.append(...reports(3 * i + 1, 2))
+      clock.advance(99)
+      await setImmediate()
+      expect(runner.books().cursor).toBe(2 + 3 * i)
+      clock.advance(1)
+      await settled(runner, 4 + 3 * i)
+      clock.advance(100)
+    }
+    expect(given).toEqual([0, 1, 2, 1, 2, 1, 2])
+  })
+
+  test('a batch in flight is company enough: the next goes when it has ended', async () => {
+    const log = new MemoryLog()
+    log.append(hello(), ...reports(0, 1))
+    const clock = new HandClock()
+    const sink = new FakeSink()
+    const answers: (() => void)[] = []
+    sink.before = () => new Promise((resolve) => void answers.push(resolve))
+    const runner = runnerOf(sink, log, { clock, options: { ...options, lingerMs: 100 } })
+    runner.start()
+    await vi.waitFor(() => expect(answers).toHaveLength(1))
+    log.append(...reports(1, 3))
+    clock.advance(100)
+    for (const answer of answers) answer()
+    await vi.waitFor(() => expect(answers).toHaveLength(2))
+    for (const answer of answers) answer()
+    await settled(runner, 5)
+    expect(sink.writes).toBe(2)
   })
 
   test('books every record once: stored, duplicate, quarantined, dropped', async () => {
