@@ -40,6 +40,8 @@ export const run = (
   const child = spawn(process.execPath, [join(import.meta.dirname, script), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  // A part that has what it wants ends without waiting for its load.
+  process.on('exit', () => child.kill('SIGKILL'))
   return { child, said: firstLine(child) }
 }
 
