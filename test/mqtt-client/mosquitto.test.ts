@@ -1,85 +1,19 @@
 // The source for brokers outside, with Debian's Mosquitto: nothing that the broker has given away
 // is lost when broker or gateway are killed, nothing is there twice, and what MQTT 5 adds is used.
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import mqtt, { type MqttClient } from 'mqtt'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { issueClient, ownAuthority, ownServer } from '../../gateway/certificates/files.ts'
-import { loadConfig } from '../../gateway/config.ts'
 import { systemClock } from '../../gateway/core/clock.ts'
 import type { UnitSummary } from '../../gateway/core/queries.ts'
-import type { LogRecord } from '../../gateway/core/record.ts'
-import { create } from '../../gateway/sources/mqtt-client/index.ts'
-import type { MqttClientSettings } from '../../gateway/sources/mqtt-client/settings.ts'
 import { startBroker } from '../mqtt/stand.ts'
 import { type GatewayProcess, startGatewayProcess } from '../servers/gateway.ts'
-import { type Mosquitto, mosquittoInstalled, startMosquitto } from '../servers/mosquitto.ts'
+import { mosquittoInstalled } from '../servers/mosquitto.ts'
+import { broker, client, folder, later, source, topic, until } from './stand.ts'
 
-const stops: (() => unknown)[] = []
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop()
-})
-
-const folder = (): string => {
-  const path = mkdtempSync(join(tmpdir(), 'tenfold-mqtt-client-'))
-  stops.push(() => rmSync(path, { recursive: true, force: true }))
-  return path
-}
-
-const broker = async (lines: string[] = []): Promise<Mosquitto> => {
-  const started = await startMosquitto(lines)
-  stops.push(() => started.remove())
-  return started
-}
-
-const client = async (port: number, more = {}): Promise<MqttClient> => {
-  const url = `mqtt://127.0.0.1:${port}`
-  const connected = await mqtt.connectAsync(url, { reconnectPeriod: 100, ...more })
-  connected.on('error', () => {})
-  stops.push(() => connected.endAsync(true))
-  return connected
-}
-
-const until = async (check: () => boolean | Promise<boolean>): Promise<void> => {
-  while (!(await check())) await new Promise((resolve) => setTimeout(resolve, 10))
-}
-
-const topic = (kind: string): string => `tenfold/v1/cordless_drill/drill-1/${kind}`
 const report = (seq: number): string =>
   `{"boot":1,"seq":${seq},"t":${seq * 1000},"v":{"motor_current":1}}`
-
-/** The defaults of the settings, as the gateway fills them in. */
-const usual = loadConfig({
-  file: '/nowhere/tenfold.json',
-  text: '{"sources":{"mqtt-client":{}}}',
-  env: {},
-  readFile: () => '',
-}).config.sources['mqtt-client'] as MqttClientSettings
-
-type Held = { record: LogRecord; done: (error?: Error) => void }
-
-const source = async (settings: Partial<MqttClientSettings>, epoch = randomBytes) => {
-  const held: Held[] = []
-  const notes: string[] = []
-  const made = create(
-    { ...usual, ...settings },
-    {
-      profiles: [],
-      clock: systemClock(),
-      random: (bytes) => epoch(bytes),
-      folder: '/nowhere',
-      secret: () => 'secret',
-      note: (line) => notes.push(line),
-    },
-  )
-  await made.start((record, done) => held.push({ record, done }))
-  let ended: Promise<void> | undefined
-  const stop = () => (ended ??= made.stop())
-  stops.push(stop)
-  return { made, held, notes, stop }
-}
 
 const summaryOf = async ({ pageUrl }: GatewayProcess): Promise<UnitSummary | undefined> => {
   const reply = await fetch(new URL('/api/units', pageUrl))
@@ -107,7 +41,7 @@ describe.runIf(mosquittoInstalled())('with a real broker', () => {
     await gateway.kill()
     await publish(200)
     gateway = await startGatewayProcess({ data, set })
-    stops.push(() => gateway.kill())
+    later(() => gateway.kill())
     await publish(200)
     // Mosquitto keeps what it has not delivered over a stop; the client sends again what it missed.
     await outside.stop()

@@ -13,6 +13,7 @@ import {
 import { parseTopic, topicOf } from '../../../hardware-profiles/names.ts'
 import type { Profile } from '../../../hardware-profiles/profile.ts'
 import type { Clock } from '../../core/clock.ts'
+import { operatingError } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
 import type { Emit, KnownUnit, Source, UnitCommand } from '../../core/source.ts'
 import { Announcer } from '../../discovery/announcer.ts'
@@ -171,7 +172,11 @@ export class MqttBroker implements MqttSource {
         )
       },
     })) as Aedes & Inside
-    broker.on('clientError', (client, error) => note(`mqtt: ${client.id}: ${error.message}`))
+    broker.on('clientError', (client, error) => {
+      // With its code a flood of one kind is one kind, whoever the clients are.
+      const code = operatingError(error)?.code
+      note(`mqtt: ${client.id}: ${error.message}${code === undefined ? '' : ` (${code})`}`)
+    })
     broker.on('client', (client) => this.#audience.arrives(client))
     broker.on('clientDisconnect', (client) => this.#audience.leaves(client))
     this.#broker = broker
