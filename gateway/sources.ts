@@ -1,6 +1,7 @@
 // Starts the sources that the config names under `sources`, each from its own folder, loaded only
 // when it is asked for. Hands a command to the source that hears its unit. Knows by name
 // only the source that comes first.
+import type { SourceLink } from './core/link.ts'
 import type {
   Emit,
   KnownUnit,
@@ -25,6 +26,8 @@ export interface Sources {
   command(command: UnitCommand): boolean
   /** The line to a unit that a source hears now. */
   line(unit: string): UnitLine | undefined
+  /** How the connections of all sources to peers outside fare. */
+  links(): readonly SourceLink[]
   /** Hands on which units there are. */
   know(units: readonly KnownUnit[]): void
   /**
@@ -85,7 +88,11 @@ export const startSources = async (options: SourcesOptions): Promise<Sources> =>
     }
     return undefined
   }
-  return { emit, command, line, know, replace, stop }
+  const links = (): SourceLink[] =>
+    running().flatMap((source) =>
+      (source.links?.() ?? []).map((health) => ({ source: source.name, ...health })),
+    )
+  return { emit, command, line, links, know, replace, stop }
 }
 
 interface Running {

@@ -3,6 +3,7 @@
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import type { Clock } from './clock.ts'
 import type { Handover } from './handover.ts'
+import type { LinkHealth } from './link.ts'
 import type { LogRecord } from './record.ts'
 
 /**
@@ -24,6 +25,8 @@ export interface Source {
   line?(unit: string): UnitLine | undefined
   /** Told now and then which units the gateway knows, by a source that announces them. */
   know?(units: readonly KnownUnit[]): void
+  /** How its connections to peers outside fare; absent on a source that has none. */
+  links?(): readonly LinkHealth[]
   /** Where given, what the other sources receive goes here, and not to the log. */
   readonly front?: Emit
   /** Stops receiving; what was handed to `emit` before is still acknowledged. */

@@ -3,7 +3,9 @@
 // comes back by itself, at the next of its servers; keeps no queue. A message is acknowledged when
 // `take` says so.
 import mqtt, { type IPublishPacket, type MqttClient } from 'mqtt'
+import type { LinkState } from '../core/link.ts'
 import { backoffMs } from '../pipeline/backoff.ts'
+import { reasonOf, unreachable } from './reader.ts'
 
 export interface LiveMessage {
   topic: string
@@ -31,7 +33,8 @@ export interface LiveOptions {
   take(message: { topic: string; payload: Uint8Array }, done: (error?: Error) => void): void
   /** 0 to 1, for the jitter of reconnects. */
   random(): number
-  note(line: string): void
+  /** Told how the connection fares. */
+  link: LinkState
 }
 
 export interface Live {
@@ -63,7 +66,8 @@ class LiveSession implements Live {
   #stopped = false
   #attempt = 0
   #server = 0
-  #said = ''
+  /** Why the last attempt failed. */
+  #why = ''
   connection = 0
 
   constructor(options: LiveOptions) {
@@ -126,19 +130,22 @@ class LiveSession implements Live {
     try {
       client = mqtt.connect(url, this.#connectOptions(this.#options.will()))
     } catch (error) {
-      this.#say(`${(error as Error).message}`)
+      this.#lost(url, reasonOf(error as Error))
       this.#again()
       return
     }
     this.#client = client
     client.handleMessage = (packet, done) => {
       const { topic, payload } = packet as IPublishPacket
+      this.#options.link.heard()
       take({ topic, payload: Buffer.from(payload) }, (error) => {
         done(error)
         if (error !== undefined) client.stream?.destroy()
       })
     }
-    client.on('error', (error) => this.#say(`${url}: ${error.message || String(error)}`))
+    client.on('error', (error) => {
+      this.#why = reasonOf(error)
+    })
     client.on('connect', () => void this.#subscribe(client, url))
     client.once('close', () => {
       if (this.#client !== client) return
@@ -147,7 +154,7 @@ class LiveSession implements Live {
       this.#options.lost()
       client.end(true)
       if (this.#stopped) return
-      this.#say(`${url}: no connection (broker_unreachable); trying again`)
+      this.#lost(url, this.#why)
       this.#again()
     })
   }
@@ -167,21 +174,25 @@ class LiveSession implements Live {
       const refused = granted.filter(({ qos }) => qos >= 0x80).map(({ topic }) => topic)
       if (refused.length > 0) throw new Error(`the broker refuses ${refused.join(', ')}`)
     } catch (error) {
-      this.#say(`${url}: subscribe_refused: ${(error as Error).message}`)
+      this.#why = `subscribe_refused: ${(error as Error).message}`
       client.end(true)
       return
     }
     this.connection += 1
     this.#attempt = 0
     this.#ready = true
-    this.#say(`${url}: connected`)
+    this.#options.link.connected(this.#at(url, 'connected'))
     ready()
   }
 
-  /** An outage is said once, not once an attempt. */
-  #say(line: string): void {
-    if (line !== this.#said) this.#options.note(line)
-    this.#said = line
+  #lost(url: string, why: string): void {
+    this.#why = ''
+    this.#options.link.lost(this.#at(url, unreachable(why)))
+  }
+
+  /** Which server it is, where there are several. */
+  #at(url: string, line: string): string {
+    return this.#options.servers.length > 1 ? `${url}: ${line}` : line
   }
 
   #connectOptions(will: LiveMessage) {

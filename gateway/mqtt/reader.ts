@@ -2,6 +2,7 @@
 // on and acknowledged only when whoever took it says so (`handleMessage` is the one place of the
 // library that comes before the PUBACK). Comes back by itself, with back-off; keeps no queue.
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt'
+import type { LinkState } from '../core/link.ts'
 import { backoffMs } from '../pipeline/backoff.ts'
 
 export interface Incoming {
@@ -33,7 +34,8 @@ export interface ReaderOptions {
   random(): number
   /** `done` acknowledges; with an error the connection is dropped, and the message comes again. */
   take(message: Incoming, done: (error?: Error) => void): void
-  note(line: string): void
+  /** Told how the connection fares. */
+  link: LinkState
 }
 
 export interface Reader {
@@ -59,35 +61,36 @@ const reconnect = { firstMs: 250, capMs: 4000 }
 
 /** Begins to connect and never gives up; returns at once. */
 export const startReader = (options: ReaderOptions): Reader => {
-  const { url, random, note, take } = options
+  const { url, random, link, take } = options
   const client = mqtt.connect(url, { ...connectOptions(options), manualConnect: true })
-  let [connection, attempt, said, stopped] = [0, 0, '', false]
+  let [connection, attempt, why, stopped] = [0, 0, '', false]
   let timer: NodeJS.Timeout | undefined
-  const say = (line: string): void => {
-    // An outage is said once, not once an attempt.
-    if (line !== said) note(line)
-    said = line
-  }
   client.handleMessage = (packet, done) => {
     const { topic, payload, retain } = packet as IPublishPacket
     const taken = (error?: Error): void => {
       done(error)
       if (error !== undefined) client.stream?.destroy()
     }
+    link.heard()
     take({ topic, payload: Buffer.from(payload), retained: retain, connection }, taken)
   }
-  client.on('error', (error) => say(`${url}: ${error.message || String(error)}`))
+  client.on('error', (error) => {
+    why = reasonOf(error)
+  })
   client.on('connect', () => {
     connection += 1
     attempt = 0
     subscribe(client, options).then(
-      () => say(`${url}: connected`),
-      (error: Error) => say(`${url}: subscribe_refused: ${error.message}`),
+      () => link.connected('connected'),
+      (error: Error) => {
+        if (client.connected) link.limited(`subscribe_refused: ${error.message}`)
+      },
     )
   })
   client.on('close', () => {
     if (stopped) return
-    say(`${url}: no connection (broker_unreachable); trying again`)
+    link.lost(unreachable(why))
+    why = ''
     clearTimeout(timer)
     timer = setTimeout(() => client.reconnect(), backoffMs(attempt++, reconnect, random))
   })
@@ -118,6 +121,14 @@ export const startReader = (options: ReaderOptions): Reader => {
     },
   }
 }
+
+/** Why there is no connection, as the broker or the system says it; '' where nobody says. */
+export const unreachable = (why: string): string =>
+  `no connection (broker_unreachable)${why === '' ? '' : `: ${why}`}; trying again`
+
+/** A failure at both families of addresses has a code and no message. */
+export const reasonOf = (error: Error): string =>
+  error.message || String((error as { code?: unknown }).code ?? error)
 
 const connectOptions = (options: ReaderOptions): IClientOptions => {
   const { version, clientId, username, password, tls } = options

@@ -124,7 +124,7 @@ describe('a gateway of a fleet refuses to start', () => {
         ...{ sinks: ['influx1'], random: () => Buffer.from('1'), note: () => {} },
         handover: { chainKey: async () => key, settled: async () => true },
         secret: context.secret,
-        clock: { monotonicMs: () => performance.now(), sleep: () => setTimeout(5) },
+        clock: { nowUs: () => 0, monotonicMs: () => performance.now(), sleep: () => setTimeout(5) },
       } as never)
       stops.push(() => source.stop())
       return await codeOf(source.start(() => {}))

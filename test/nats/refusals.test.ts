@@ -84,6 +84,9 @@ describe.runIf(natsInstalled())('with a real nats-server', () => {
     // Nobody takes these off the stream: what is quarantined is of a unit without a state.
     const fill = { ...record, payload: Buffer.alloc(4096) }
     expect(await given(source, fill)).toMatchObject({ code: 'nats_not_taken' })
+    await until(() => source.links?.()[0]?.isConnected === true)
+    const full = { isTrouble: true, said: expect.stringContaining('nats_not_taken') }
+    expect(source.links?.()).toEqual([expect.objectContaining(full)])
     const lines: string[] = []
     const notes = openNotes({
       ...{ clock: { nowUs: () => 0 }, after: () => () => {}, form: 'text' },
@@ -119,14 +122,23 @@ describe.runIf(natsInstalled())('with a real nats-server', () => {
     stops.push(() => server.remove())
     const { source, notes } = await running(settingsOf(server.urls))
     await until(() => notes.filter((line) => line.includes('owned, epoch')).length === 2)
+    const link = () => source.links?.()[0]
+    await until(() => link()?.isConnected === true)
+    expect(link()).toMatchObject({ peer: server.urls[0], isTrouble: false })
+    expect(link()?.heardUs).toBeGreaterThanOrEqual(link()?.sinceUs ?? Number.NaN)
+    const before = link()?.sinceUs
     await server.kill(0)
     expect(await given(source, record)).toMatchObject({ code: 'nats_not_taken' })
     await until(() => notes.some((line) => line.includes('nats_unreachable')))
     await until(() => notes.filter((line) => line.includes('fenced at epoch')).length === 2)
+    const gone = { isConnected: false, said: expect.stringContaining('nats_unreachable') }
+    expect(link()).toMatchObject(gone)
     expect(notes.filter((line) => line.includes('nats_unreachable')).length).toBeLessThan(4)
     await server.start(0)
     await until(() => notes.filter((line) => line.includes('owned, epoch')).length === 4)
     expect(await given(source, record)).toBeUndefined()
+    expect(link()).toMatchObject({ isConnected: true, isTrouble: false, said: 'connected' })
+    expect(link()?.sinceUs).toBeGreaterThan(before ?? Number.NaN)
   }, 120_000)
 
   test('nats_fork: another entry in a place of a chain leaves the shard, and writes nothing', async () => {

@@ -104,11 +104,21 @@ describe('an OPC UA server as a source', { timeout: 60_000 }, () => {
 
   test('that is killed comes back with a gap that says so', async () => {
     const gaps = withBad()
+    const link = () => desk.links()[0]
+    await until('the link', () => link()?.isConnected === true)
+    expect(link()).toMatchObject({ peer: 'press', isTrouble: false })
+    expect(link()?.heardUs).toBeGreaterThan(link()?.sinceUs ?? Number.NaN)
+    const first = link()?.sinceUs ?? Number.NaN
     await server.kill()
     await until('the gap', () => withBad() > gaps)
+    await until('the reason', () => link()?.said.includes('opcua_unreachable') === true)
+    expect(link()).toMatchObject({ isConnected: false, isTrouble: true })
     const last = desk.values('count0').length
     await server.start()
     await until('values after it', () => desk.values('count0').length > last + 10)
+    await until('the link', () => link()?.isConnected === true)
+    expect(link()?.said).toContain('connected to opc.tcp')
+    expect(link()?.sinceUs).toBeGreaterThan(first)
     const gap = desk.heard.findLast(({ q }) => q?.['count0'] === 'bad')
     const after = desk.values('count0').slice(last)
     expectUnbroken(after)

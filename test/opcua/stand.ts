@@ -8,6 +8,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../gateway/core/clock.ts'
+import type { LinkHealth } from '../../gateway/core/link.ts'
 import type { LogRecord } from '../../gateway/core/record.ts'
 import type { Source } from '../../gateway/core/source.ts'
 import { CertificateFolder } from '../../gateway/opcua/certificates.ts'
@@ -142,6 +143,10 @@ export class Desk {
       if (record.topic.endsWith('/report')) this.heard.push(said)
       done()
     })
+  }
+
+  links(): readonly LinkHealth[] {
+    return this.#source?.links?.() ?? []
   }
 
   async stop(): Promise<void> {

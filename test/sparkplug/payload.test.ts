@@ -9,8 +9,8 @@ import { datatypes, decode, meaningOf } from '../../gateway/sparkplug/payload.ts
 import { Heard } from '../../gateway/sparkplug/sequence.ts'
 import { drill } from '../influx/readings.ts'
 import { freePort } from '../servers/gateway.ts'
-import { bdSeq, bytesOf } from './node.ts'
-import { host, hostSettings, Stops, until } from './stand.ts'
+import { bdSeq, beBorn, bytesOf } from './node.ts'
+import { client, host, hostSettings, Stops, startServer, until } from './stand.ts'
 
 const stops = new Stops()
 afterEach(() => stops.all())
@@ -75,4 +75,39 @@ test('nodes_many: strangers cannot fill the memory', () => {
 test('broker_unreachable: said once, tried again', async () => {
   const world = await host(hostSettings(await freePort()), stops)
   await until(() => world.notes.some((line) => line.includes('broker_unreachable')))
+  expect(world.notes).toHaveLength(1)
+})
+
+test('subscribe_refused: a server that does not let it hear is said once, and tried again', async () => {
+  let asked = 0
+  const authenticate = async () => {
+    asked += 1
+    return true
+  }
+  const { port } = await startServer(stops, new Map(), { authenticate })
+  const login = { username: 'nobody', password: { env: 'X' } }
+  const world = await host(hostSettings(port, login), stops)
+  await until(() => asked > 2)
+  expect(world.notes).toEqual([expect.stringContaining('subscribe_refused')])
+})
+
+test('its link: with the server gone and back', async () => {
+  const first = await startServer(stops)
+  const world = await host(hostSettings(first.port), stops)
+  const link = () => world.source.links?.()[0]
+  await until(() => link()?.isConnected === true)
+  const peer = `mqtt://127.0.0.1:${first.port}`
+  expect(link()).toMatchObject({ peer, said: 'connected', isTrouble: false })
+  const node = await client(first.port, stops)
+  await beBorn(node)
+  await until(() => world.records.length > 0)
+  const before = link()
+  expect(before?.heardUs).toBeGreaterThanOrEqual(before?.sinceUs ?? Number.NaN)
+  await first.broker.stop()
+  await until(() => link()?.isConnected === false)
+  expect(link()).toMatchObject({ isTrouble: true })
+  expect(link()?.said).toContain('broker_unreachable')
+  await startServer(stops, new Map(), { port: first.port })
+  await until(() => link()?.isConnected === true)
+  expect(link()?.sinceUs).toBeGreaterThan(before?.sinceUs ?? Number.NaN)
 })

@@ -2,6 +2,7 @@
 // at all is wrong, throw it away and begin again. There is one way to recover, taken for a killed
 // server, a frozen one, a refused certificate and a renewed one alike; it is at most a second away.
 import type { Clock } from '../../core/clock.ts'
+import { type LinkHealth, LinkState } from '../../core/link.ts'
 import { type CertificateFolder, expiryWarning, factsOf } from '../certificates.ts'
 import type { OwnCertificate } from '../own-certificate.ts'
 import type { TrustStore } from '../trust-store.ts'
@@ -46,17 +47,18 @@ const openMs = 10_000
 export class Link {
   readonly #parts: LinkParts
   readonly #feed: Feed
+  readonly #state: LinkState
   readonly #stopping = new AbortController()
   #running: Promise<void> | undefined
   #connections = 0
-  /** What was said last, so that a state is said once. */
-  #said = 'nothing yet'
   #lastHeardMs = 0
   /** The present connection; what an earlier one still says is not about it. */
   #present: { broken?: Error } = {}
 
   constructor(parts: LinkParts) {
     this.#parts = parts
+    const { clock, note, plan } = parts
+    this.#state = new LinkState({ peer: plan.name, nowUs: () => clock.nowUs(), note })
     this.#feed = new Feed({
       plan: parts.plan,
       state: readState(parts.stateFile),
@@ -83,16 +85,14 @@ export class Link {
         await this.#connection()
       } catch (error) {
         const { code, message, remedy } = explain(error, plan.url)
-        this.#say(code, `${message} (${code}). ${remedy}`)
+        if (!signal.aborted) this.#state.lost(`${message} (${code}). ${remedy}`, code)
       }
       await clock.sleep(retryMs, signal)
     }
   }
 
-  #say(code: string, line: string): void {
-    if (this.#said === code) return
-    this.#said = code
-    this.#parts.note(`${this.#parts.plan.name}: ${line}`)
+  health(): LinkHealth {
+    return this.#state.health()
   }
 
   /** One connection from its beginning to its end; throws why it ended, unless it was stopped. */
@@ -125,7 +125,7 @@ export class Link {
       await this.#parts.emit(`${plan.name}-${this.#connections}`, plan.units.map(helloOf))
       await this.#fill(open, limits)
       isLive = true
-      this.#say('', `connected to ${plan.url}, ${plan.mode}, ${plan.policy}`)
+      this.#state.connected(`connected to ${plan.url}, ${plan.mode}, ${plan.policy}`)
       await this.#watch(open, { subscription, limits, missing })
     } finally {
       subscription.end()
@@ -143,6 +143,7 @@ export class Link {
       bearMs: plan.deafMs,
       onValues: async (values) => {
         this.#lastHeardMs = clock.monotonicMs()
+        this.#state.heard()
         await this.#take(values)
       },
       onEnd: (reason) => {

@@ -2,6 +2,8 @@
 // secrets resolved, all defaults filled in. Imports no library, so that the settings' side may use
 // it.
 
+import type { LinkHealth } from '../../core/link.ts'
+
 /** One value of the server that becomes a signal or a counter of a unit. */
 export interface NodePlan {
   /** Name of the signal or counter. */
@@ -56,6 +58,8 @@ export interface ReportRecord {
 
 export type FromClient =
   | { kind: 'ready' }
+  /** How each connection fares: at the start, and once a second. */
+  | { kind: 'links'; links: LinkHealth[] }
   | { kind: 'records'; id: number; session: string; records: ReportRecord[] }
   | { kind: 'note'; line: string }
   | { kind: 'stopped' }

@@ -18,6 +18,8 @@ const clock = systemClock()
 const { folder, servers } = workerData as ClientPlan
 const say = (message: FromClient): void => port.postMessage(message)
 const note = (line: string): void => say({ kind: 'note', line })
+/** How often the links' health is told, milliseconds. */
+const tellMs = 1000
 
 /** Messages whose records are not known to be in the log. */
 const pending = new Map<number, PromiseWithResolvers<void>>()
@@ -62,6 +64,8 @@ const run = async (): Promise<void> => {
     const world = { clock, folder: certificates, own, store, applicationUri: uri, stateFile }
     return new Link({ plan, ...world, emit, note })
   })
+  const tell = (): void => say({ kind: 'links', links: links.map((link) => link.health()) })
+  const telling = setInterval(tell, tellMs)
   port.on('message', (message: ToClient) => {
     if (message.kind === 'durable') {
       const { id, refused } = message
@@ -71,12 +75,14 @@ const run = async (): Promise<void> => {
       else waiting?.reject(new Error(refused))
       return
     }
+    clearInterval(telling)
     void Promise.all(links.map((link) => link.stop())).then(() => {
       say({ kind: 'stopped' })
       port.close()
     })
   })
   for (const link of links) link.start()
+  tell()
   say({ kind: 'ready' })
 }
 

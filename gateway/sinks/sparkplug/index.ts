@@ -6,6 +6,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { DeliveryResult, OutgoingBatch, Sink } from '../../core/delivery.ts'
 import { OperatingError } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
+import { LinkState } from '../../core/link.ts'
 import { type Live, type LiveMessage, startLive } from '../../mqtt/live.ts'
 import { nextBirth } from '../../sparkplug/birth-count.ts'
 import { EdgeNode, type Message, rebirthName } from '../../sparkplug/edge.ts'
@@ -90,7 +91,7 @@ class SparkplugSink implements Sink {
 
   #start(): void {
     const { servers, version, group, node, primaryHost, username, password } = this.#config
-    const { random, folder } = this.#context
+    const { clock, random, folder } = this.#context
     const filters = [
       { topic: nodeTopic('NCMD', { group, node }), qos: 1 as const },
       ...(primaryHost === undefined ? [] : [{ topic: stateTopic(primaryHost), qos: 1 as const }]),
@@ -112,10 +113,14 @@ class SparkplugSink implements Sink {
         this.#take(topic, payload)
         done()
       },
-      note: (line) => {
-        this.#said = line
-        this.#context.note(`sparkplug: ${line}`)
-      },
+      link: new LinkState({
+        peer: servers.join(', '),
+        nowUs: () => clock.nowUs(),
+        note: (line) => {
+          this.#said = line
+          this.#context.note(`sparkplug: ${line}`)
+        },
+      }),
     })
     this.#timer = setInterval(() => {
       if (this.#born) this.#say(this.#edge.silent())

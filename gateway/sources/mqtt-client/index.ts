@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { parseTopic, topicOf } from '../../../hardware-profiles/names.ts'
 import { OperatingError } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
+import { type LinkHealth, LinkState } from '../../core/link.ts'
 import type { Emit, KnownUnit, Source, SourceContext, UnitCommand } from '../../core/source.ts'
 import { Announcer } from '../../discovery/announcer.ts'
 import { createForeign, type Foreign } from '../../foreign/translate.ts'
@@ -30,6 +31,7 @@ class MqttClientSource implements Source {
   readonly #foreign: Foreign
   readonly #announcer: Announcer | undefined
   #readers: Reader[] = []
+  #links: LinkState[] = []
 
   constructor(settings: MqttClientSettings, context: SourceContext) {
     this.#settings = settings
@@ -43,15 +45,19 @@ class MqttClientSource implements Source {
   async start(toLog: Emit): Promise<void> {
     const { url, version, clientId, filters, share, sessions, username, password } = this.#settings
     const { sessionHours, receiveMaximum } = this.#settings
-    const { secret, note, random } = this.#context
+    const { clock, secret, note, random } = this.#context
     const count = share === undefined ? 1 : sessions
     const emit = this.#foreign.through(toLog)
     const all = [...new Set([...filters, ...this.#foreign.filters])]
     const shared = all.map((one) => (share === undefined ? one : `$share/${share}/${one}`))
     const tls = this.#tls()
-    this.#readers = Array.from({ length: count }, (_, i) =>
+    this.#links = Array.from({ length: count }, (_, i) => {
+      const peer = count === 1 ? url : `${url} (session ${i + 1})`
+      return new LinkState({ peer, nowUs: () => clock.nowUs(), note })
+    })
+    this.#readers = this.#links.map((link, i) =>
       startReader({
-        url,
+        ...{ url, link },
         version: version === '5' ? 5 : 4,
         clientId: i === 0 ? clientId : `${clientId}-${i + 1}`,
         filters: shared,
@@ -63,7 +69,6 @@ class MqttClientSource implements Source {
         packetBytesMax: 4 * limits.payloadBytes,
         random: () => (random(1)[0] ?? 0) / 256,
         take: (message, done) => this.#take(message, { emit, done, reader: i }),
-        note,
       }),
     )
   }
@@ -78,6 +83,10 @@ class MqttClientSource implements Source {
 
   know(units: readonly KnownUnit[]): void {
     this.#announcer?.look(units, ({ machine, unit }) => this.#heardMs.has(`${machine}/${unit}`))
+  }
+
+  links(): LinkHealth[] {
+    return this.#links.map((link) => link.health())
   }
 
   async stop(): Promise<void> {

@@ -3,6 +3,7 @@
 // messages of the shards that it has a lease for. It delivers nothing.
 import { OperatingError } from '../../core/errors.ts'
 import type { Handover } from '../../core/handover.ts'
+import { type LinkHealth, LinkState } from '../../core/link.ts'
 import type { Emit, Source, SourceContext } from '../../core/source.ts'
 import { type Fleet, keysOf, openFleet, requestMs } from './connection.ts'
 import { Membership } from './membership.ts'
@@ -21,6 +22,9 @@ class NatsSource implements Source {
   readonly #handover: Handover
   readonly #shards = new Map<number, { shard: Shard; run: Promise<void> }>()
   readonly #stopping = new AbortController()
+  readonly #link: LinkState
+  /** Why the stream has not taken the last message that it was given. */
+  #notTaken: string | undefined
   #fleet: Fleet | undefined
   #membership: Membership | undefined
   #keeping: Promise<void> | undefined
@@ -36,6 +40,9 @@ class NatsSource implements Source {
     this.#settings = settings
     this.#context = context
     this.#handover = handover
+    const { clock, note } = context
+    const peer = settings.servers.join(', ')
+    this.#link = new LinkState({ peer, nowUs: () => clock.nowUs(), note })
   }
 
   async start(emit: Emit): Promise<void> {
@@ -59,9 +66,22 @@ class NatsSource implements Source {
     const { names, js } = fleet
     const options = { headers: encodeHeaders(record), timeout: requestMs }
     js.publish(names.subjectOf(record.topic), record.payload, options).then(
-      () => done(),
-      (error: Error) => done(notTaken(error.message)),
+      () => {
+        this.#notTaken = undefined
+        done()
+      },
+      (error: Error) => {
+        const failure = notTaken(error.message)
+        this.#notTaken = `${failure.message} (${failure.code}). ${failure.remedy}`
+        done(failure)
+      },
     )
+  }
+
+  links(): LinkHealth[] {
+    const health = this.#link.health()
+    if (this.#notTaken === undefined || !health.isConnected) return [health]
+    return [{ ...health, said: this.#notTaken, isTrouble: true }]
   }
 
   async stop(): Promise<void> {
@@ -91,17 +111,16 @@ class NatsSource implements Source {
 
   /** Heartbeat and shares, for as long as the source runs. */
   async #keep(parts: Keeping): Promise<void> {
-    const { clock, note } = this.#context
+    const { clock } = this.#context
     const { signal } = this.#stopping
-    let said = ''
     while (!signal.aborted) {
       try {
         await this.#tick(parts)
-        said = ''
+        this.#link.connected('connected')
+        this.#link.heard()
       } catch (error) {
         const { message } = error as Error
-        if (message !== said) note(`the fleet does not answer (nats_unreachable): ${message}`)
-        said = message
+        this.#link.lost(`the fleet does not answer (nats_unreachable): ${message}`)
       }
       await clock.sleep(this.#settings.leaseMs / 5, signal)
     }

@@ -3,6 +3,7 @@
 // so that it acknowledges nothing else. Loads no OPC UA library itself.
 import { Worker } from 'node:worker_threads'
 import { OperatingError } from '../../core/errors.ts'
+import type { LinkHealth } from '../../core/link.ts'
 import type { LogRecord } from '../../core/record.ts'
 import type { Emit, Source, SourceContext } from '../../core/source.ts'
 import type { ClientPlan, FromClient, ToClient } from '../../opcua/client/plan.ts'
@@ -26,6 +27,7 @@ class OpcUaClientSource implements Source {
   readonly #stopped = Promise.withResolvers<void>()
   #worker: Worker | undefined
   #epoch = ''
+  #links: readonly LinkHealth[] = []
 
   constructor(plan: ClientPlan, context: SourceContext) {
     this.#plan = plan
@@ -36,6 +38,10 @@ class OpcUaClientSource implements Source {
   start(emit: Emit): Promise<void> {
     this.#epoch = Buffer.from(this.#context.random(6)).toString('hex')
     return new Promise((resolve, reject) => this.#spawn(emit, { resolve, reject }))
+  }
+
+  links(): readonly LinkHealth[] {
+    return this.#links
   }
 
   async stop(): Promise<void> {
@@ -55,12 +61,18 @@ class OpcUaClientSource implements Source {
     worker.on('message', (message: FromClient) => {
       if (message.kind === 'ready') started.resolve()
       else if (message.kind === 'note') note(message.line)
+      else if (message.kind === 'links') this.#links = message.links
       else if (message.kind === 'stopped') this.#stopped.resolve()
       else this.#take(message, { emit, worker })
     })
     worker.on('error', (cause: Error) => {
       const failure = threadFailed(cause)
-      note(`${failure.message} ${failure.remedy}`)
+      const said = `${failure.message} (${failure.code}). ${failure.remedy}`
+      note(said)
+      this.#links = this.#links.map((link) => {
+        const sinceUs = link.isConnected ? clock.nowUs() : link.sinceUs
+        return { ...link, isConnected: false, sinceUs, said, isTrouble: true }
+      })
       started.reject(failure)
     })
     worker.on('exit', () => {

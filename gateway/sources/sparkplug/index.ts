@@ -3,6 +3,7 @@
 // that request.
 
 import { limits } from '../../core/limits.ts'
+import { type LinkHealth, LinkState } from '../../core/link.ts'
 import { prepareMachine } from '../../core/machine.ts'
 import type { Emit, Source, SourceContext } from '../../core/source.ts'
 import { type Live, type LiveMessage, startLive } from '../../mqtt/live.ts'
@@ -28,6 +29,7 @@ class SparkplugHost implements Source {
   readonly #epoch: string
   readonly #host: Host
   readonly #saidMs = new Map<string, number>()
+  readonly #link: LinkState
   #timer: NodeJS.Timeout | undefined
   #live: Live | undefined
   /** Of the CONNECT that is in force: birth and will carry the same. */
@@ -37,7 +39,8 @@ class SparkplugHost implements Source {
     this.#settings = settings
     this.#context = context
     this.#epoch = Buffer.from(context.random(6)).toString('hex')
-    const { clock, profiles } = context
+    const { clock, profiles, note } = context
+    this.#link = new LinkState({ peer: settings.url, nowUs: () => clock.nowUs(), note })
     const machines = new Map(profiles.map((one) => [one.machine, prepareMachine(one)]))
     this.#host = new Host({
       bindings: bindingsOf(settings.units, machines),
@@ -50,7 +53,7 @@ class SparkplugHost implements Source {
 
   async start(emit: Emit): Promise<void> {
     const { url, version, clientId, hostId, username, password } = this.#settings
-    const { random, note, secret } = this.#context
+    const { random, secret } = this.#context
     this.#live = startLive({
       servers: [url],
       version: version === '5' ? 5 : 4,
@@ -73,11 +76,15 @@ class SparkplugHost implements Source {
       lost: () => {},
       take: (message, done) => this.#take(message, { emit, done }),
       random: () => (random(1)[0] ?? 0) / 256,
-      note,
+      link: this.#link,
     })
     this.#timer = setInterval(() => {
       for (const node of this.#host.overdue()) this.#askBirth(node)
     }, lookMs)
+  }
+
+  links(): LinkHealth[] {
+    return [this.#link.health()]
   }
 
   async stop(): Promise<void> {
