@@ -1,7 +1,7 @@
 // What the OPC UA source makes of addresses, values, gaps and settings, without a server: the rows
 // of its table of refusals that need none, and fuzz of all that a server can send.
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { DataType, DataValue, StatusCode, StatusCodes, Variant, VariantArrayType } from 'node-opcua'
@@ -21,7 +21,7 @@ import { TrustStore } from '../../gateway/opcua/trust-store.ts'
 import { createCheck } from '../../gateway/pipeline/check.ts'
 import { planOf } from '../../gateway/sources/opcua/plan.ts'
 import type { OpcUaSettings } from '../../gateway/sources/opcua/settings.ts'
-import { countingProfile, type Heard, temporary } from './stand.ts'
+import { countingProfile, Desk, type Heard, temporary } from './stand.ts'
 
 const node = (name: string, type: NodePlan['type'] = 'number'): NodePlan => ({
   ...{ name, type, address: `s=${name}`, scale: 1, offset: 0 },
@@ -197,6 +197,26 @@ describe('a feed', () => {
     ])
   })
 
+  test('that is lost again before a live value came marks a gap after what history has filled', async () => {
+    const { feed: one, heard } = feed()
+    const value = (n: number) => ({ handle: 1, value: at(t(n), n) })
+    one.begin()
+    await one.release(new Set())
+    await one.live([value(1)])
+    await one.lost()
+    one.begin()
+    await one.history([value(2), value(3)])
+    await one.release(new Set([1]))
+    await one.lost()
+    expect(heard.map(({ time, v, q }) => [time, v?.['count0'] ?? q?.['count0']])).toEqual([
+      [t(1), 1],
+      [t(1) + 1, 'bad'],
+      [t(2), 2],
+      [t(3), 3],
+      [t(3) + 1, 'bad'],
+    ])
+  })
+
   test('joins history and live values without hole or double, however they overlap', async () => {
     const overlap = fc.record({
       left: fc.integer({ min: 1, max: 20 }),
@@ -271,6 +291,17 @@ describe('settings', () => {
     )
   })
 
+  test('opcua_thread: a thread that cannot begin is said, and the start fails', async () => {
+    const file = join(folder.path, 'a-file')
+    writeFileSync(file, '')
+    const desk = new Desk(join(file, 'opcua'))
+    await expect(desk.start(settings({}).servers, 1)).rejects.toMatchObject({
+      code: 'opcua_thread',
+    })
+    expect(desk.notes).toEqual([expect.stringContaining('opcua_thread')])
+    await desk.stop()
+  })
+
   test("a user's certificate that is not there stops the start", () => {
     const user = { certificate: join(folder.path, 'none.pem'), key: { env: 'K' } }
     expect(() => planOf(settings({ user }), context)).toThrow(
@@ -329,6 +360,8 @@ describe('trust', () => {
     )
     expect(explain(reason, 'opc.tcp://a').code).toBe('opcua_certificate_invalid')
     expect(explain(new Error('connect ECONNREFUSED'), 'a').code).toBe('opcua_unreachable')
+    const unknown = explain(new Error('something else'), 'opc.tcp://a')
+    expect(unknown).toMatchObject({ code: 'opcua_failed', message: 'opc.tcp://a: something else' })
     const facts = { thumbprint: 'aa', subject: 's', applicationUri: 'u', fromMs: 0, untilMs: 0 }
     expect(expiryWarning({ ...facts, untilMs: 31 * dayMs }, 0)).toBeUndefined()
     expect(expiryWarning({ ...facts, untilMs: 9 * dayMs }, 0)).toContain('in 9 days')

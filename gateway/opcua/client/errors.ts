@@ -40,7 +40,8 @@ const table: readonly [pattern: RegExp, code: string, message: string, remedy: s
     'Approve this gateway\'s certificate at the server; "tenfold trust" shows its thumbprint.',
   ],
   [
-    /ECONN|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT|EAI_AGAIN|no answer|Timeout|timed out/i,
+    // "premature disconnection" is the library's word for a port where nobody listens.
+    /ECONN|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT|EAI_AGAIN|no answer|time(d )?out|premature disconn/i,
     'opcua_unreachable',
     'the server does not answer',
     'Check its address, that it runs, and the network in between.',

@@ -154,7 +154,9 @@ export class Feed {
     const fresh: number[] = []
     for (const { handle, key } of this.nodes) {
       const mark = this.#marks.get(key)
-      if (mark === undefined || this.#gapsUs.has(handle)) continue
+      // What history has filled is known up to there, also where no live value has come since.
+      const isFilled = this.#filledUs.has(handle)
+      if (mark === undefined || (this.#gapsUs.has(handle) && !isFilled)) continue
       this.#gapsUs.set(handle, Math.max(mark, this.#heardUs) + 1)
       fresh.push(handle)
     }

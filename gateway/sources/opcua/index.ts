@@ -27,6 +27,8 @@ class OpcUaClientSource implements Source {
   readonly #stopped = Promise.withResolvers<void>()
   #worker: Worker | undefined
   #epoch = ''
+  /** One that could not begin is not tried again: the gateway does not start. */
+  #hasStarted = false
   #links: readonly LinkHealth[] = []
 
   constructor(plan: ClientPlan, context: SourceContext) {
@@ -59,11 +61,14 @@ class OpcUaClientSource implements Source {
     const worker = new Worker(file, { workerData: this.#plan, name: 'opcua client' })
     this.#worker = worker
     worker.on('message', (message: FromClient) => {
-      if (message.kind === 'ready') started.resolve()
-      else if (message.kind === 'note') note(message.line)
+      if (message.kind === 'ready') {
+        this.#hasStarted = true
+        started.resolve()
+      }
+      if (message.kind === 'note') note(message.line)
       else if (message.kind === 'links') this.#links = message.links
       else if (message.kind === 'stopped') this.#stopped.resolve()
-      else this.#take(message, { emit, worker })
+      else if (message.kind === 'records') this.#take(message, { emit, worker })
     })
     worker.on('error', (cause: Error) => {
       const failure = threadFailed(cause)
@@ -80,7 +85,7 @@ class OpcUaClientSource implements Source {
       // What was not in the log is asked for again: the thread begins where its file says.
       const { signal } = this.#stopping
       void clock.sleep(againMs, signal).then(() => {
-        if (!signal.aborted) this.#spawn(emit, started)
+        if (!signal.aborted && this.#hasStarted) this.#spawn(emit, started)
       })
     })
   }
