@@ -37,7 +37,9 @@ describe('settings that are refused', () => {
     ],
   ]
   test.each(cases)('%s', (_, more, said) => {
-    expect(() => createForeign(one(more), [plug])).toThrow(said)
+    const make = () => createForeign(one(more), [plug])
+    expect(make).toThrow(expect.objectContaining({ code: 'foreign_settings' }))
+    expect(make).toThrow(said)
   })
 
   test('a topic in two mappings that do not name their units', () => {

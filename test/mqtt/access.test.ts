@@ -32,6 +32,14 @@ describe('who may publish', () => {
     expect(refusePublish(topic, unit)).toBeUndefined()
   })
 
+  test('a topic of more levels than eight disconnects', async () => {
+    const { url, records } = await startBroker()
+    const deep = await connect(url)
+    deep.publish('a/b/c/d/e/f/g/h/i', 'x', { qos: 1 })
+    await until(() => !deep.connected)
+    expect(records).toEqual([])
+  })
+
   test('an open broker does not let a client speak as the broker', async () => {
     const { url, records, notes } = await startBroker()
     const victim = await connect(url, { clientId: 'victim' })

@@ -148,7 +148,7 @@ test('a command reaches its unit', async () => {
 })
 
 test('a packet that announces too much is cut off before it arrives', async () => {
-  const { broker, held } = await start()
+  const { broker, held, notes } = await start()
   const socket = connectTcp(broker.port, '127.0.0.1')
   const closed = new Promise((resolve) => socket.on('close', resolve))
   // CONNECT, then a PUBLISH head that announces 256 MB (MQTT 3.1.1, 2.2.3).
@@ -156,6 +156,7 @@ test('a packet that announces too much is cut off before it arrives', async () =
   socket.write(Buffer.from([0x32, 0xff, 0xff, 0xff, 0x7f]))
   await closed
   expect(held).toHaveLength(0)
+  expect(notes.join()).toContain('a packet of over')
 })
 
 test('a connection too many is turned away, the others stay', async () => {
@@ -175,6 +176,20 @@ test('a payload over its limit, but not beyond all measure, is taken for the qua
   held[0]?.done()
   await sent
   expect(held[0]?.record.payload).toHaveLength(3000)
+})
+
+test('an address that is none of this machine is named, with the setting', async () => {
+  // TEST-NET-1 (RFC 5737): nobody has it.
+  const other = new MqttBroker({
+    ...{ host: '192.0.2.1', port: 0, clock: systemClock(), payloadBytes: 1000 },
+    ...{ machines: new Set(['cordless_drill']), connections: 3, epoch: 'test0002' },
+    note: () => {},
+  })
+  stops.push(() => other.stop())
+  await expect(other.start(() => {})).rejects.toMatchObject({
+    code: 'address_wrong',
+    remedy: expect.stringContaining('mqtt.host'),
+  })
 })
 
 test('a port that is taken is named, with the setting', async () => {

@@ -154,17 +154,23 @@ describe('the command', () => {
     [['--profile', 'cordless_drill'], 'no form of records is known for "cordless_drill"'],
     [['other.ndjson'], 'give it one file'],
   ])('%j is refused', async (args, message) => {
+    const code = args.includes('cordless_drill') ? 'replay_form' : 'usage'
+    await expect(command(['one.ndjson', ...args])).rejects.toMatchObject({ code })
     await expect(command(['one.ndjson', ...args])).rejects.toThrow(message)
   })
 
   test('an absent file, an empty file and an absent broker are named', async () => {
-    await expect(command(['absent.ndjson'])).rejects.toThrow(/cannot read .*absent\.ndjson/)
+    await expect(command(['absent.ndjson'])).rejects.toMatchObject({
+      code: 'replay_file',
+      message: expect.stringMatching(/cannot read .*absent\.ndjson/),
+    })
     await write('empty.ndjson', [''])
     expect((await command(['empty.ndjson'])).err[0]).toBe('empty.ndjson:1: the file has no records')
     await write('one.ndjson', [recordOf({})])
-    await expect(command(['one.ndjson', '--broker', 'mqtt://127.0.0.1:1'])).rejects.toThrow(
-      'cannot connect to the MQTT broker at mqtt://127.0.0.1:1',
-    )
+    await expect(command(['one.ndjson', '--broker', 'mqtt://127.0.0.1:1'])).rejects.toMatchObject({
+      code: 'broker_unreachable',
+      message: expect.stringContaining('the MQTT broker at mqtt://127.0.0.1:1'),
+    })
   })
 
   test('stops when it is asked to', async () => {

@@ -194,7 +194,9 @@ describe('a form', () => {
     expect(() => formOf({ ...nutrunner.profile, signals: others })).toThrow(
       'the profile nutrunner lacks what its records carry: signal torque in N.m',
     )
-    expect(() => formOf({ ...nutrunner.profile, counters: {} })).toThrow('counter cycles')
+    const lacking = () => formOf({ ...nutrunner.profile, counters: {} })
+    expect(lacking).toThrow('counter cycles')
+    expect(lacking).toThrow(expect.objectContaining({ code: 'replay_form' }))
     expect(() => formOf({ ...nutrunner.profile, machine: 'nutruner' })).toThrow(
       'no form of records is known for "nutruner"',
     )

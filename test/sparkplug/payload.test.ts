@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
 import { prepareMachine } from '../../gateway/core/machine.ts'
+import { createCheck } from '../../gateway/pipeline/check.ts'
 import { bindingsOf } from '../../gateway/sparkplug/binding.ts'
 import { Host } from '../../gateway/sparkplug/host.ts'
 import { datatypes, decode, meaningOf } from '../../gateway/sparkplug/payload.ts'
@@ -46,6 +47,23 @@ test('a value that does not fit its datatype, or is beyond 2^53, means nothing',
   expect(meaningOf(true, datatypes.Int32)).toBeUndefined()
   expect(meaningOf(2n ** 60n, datatypes.UInt64)).toBeUndefined()
   expect(meaningOf(1n, undefined)).toBeUndefined()
+})
+
+test('type_wrong: text for a number goes to quarantine with its report alone', () => {
+  const machine = prepareMachine(drill.profile)
+  const made = new Host({
+    bindings: bindingsOf(hostSettings(0).units, new Map([['test_drill', machine]])),
+    ...{ reorderMs: 200, rebirthMs: 1000, monotonicMs: () => 0, nowMs: () => 1000 },
+  })
+  made.take('spBv1.0/line/NBIRTH/press', bytesOf([bdSeq(0)], 0))
+  const text = { name: 'Brake', type: 'String', value: 'half' }
+  const { records } = made.take('spBv1.0/line/DBIRTH/press/d1', bytesOf([text], 1))
+  const reports = records.map(({ payload }) => JSON.parse(payload) as Record<string, never>)
+  const faults = reports.slice(1).map((report) => {
+    const absent = { boot: undefined, seq: undefined, t: undefined, c: undefined, q: undefined }
+    return createCheck(machine)({ ...absent, v: undefined, time: undefined, ...report })
+  })
+  expect(faults).toEqual([expect.objectContaining({ reason: 'type_wrong' })])
 })
 
 test('a permutation of what is missing is never lost, and each gap is seen', () => {

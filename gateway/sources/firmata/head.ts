@@ -49,7 +49,7 @@ const once = async (parts: HeadParts, signal: AbortSignal): Promise<string> => {
   } catch (error) {
     const known = operatingError(error)
     if (known === undefined) throw error
-    return `${known.message}. ${known.remedy}`
+    return `${known.message} (${known.code}). ${known.remedy}`
   }
   const ended = Promise.withResolvers<string>()
   const ask: Ask = { port, pins, samplingMs: settings.samplingMs, clock: context.clock }

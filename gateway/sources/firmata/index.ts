@@ -1,6 +1,7 @@
 // Source: Arduinos with StandardFirmata as heads of sensors, through johnny-five. Each board is a
 // unit; its pins are signals of the unit's profile. A gateway that is not there stops no machine:
 // Firmata drives nothing here, it only listens.
+import { operatingError } from '../../core/errors.ts'
 import type { Emit, Source, SourceContext } from '../../core/source.ts'
 import { openPort } from '../../serial/port.ts'
 import { openBoots } from './boots.ts'
@@ -21,9 +22,17 @@ export const create = (settings: unknown, context: SourceContext, open = openPor
         pins: planPins(board, context.profiles),
       }))
       const boots = openBoots(context.folder)
-      running = plans.map((plan) =>
-        runHead({ ...plan, context, boots, emit, open }, stopping.signal),
-      )
+      running = plans.map(async (plan) => {
+        try {
+          await runHead({ ...plan, context, boots, emit, open }, stopping.signal)
+        } catch (error) {
+          // That board is left alone: its readings would not keep their identity. The others go on.
+          const known = operatingError(error)
+          if (known === undefined) throw error
+          const { message, code, remedy } = known
+          context.note(`${plan.settings.unit}: ${message} (${code}). ${remedy}`)
+        }
+      })
     },
     async stop() {
       stopping.abort()

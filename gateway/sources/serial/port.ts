@@ -2,6 +2,7 @@
 // again with back-off when it is gone. Takes at most so many bytes a second: what babbles is made
 // to wait. Knows no frames.
 import type { Clock } from '../../core/clock.ts'
+import { operatingError } from '../../core/errors.ts'
 import { type FlowPort, findPort, openFlowPort } from '../../serial/port.ts'
 import type { PortSettings } from './settings.ts'
 
@@ -68,7 +69,9 @@ const once = async (parts: PortParts, status: PortStatus, signal: AbortSignal): 
   try {
     port = await openFlowPort({ path, baud })
   } catch (error) {
-    status.trouble = (error as Error).message
+    const known = operatingError(error)
+    if (known === undefined) throw error
+    status.trouble = `${known.message} (${known.code})`
     return
   }
   const { promise: gone, resolve: end } = Promise.withResolvers<string | undefined>()
