@@ -32,6 +32,10 @@ export interface CompileRequest {
   path?: string | undefined
 }
 
+/** Whether the board takes updates: its flash has room for a bootloader and two slots. */
+export const hasSlots = ({ flash: { parts = {} } }: Board): boolean =>
+  ['boot', 'slot_a', 'slot_b', 'update'].every((name) => parts[name] !== undefined)
+
 /** Where a slot lies in the flash, offset and bytes. Throws ToolError on a board without slots. */
 export const slotOf = (board: Board, slot: 0 | 1): { at: number; bytes: number } => {
   const part = board.flash.parts?.[slot === 0 ? 'slot_a' : 'slot_b']

@@ -1,8 +1,9 @@
 // What is flashed onto a board that takes signed updates, with the board in hand: bootloader, the
-// pinned key, a signed image in slot A, and an update state that begins anew. Pure.
+// pinned key or a blank place for one, an image in slot A, and an update state that begins anew.
+// Pure.
 import type { Board } from './boards.ts'
 import { slotOf } from './compile.ts'
-import { readSigned } from './signed-image.ts'
+import { readHead, readSigned } from './signed-image.ts'
 import { toUf2 } from './uf2.ts'
 
 /** Bytes for one place of the flash, offset from its start. */
@@ -25,6 +26,28 @@ const firstState = (version: number): Uint8Array => {
   return record
 }
 
+/** The last sector below the slots. */
+const pinPlace = ({ flash: { sectorBytes = 4096, parts = {} } }: Board): number => {
+  const { boot } = parts
+  if (boot === undefined) throw new RangeError('no room for a bootloader')
+  return boot.at + boot.bytes - sectorBytes
+}
+
+/** The key that is pinned in a board's flash, if one is. @param flash from its start */
+export const pinnedIn = (board: Board, flash: Uint8Array): Uint8Array | undefined => {
+  const pin = flash.slice(pinPlace(board), pinPlace(board) + 36)
+  return new DataView(pin.buffer).getUint32(0, true) === pinMark ? pin.subarray(4) : undefined
+}
+
+/** As runtime/boot/slot.h reads it; blank without a key. */
+const pinOf = (publicKey: Uint8Array | undefined): Uint8Array => {
+  const pin = new Uint8Array(36).fill(0xff)
+  if (publicKey === undefined) return pin
+  new DataView(pin.buffer).setUint32(0, pinMark, true)
+  pin.set(publicKey, 4)
+  return pin
+}
+
 /** CRC-32 as in Ethernet and zip. */
 const crc32 = (data: Uint8Array): number => {
   let crc = -1
@@ -42,29 +65,32 @@ const sectors = (at: number, content: Uint8Array, sectorBytes: number): FlashPar
   return { at, bytes }
 }
 
-/**
- * @param signed image of slot 0; must be by that key
- * @param bootloader raw bytes from the start of the flash
- */
+export interface FlashContent {
+  /** Raw bytes from the start of the flash. */
+  bootloader: Uint8Array
+  /** Head and image of slot 0; by that key, where there is one. */
+  image: Uint8Array
+  /** Without it the board trusts nobody yet: a key that was pinned there is gone, too. */
+  publicKey?: Uint8Array
+}
+
 export const flashParts = (
   board: Board,
-  { bootloader, signed, publicKey }: Record<'bootloader' | 'signed' | 'publicKey', Uint8Array>,
+  { bootloader, image, publicKey }: FlashContent,
 ): FlashPart[] => {
   const { sectorBytes = 4096, parts = {} } = board.flash
   const { boot, update } = parts
   const slot = slotOf(board, 0)
   if (boot === undefined || update === undefined) throw new RangeError('no room for a bootloader')
-  const pinAt = boot.at + boot.bytes - sectorBytes
+  const pinAt = pinPlace(board)
   if (boot.at + bootloader.length > pinAt) throw new RangeError('the bootloader is too long')
-  const pin = new Uint8Array(36)
-  new DataView(pin.buffer).setUint32(0, pinMark, true)
-  pin.set(publicKey, 4)
+  const head = publicKey === undefined ? readHead(image) : readSigned(image, publicKey)
   const state = new Uint8Array(2 * sectorBytes).fill(0xff)
-  state.set(firstState(readSigned(signed, publicKey).version))
+  state.set(firstState(head.version))
   return [
     sectors(boot.at, bootloader, sectorBytes),
-    sectors(pinAt, pin, sectorBytes),
-    sectors(slot.at, signed, sectorBytes),
+    sectors(pinAt, pinOf(publicKey), sectorBytes),
+    sectors(slot.at, image, sectorBytes),
     sectors(update.at, state, sectorBytes),
   ]
 }

@@ -5,7 +5,7 @@ import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
 import { checkFlash } from './flash-life.ts'
 import type { Purpose } from './image.ts'
-import { causeDefines, opposedOutputs } from './kernel-constants.ts'
+import { causeDefines, holdDefines, opposedOutputs } from './kernel-constants.ts'
 import { linkDefines } from './link-config.ts'
 import { type LoopKind, measurableOf, reportedOf } from './loop-kind.ts'
 import { usageDefines, usagePlan } from './usage-plan.ts'
@@ -66,8 +66,11 @@ export const configHeader = (parts: {
       remedy: 'Build a test image (--exercise, --rig), or take a board that has drivers.',
     })
   } else if (isMachine) {
-    if (profile.safety === undefined) findings.push(unguarded(profile))
-    else machine.push(...causeDefines({ safety: profile.safety, loop, spec }))
+    const { safety } = profile
+    if (safety === undefined) findings.push(unguarded(profile))
+    else {
+      machine.push(...causeDefines({ safety, loop, spec }), ...holdDefines({ safety, loop, spec }))
+    }
     const wired = wire({ profile, board, loop, spec })
     machine.push(...wired.defines)
     findings.push(...wired.findings, ...tooFast(parts))

@@ -4,8 +4,10 @@
 import type { Profile } from '../hardware-profiles/profile.ts'
 import { boardNames, loadBoard } from './boards.ts'
 import { compilerVersion } from './c-compiler.ts'
-import { buildImage, type Image, type Purpose } from './image.ts'
+import { hasSlots } from './compile.ts'
+import { buildImage, type Image, type ImageRequest, type Purpose } from './image.ts'
 import type { Machines } from './profiles.ts'
+import { buildStock, type Stock } from './release.ts'
 
 /** Folder of the stock images, from the project's root. */
 export const imagesFolder = 'firmware/images'
@@ -17,7 +19,7 @@ export const imageName = (machine: string, board: string, purpose: Purpose): str
     .replace('_', '-')
 
 /** Files of an image by their ending; the manifest is JSON. */
-export const imageFiles = (image: Image): Map<string, string | Uint8Array> =>
+const imageFiles = (image: Image): Map<string, string | Uint8Array> =>
   new Map<string, string | Uint8Array>([
     ['elf', image.elf],
     ['bin', image.bin],
@@ -25,6 +27,27 @@ export const imageFiles = (image: Image): Map<string, string | Uint8Array> =>
     ...(image.hex === undefined ? [] : ([['hex', image.hex]] as const)),
     ['json', `${JSON.stringify(image.manifest, null, 2)}\n`],
   ])
+
+/** The same of an image behind a bootloader; its raw bytes alone are nothing to flash. */
+const stockFiles = ({ elf, uf2, text }: Stock): Map<string, string | Uint8Array> =>
+  new Map<string, string | Uint8Array>([
+    ['elf', elf],
+    ['uf2', uf2],
+    ['json', text],
+  ])
+
+/**
+ * Of a machine for a board, as the project's own images are: with a bootloader where the board
+ * takes updates. Test builds have none. Throws as `buildImage` does.
+ */
+export const buildFiles = async (request: ImageRequest) => {
+  if (request.purpose !== 'machine' || !hasSlots(request.board)) {
+    const image = await buildImage(request)
+    return { manifest: image.manifest, files: imageFiles(image) }
+  }
+  const stock = await buildStock(request)
+  return { manifest: stock.manifest, files: stockFiles(stock) }
+}
 
 export interface ImagesRequest {
   machines: Pick<Machines, 'profiles' | 'loops'>
@@ -53,9 +76,9 @@ export const deriveImages = async ({
       for (const purpose of ['machine', 'exercise'] as const) {
         const request = { profile, loops, board, purpose, path }
         const digest = profileDigest(profile)
-        const image = await buildImage({ ...request, profileDigest: digest })
+        const built = await buildFiles({ ...request, profileDigest: digest })
         const stem = `${imagesFolder}/${imageName(profile.machine, name, purpose)}`
-        for (const [ending, content] of imageFiles(image)) {
+        for (const [ending, content] of built.files) {
           if (['uf2', 'hex', 'json'].includes(ending)) files.set(`${stem}.${ending}`, content)
         }
       }

@@ -93,6 +93,18 @@ export const causeDefines = ({ safety, loop, spec }: Given): string[] => {
   ]
 }
 
+/** What an image must know of the hand beside its kernel. None for a machine without a control. */
+export const holdDefines = (given: Given): string[] => {
+  const { hold } = given.safety
+  if (hold === undefined) return []
+  const { input, scaled } = channelsOf(given)
+  return [
+    `HOLD_INPUT ${input(hold.signal)}`,
+    `HOLD_RELEASED ${scaled(hold.signal, hold.released)}`,
+    ...(hold.stays === true ? ['HOLD_STAYS 1'] : []),
+  ]
+}
+
 /** Whether a cause is hard. */
 export const isHard = (code: number): boolean => (code & hardKind) !== 0
 

@@ -25,11 +25,14 @@ export interface Manifest {
   stack: { bound: number; reserved: number }
   /** Cycles of the longest step measured, or absent where none was. */
   worstStep?: { cycles: number; sampling: number; margin: number; how: string }
-  /** Of a signed release: version, public key, digests of both slots' images and the bootloader. */
+  /**
+   * Of an image with a bootloader: its version (a stock image 0, older than any release), digests
+   * of the slots' images and the bootloader; of a signed release also its key and slot B.
+   */
   release?: {
     version: number
-    key: string
-    slots: { a: string; b: string }
+    key?: string
+    slots: { a: string; b?: string }
     bootloader: string
     bootloaderBytes: number
   }

@@ -1,14 +1,16 @@
-// A release of a machine's firmware for a board that takes signed updates: the image linked for
-// each slot, both signed, the bootloader, one manifest with all digests, and what is flashed with
-// the board in hand. The key stays outside: `sign` is passed in.
+// What a board that takes updates is flashed with, and its manifest with all digests. A release: the
+// image linked for each slot, both signed, and the key pinned. A stock image: slot A only, nobody's
+// signature, no key. Keys stay outside: `sign` is passed in.
 import { createHash } from 'node:crypto'
 import { buildBootloader } from './bootloader.ts'
 import { flashParts, partsToUf2 } from './flash-image.ts'
-import { buildImage, type ImageRequest } from './image.ts'
+import { buildImage, type Image, type ImageRequest } from './image.ts'
 import type { Manifest } from './manifest.ts'
-import { headBytes, type Sign, signImage } from './signed-image.ts'
+import { headBytes, headImage, type Sign, signImage } from './signed-image.ts'
 
-export interface ReleaseRequest extends Omit<ImageRequest, 'purpose' | 'slot' | 'byHand'> {
+export type StockRequest = Omit<ImageRequest, 'purpose' | 'slot' | 'byHand'>
+
+export interface ReleaseRequest extends StockRequest {
   /** Whole number that grows with every release: a board takes no older one by update. */
   version: number
   /** Signs with the release key; its public half is pinned on the board. */
@@ -27,39 +29,82 @@ export interface Release {
   text: string
 }
 
+/** An image for slot A behind a bootloader, by nobody in particular. */
+export interface Stock extends Pick<Release, 'uf2' | 'manifest' | 'text'> {
+  /** Of the image alone. */
+  elf: Uint8Array
+}
+
+/** Older than every release. */
+const stockVersion = 0
+
 /** Builds and signs. Throws as `buildImage` does, and ToolError where the board has no slots. */
 export const buildRelease = async (request: ReleaseRequest): Promise<Release> => {
-  const { profile, profileDigest, board, version, sign, publicKey } = request
-  const build = (slot: 0 | 1) => buildImage({ ...request, purpose: 'machine', slot })
-  const [a, b] = [await build(0), await build(1)]
+  const { board, version, sign, publicKey } = request
+  const [a, b] = [await inSlot(request, 0), await inSlot(request, 1)]
   const bootloader = buildBootloader(request).files.bin
-  const digest = (image: Uint8Array): string => sha256(image.subarray(headBytes)).toString('hex')
-  const manifest: Manifest = {
-    ...a.manifest,
-    digests: { ...a.manifest.digests, image: digest(a.bin) },
-    release: {
-      version,
-      key: Buffer.from(publicKey).toString('hex'),
-      slots: { a: digest(a.bin), b: digest(b.bin) },
-      bootloader: sha256(bootloader).toString('hex'),
-      bootloaderBytes: bootloader.length,
-    },
-  }
-  const text = `${JSON.stringify(manifest, null, 2)}\n`
-  const head = {
-    ...{ version, board: board.board, machine: profile.machine },
-    manifest: sha256(text),
-    profile: Uint8Array.from(Buffer.from(profileDigest, 'hex')),
-  }
-  const signed = signImage(a.bin, { ...head, slot: 0 }, sign)
-  const parts = flashParts(board, { bootloader, signed, publicKey })
+  const manifest = manifestOf(a, bootloader, {
+    version,
+    key: Buffer.from(publicKey).toString('hex'),
+    slots: { a: digestOf(a), b: digestOf(b) },
+  })
+  const text = textOf(manifest)
+  const head = headOf(request, version, text)
+  const image = signImage(a.bin, { ...head, slot: 0 }, sign)
   return {
-    a: signed,
+    a: image,
     b: signImage(b.bin, { ...head, slot: 1 }, sign),
-    uf2: partsToUf2(board, parts),
+    uf2: partsToUf2(board, flashParts(board, { bootloader, image, publicKey })),
     manifest,
     text,
   }
 }
+
+/**
+ * What anybody may flash: it starts because it was flashed in the hand, and takes releases only
+ * after a key was pinned. Throws as `buildRelease` does.
+ */
+export const buildStock = async (request: StockRequest): Promise<Stock> => {
+  const { board } = request
+  const a = await inSlot(request, 0)
+  const bootloader = buildBootloader(request).files.bin
+  const slots = { a: digestOf(a) }
+  const manifest = manifestOf(a, bootloader, { version: stockVersion, slots })
+  const text = textOf(manifest)
+  const image = headImage(a.bin, { ...headOf(request, stockVersion, text), slot: 0 })
+  const uf2 = partsToUf2(board, flashParts(board, { bootloader, image }))
+  return { uf2, manifest, text, elf: a.elf }
+}
+
+const inSlot = (request: StockRequest, slot: 0 | 1): Promise<Image> =>
+  buildImage({ ...request, purpose: 'machine', slot })
+
+const digestOf = ({ bin }: Image): string => sha256(bin.subarray(headBytes)).toString('hex')
+
+const manifestOf = (
+  { manifest }: Image,
+  bootloader: Uint8Array,
+  release: Pick<NonNullable<Manifest['release']>, 'version' | 'key' | 'slots'>,
+): Manifest => ({
+  ...manifest,
+  digests: { ...manifest.digests, image: release.slots.a },
+  release: {
+    ...release,
+    bootloader: sha256(bootloader).toString('hex'),
+    bootloaderBytes: bootloader.length,
+  },
+})
+
+const textOf = (manifest: Manifest): string => `${JSON.stringify(manifest, null, 2)}\n`
+
+const headOf = (
+  { board, profile, profileDigest }: StockRequest,
+  version: number,
+  text: string,
+) => ({
+  ...{ version, board: board.board, machine: profile.machine },
+  manifest: sha256(text),
+  profile: Uint8Array.from(Buffer.from(profileDigest, 'hex')),
+})
 
 const sha256 = (data: string | Uint8Array): Buffer => createHash('sha256').update(data).digest()

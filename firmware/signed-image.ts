@@ -1,6 +1,6 @@
-// What lies in a slot of a board: 256 bytes of signed head, then the image linked for that slot.
-// Written and read here, checked on the board by runtime/boot/slot.h. Pure; keys stay outside:
-// `sign` is passed in. The signature covers the head, and the head has the image's digest.
+// What lies in a slot of a board: 256 bytes of head, then the image linked for that slot. Written
+// and read here, checked on the board by runtime/boot/slot.h. Pure; keys stay outside: `sign` is
+// passed in. The signature covers the head, and the head has the image's digest.
 import { createHash, createPublicKey, verify } from 'node:crypto'
 import { ToolError } from './tool-error.ts'
 
@@ -36,10 +36,20 @@ export const signImage = (
   head: Omit<ImageHead, 'image' | 'bytes'>,
   sign: Sign,
 ): Uint8Array => {
+  const signed = headImage(image, head)
+  signed.set(sign(signed.slice(0, signedBytes)), signedBytes)
+  return signed
+}
+
+/** The same without a signature: a board starts it only where it was flashed in the hand. */
+export const headImage = (
+  image: Uint8Array,
+  head: Omit<ImageHead, 'image' | 'bytes'>,
+): Uint8Array => {
   const body = image.subarray(headBytes)
-  const signed = image.slice()
-  signed.fill(0, 0, headBytes)
-  const view = new DataView(signed.buffer)
+  const headed = image.slice()
+  headed.fill(0, 0, headBytes)
+  const view = new DataView(headed.buffer)
   const words = [mark, format, body.length, head.version, head.slot]
   words.forEach((word, i) => {
     view.setUint32(4 * i, word, true)
@@ -47,13 +57,12 @@ export const signImage = (
   for (const [name, [at, room]] of Object.entries(places)) {
     const text = Buffer.from(head[name as keyof typeof places])
     if (text.length > room) throw new RangeError(`${name} is longer than ${room} bytes`)
-    signed.set(text, at)
+    headed.set(text, at)
   }
-  signed.set(sha256(body), digests.image)
-  signed.set(head.manifest, digests.manifest)
-  signed.set(head.profile, digests.profile)
-  signed.set(sign(signed.slice(0, signedBytes)), signedBytes)
-  return signed
+  headed.set(sha256(body), digests.image)
+  headed.set(head.manifest, digests.manifest)
+  headed.set(head.profile, digests.profile)
+  return headed
 }
 
 /**
@@ -104,6 +113,10 @@ export const signedIn = (slot: Uint8Array): Uint8Array => {
 
 /** SubjectPublicKeyInfo of an Ed25519 key (RFC 8410, 4) up to its 32 bytes. */
 const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex')
+
+/** Whether nobody has signed the head. */
+export const isUnsigned = (file: Uint8Array): boolean =>
+  file.subarray(signedBytes, headBytes).every((byte) => byte === 0)
 
 /** Whether the head is signed by this key (32 bytes). */
 export const isSignedBy = (file: Uint8Array, publicKey: Uint8Array): boolean => {

@@ -5,8 +5,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { loadBoard } from '../boards.ts'
 import { slotOf } from '../compile.ts'
+import { pinnedIn } from '../flash-image.ts'
 import type { Manifest } from '../manifest.ts'
-import { readSigned, signedIn } from '../signed-image.ts'
+import { isUnsigned, readHead, readSigned, signedIn } from '../signed-image.ts'
 import { ToolError } from '../tool-error.ts'
 import { fromUf2 } from '../uf2.ts'
 import { fromHex } from './hex.ts'
@@ -41,13 +42,13 @@ export const readImage = (path: string): ReadyImage => {
   }
   if (manifest.release !== undefined) return readRelease(name, files, beside('json'))
   const raw = rawOf(files, manifest, path)
-  if (createHash('sha256').update(raw).digest('hex') !== manifest.digests.image) {
+  if (sha256(raw) !== manifest.digests.image) {
     throw damaged(path, 'its bytes are not those that its manifest names')
   }
   return { name, manifest, files: new Map([...files, ['bin', raw]]) }
 }
 
-/** A signed release: its UF2 holds an image in slot A that is signed together with the manifest. */
+/** With a bootloader: all that its UF2 puts onto a board is what the manifest names. */
 const readRelease = (
   name: string,
   files: ReadonlyMap<string, Uint8Array>,
@@ -56,20 +57,33 @@ const readRelease = (
   const manifest = parseManifest(path)
   const uf2 = files.get('uf2')
   if (uf2 === undefined) throw damaged(path, 'there is no .uf2 beside its manifest')
-  const slot = slotOf(loadBoard(manifest.board), 0)
   try {
-    const { image } = fromUf2(uf2)
-    const key = Uint8Array.from(Buffer.from(manifest.release?.key ?? '', 'hex'))
-    const head = readSigned(signedIn(image.subarray(slot.at, slot.at + slot.bytes)), key)
-    const digest = createHash('sha256')
-      .update(contentOf(path) ?? '')
-      .digest()
-    if (Buffer.compare(digest, head.manifest) !== 0) throw new Error('its manifest was changed')
+    checkFlash(fromUf2(uf2).image, manifest, sha256(contentOf(path) ?? ''))
   } catch (error) {
     throw damaged(path, (error as Error).message)
   }
   return { name, manifest, files: new Map([['uf2', uf2]]) }
 }
+
+/** Throws what is wrong. @param text SHA-256 of the manifest as it is written */
+const checkFlash = (flash: Uint8Array, manifest: Manifest, text: string): void => {
+  const { key = '', bootloader, bootloaderBytes = 0 } = manifest.release ?? {}
+  const board = loadBoard(manifest.board)
+  const slot = slotOf(board, 0)
+  const image = signedIn(flash.subarray(slot.at, slot.at + slot.bytes))
+  const head = key === '' ? readHead(image) : readSigned(image, Buffer.from(key, 'hex'))
+  if (hex(head.manifest) !== text) throw new Error('its manifest was changed')
+  if (key === '' && !isUnsigned(image)) throw new Error('its manifest does not name who signed it')
+  if (hex(pinnedIn(board, flash) ?? []) !== key) throw new Error('it pins another key')
+  if (sha256(flash.subarray(0, bootloaderBytes)) !== bootloader) {
+    throw new Error('its bootloader is another one')
+  }
+}
+
+const hex = (bytes: Uint8Array | readonly number[]): string => Buffer.from(bytes).toString('hex')
+
+const sha256 = (data: string | Uint8Array): string =>
+  createHash('sha256').update(data).digest('hex')
 
 /**
  * The raw bytes in any of the forms; UF2 pads the last block, and the manifest knows the length.

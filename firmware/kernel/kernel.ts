@@ -117,7 +117,7 @@ function wait(found: i32): void {
     quietSteps = 0
   } else if (quietSteps < 8) quietSteps += 1
   else if (isStopped()) hinder(CAUSE_EMERGENCY_STOP)
-  else if (releasedSteps === 0) hinder(CAUSE_NOT_RELEASED)
+  else if (!isReleased()) hinder(CAUSE_NOT_RELEASED)
   else if (releasedSteps < RELEASE_STEPS) hinder(CAUSE_SETTLING)
   else enter(STATE_ARMED, 0)
 }

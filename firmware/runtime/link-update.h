@@ -6,11 +6,8 @@
 
 enum { DO_BEGIN, DO_CHUNK, DO_FINISH, DO_CONFIRM, DO_RESTART, DO_STATE, DO_TRUST };
 
-/* A person holds the machine's own control since it was started, so that it cannot arm: what no
- * line can do. A machine without such a control never says so. */
-static bool update_present(void) {
-  return told[TOLD_STATE] == STATE_WAIT && told[TOLD_HINDRANCE] == CAUSE_NOT_RELEASED;
-}
+/* present.h */
+static bool present(void);
 
 static bool restart_due;
 static u32 restart_us;
@@ -25,7 +22,7 @@ static u32 update_do(u32 what, u32 offset, const u8 *data, u32 bytes) {
     case DO_CONFIRM: return update_confirm();
     case DO_STATE: return UPDATE_OK;
     case DO_TRUST:
-      return bytes == 32 ? update_trust(data, update_present(), armed) : UPDATE_FORMAT;
+      return bytes == 32 ? update_trust(data, present(), armed) : UPDATE_FORMAT;
     default: break;
   }
   if (armed) return UPDATE_ARMED;

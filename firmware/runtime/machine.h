@@ -59,6 +59,11 @@ static inline void drive_pins(void) {
 #include "selftest-link.h"
 #include "calibration.h"
 #include "trip-link.h"
+#ifdef RUNNING_SLOT
+#include "present.h"
+#else
+static void present_poll(void) {}
+#endif
 
 void wasm_rt_trap(wasm_rt_trap_t code) {
   interrupts_off();
@@ -199,6 +204,7 @@ int main(void) {
     calibration_tell();
     usage_poll();
     link_poll();
+    present_poll();
     update_poll();
 #ifdef TEST_INPUTS
     continue; /* QEMU's time is that of its host while it sleeps, and jumps */

@@ -6,8 +6,9 @@ import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { boardNames, loadBoard } from '../../firmware/boards.ts'
 import { BuildError } from '../../firmware/build.ts'
-import { buildImage, type Image, type Purpose } from '../../firmware/image.ts'
-import { imageFiles, imageName } from '../../firmware/images.ts'
+import type { Purpose } from '../../firmware/image.ts'
+import { buildFiles, imageName } from '../../firmware/images.ts'
+import type { Manifest } from '../../firmware/manifest.ts'
 import { loadProfiles, type Machines, ProfileError } from '../../firmware/profiles.ts'
 import { buildRelease, type ReleaseRequest } from '../../firmware/release.ts'
 import { writeRelease } from '../../firmware/release-file.ts'
@@ -64,14 +65,14 @@ export const run = async (args: string[], io: Io): Promise<number> => {
     const { sign, version, exercise } = values
     return release(request, io, { sign, version, exercise, folder })
   }
-  const image = await orExplain(() => buildImage({ ...request, purpose }))
+  const { manifest, files } = await orExplain(() => buildFiles({ ...request, purpose }))
   const name = imageName(profile.machine, board.board, purpose)
   await mkdir(folder, { recursive: true })
-  for (const [ending, content] of imageFiles(image)) {
+  for (const [ending, content] of files) {
     await writeFile(join(folder, `${name}.${ending}`), content)
   }
-  print(image, io)
-  const endings = [...imageFiles(image).keys()].join(', ')
+  print(manifest, io)
+  const endings = [...files.keys()].join(', ')
   io.out(`wrote     ${join(relative(io.cwd, folder), name)}.{${endings.replaceAll(' ', '')}}`)
   return 0
 }
@@ -117,7 +118,7 @@ const release = async (
   for (const [ending, content] of Object.entries(files)) {
     await writeFile(join(values.folder, `${name}.${ending}`), content)
   }
-  print(built, io)
+  print(built.manifest, io)
   io.out(`release   version ${made?.version}, signed by ${signer.did}`)
   io.out(`slots     a ${made?.slots.a}`)
   io.out(`          b ${made?.slots.b}`)
@@ -166,12 +167,13 @@ const orExplain = async <T>(build: () => Promise<T>): Promise<T> => {
   }
 }
 
-const print = ({ manifest }: Pick<Image, 'manifest'>, io: Io): void => {
-  const { sizes, stack, digests, worstStep, loop, unproven } = manifest
+const print = (manifest: Manifest, io: Io): void => {
+  const { sizes, stack, digests, worstStep, loop, unproven, release: made } = manifest
   io.out(`machine   ${manifest.machine} on ${manifest.board}, ${manifest.purpose}`)
   io.out(`loop      ${loop.kind} at ${loop.rateHz} Hz, module ${digests.module.slice(0, 16)}`)
   const code = sizes.codeInRam > 0 ? `, and ${sizes.codeInRam} of code in RAM` : ''
   io.out(`size      ${sizes.flash} bytes of flash, ${sizes.ram} of RAM${code}`)
+  if (made !== undefined) io.out(`          and ${made.bootloaderBytes} bytes of bootloader`)
   io.out(`stack     ${stack.bound} bytes at most, ${stack.reserved} reserved`)
   if (worstStep !== undefined) {
     io.out(`longest   ${worstStep.cycles} cycles a step, ${worstStep.sampling} for sampling`)

@@ -8,6 +8,7 @@ import { type Outside, realOutside } from '../../firmware/flash/outside.ts'
 import { findTargets, type Target, type Wanted } from '../../firmware/flash/targets.ts'
 import { endingOf, flash } from '../../firmware/flash/write.ts'
 import { nearest } from '../../hardware-profiles/validate.ts'
+import { didOf } from '../attestation/did.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { Io } from './io.ts'
 
@@ -192,14 +193,21 @@ const imageFor = (images: readonly ReadyImage[], board: Board): ReadyImage => {
   return image
 }
 
-const print = ({ manifest, name, files }: ReadyImage, target: Target, io: Io): void => {
+const print = ({ manifest, name }: ReadyImage, target: Target, io: Io): void => {
   const { board, method, place, id } = target
+  const { sizes, release } = manifest
   io.out(`board     ${board.title}, calls itself ${id}, at ${place}`)
-  io.out(`image     ${name}, ${files.get('bin')?.length ?? 0} bytes, by ${method}`)
+  io.out(`image     ${name}, ${sizes.flash} bytes, by ${method}`)
   io.out(`          ${manifest.digests.image}`)
   io.out(`file      ${name}.${endingOf[method]}`)
+  if (release !== undefined) io.out(`updates   ${updatesBy(release.key)}`)
   for (const text of manifest.unproven) io.out(`unproven  ${text}`)
 }
+
+const updatesBy = (key: string | undefined): string =>
+  key === undefined
+    ? 'none until a key is pinned: tenfold command <unit> trust <did:key>, its control held'
+    : `what ${didOf(Buffer.from(key, 'hex'))} has signed`
 
 const barCells = 40
 

@@ -4,9 +4,13 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { hasSlots, slotOf } from '../../firmware/compile.ts'
 import { readImage } from '../../firmware/flash/images.ts'
+import { pinnedIn } from '../../firmware/flash-image.ts'
 import type { Manifest } from '../../firmware/manifest.ts'
 import { loadProfiles } from '../../firmware/profiles.ts'
+import { headBytes, readHead, signedIn } from '../../firmware/signed-image.ts'
+import { fromUf2 } from '../../firmware/uf2.ts'
 import { profileDigest } from '../../gateway/core/machine.ts'
 import { rangesOf, readRun, runLine, runTwin } from '../emu/exercise.ts'
 import { hellosIn } from '../emu/hello.ts'
@@ -20,14 +24,24 @@ const names = readdirSync(folder)
   .map((file) => file.slice(0, -'.json'.length))
 const manifestOf = (name: string): Manifest =>
   JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as Manifest
-const binOf = (name: string): Uint8Array =>
-  readImage(join(folder, `${name}.json`)).files.get('bin') ?? new Uint8Array()
+/** What the flash holds afterwards, from its start. */
+const binOf = (name: string): Uint8Array => {
+  const { files } = readImage(join(folder, `${name}.json`))
+  return files.get('bin') ?? fromUf2(files.get('uf2') ?? new Uint8Array()).image
+}
+/** Of that, what the manifest calls the image: behind a bootloader, what lies behind slot A's head. */
+const imageIn = (name: string): Uint8Array => {
+  const { release, board } = manifestOf(name)
+  const bin = binOf(name)
+  if (release === undefined) return bin
+  return signedIn(bin.subarray(slotOf(loadBoard(board), 0).at)).subarray(headBytes)
+}
 
 describe.each(names)('%s', (name) => {
   const manifest = manifestOf(name)
 
   test('is the image of its manifest, made of the machine file and the loop in the tree', async () => {
-    const digest = createHash('sha256').update(binOf(name)).digest('hex')
+    const digest = createHash('sha256').update(imageIn(name)).digest('hex')
     expect(digest).toBe(manifest.digests.image)
     const profile = loadProfiles().profiles.get(manifest.machine)
     expect(profile && profileDigest(profile)).toBe(manifest.digests.profile)
@@ -47,6 +61,21 @@ test('every machine that is wired to a board has its images', () => {
   )
   expect(namesOf('machine')).toEqual(wired.sort())
   expect(namesOf('exercise')).toEqual(wired.map((name) => `${name}-exercise`))
+})
+
+test.each(namesOf('machine'))('%s has a bootloader where its board takes updates', (name) => {
+  const { board, release, sizes } = manifestOf(name)
+  expect(release !== undefined).toBe(hasSlots(loadBoard(board)))
+  if (release === undefined) return
+  const bin = binOf(name)
+  const head = readHead(signedIn(bin.subarray(slotOf(loadBoard(board), 0).at)))
+  expect(head).toMatchObject({ version: 0, slot: 0, board, bytes: sizes.flash - headBytes })
+  expect(release).toMatchObject({
+    version: 0,
+    slots: { a: Buffer.from(head.image).toString('hex') },
+  })
+  expect(release.key).toBeUndefined()
+  expect(pinnedIn(loadBoard(board), bin)).toBeUndefined()
 })
 
 test.each(ofPico('machine'))('%s boots with everything off', (name) => {

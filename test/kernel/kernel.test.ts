@@ -95,6 +95,25 @@ describe('before it is armed', () => {
     bench.arm()
   })
 
+  test('a released hand is never called a hand that pulls, also while readings settle', () => {
+    const hold = loop.inputs.findIndex(({ name }) => name === safety.hold?.signal)
+    const released = (safety.hold?.released ?? 0) / (loop.inputs[hold]?.scale ?? 1)
+    fc.assert(
+      fc.property(episodes, (list) => {
+        const bench = new KernelBench(wasm)
+        for (const [steps, readings] of list) {
+          for (let i = 0; i < steps; i += 1) {
+            bench.inputs.set(readings)
+            bench.kernel.step()
+            const pulls = (bench.inputs[hold] ?? 0) >= released
+            if (bench.hindrance === 'not_released') expect(pulls).toBe(true)
+          }
+        }
+      }),
+      { numRuns: 60, examples: [[[[60, lowPack, [0, 0, 0]]]]] },
+    )
+  })
+
   test('a broken sensor is the hindrance, and no trip: there was nothing to end', () => {
     for (const [name, value] of [
       ['trigger', -11],
@@ -188,6 +207,11 @@ const asksOf = fc.tuple(...loop.outputs.map(({ max, scale }) => fc.nat({ max: ma
 const episodes = fc.array(fc.tuple(fc.integer({ min: 1, max: 400 }), readingsOf, asksOf), {
   maxLength: 40,
 })
+
+/** Released, and a pack too low for longer than the first 8 steps take to tell. */
+const lowPack = loop.inputs.map(({ name, scale }) =>
+  Math.round((name === 'pack_voltage' ? 9 : 0) / scale),
+)
 
 test('whatever it reads: no trap, and once it says no it says no until a release was seen', () => {
   const hold = loop.inputs.findIndex(({ name }) => name === safety.hold?.signal)

@@ -7,7 +7,7 @@ import { buildBootloader, namesOf } from '../../firmware/bootloader.ts'
 import { type Built, compileImage, gatherSources } from '../../firmware/compile.ts'
 import { flashParts, partsToBin } from '../../firmware/flash-image.ts'
 import { configHeader } from '../../firmware/image-config.ts'
-import { signImage } from '../../firmware/signed-image.ts'
+import { headImage, signImage } from '../../firmware/signed-image.ts'
 import { signerOfSeed } from '../../gateway/attestation/identity.ts'
 import { drill, loadBoard } from '../boards/stand.ts'
 import { Pico } from '../emu/pico.ts'
@@ -55,10 +55,18 @@ export const signed = (image: Uint8Array, wish: Release): Uint8Array => {
   )
 }
 
-/** The flash as it is with the board in hand, image in slot A. */
+/** The flash as it is with the board in hand, image in slot A, the key pinned. */
 export const flashed = (boot: Built, image: Uint8Array): Uint8Array => {
   const { publicKey } = release
-  return partsToBin(flashParts(board, { bootloader: boot.files.bin, signed: image, publicKey }))
+  return partsToBin(flashParts(board, { bootloader: boot.files.bin, image, publicKey }))
+}
+
+/** The same as a stock image: nobody has signed it, and no key is pinned. */
+export const flashedStock = (boot: Built, bin: Uint8Array): Uint8Array => {
+  const digests = { manifest: new Uint8Array(32).fill(1), profile: new Uint8Array(32).fill(2) }
+  const names = { board: board.board, machine: profile.machine }
+  const image = headImage(bin, { slot: 0, version: 0, ...names, ...digests })
+  return partsToBin(flashParts(board, { bootloader: boot.files.bin, image }))
 }
 
 export class Unit {

@@ -106,7 +106,7 @@ export class JoinedPico {
 }
 
 /** A sound drill at rest: 0 A, 18 V, 25 degrees; the trigger as the hand has it. */
-const countsOf = (channel: number, position: number, isPulled: boolean): number => {
+export const countsOf = (channel: number, position: number, isPulled: boolean): number => {
   if (channel === 0) return isPulled ? 2048 : 372
   return [2358, 931, 931, 2048][position] ?? 0
 }

@@ -1,5 +1,6 @@
 /* Test build: an image of a slot that only takes updates, over UART; hex in, a digit out.
  *   "B head" "C offset data" "F" "Y": update_begin, _chunk, _finish, _confirm
+ *   "T key" "U key": update_trust with a person at the machine, and without
  *   "A 1"  armed from now on; "R" restarts
  * With HANGS it says that it is there and nothing more; the watchdog must end it. */
 #include "config.h"
@@ -60,6 +61,10 @@ static u32 answer_to(u8 command) {
   if (command == 'C') return chunk();
   if (command == 'F') return update_finish(armed);
   if (command == 'Y') return update_confirm();
+  if (command == 'T' || command == 'U') {
+    take_hex(data, 32);
+    return update_trust(data, command == 'T', armed);
+  }
   if (command == 'A') armed = take() == '1';
   if (command == 'R') board_restart();
   return 0;
