@@ -20,7 +20,8 @@ export const usage = `usage: tenfold command <unit> setpoint <name>=<value> ... 
   update           a release of "tenfold build --sign": sent, tried, and kept when it is heard
   make-key         has the board make the key that it signs with, once in its life
   trust            pins whose releases a board takes that was flashed without a key; its machine's
-                   control must be pulled since it got its power, so that it cannot start
+                   control must be held since it got its power, so that it cannot start (a switch
+                   that stays put: put on within the last half minute)
   reset-trip       clears a latched trip, named as its event kernel_tripped names it, such as
                    over_current: motor_current; find out first why it tripped
 

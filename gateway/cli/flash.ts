@@ -197,7 +197,8 @@ const print = ({ manifest, name }: ReadyImage, target: Target, io: Io): void => 
   const { board, method, place, id } = target
   const { sizes, release } = manifest
   io.out(`board     ${board.title}, calls itself ${id}, at ${place}`)
-  io.out(`image     ${name}, ${sizes.flash} bytes, by ${method}`)
+  const boot = release && ` and ${release.bootloaderBytes} of bootloader`
+  io.out(`image     ${name}, ${sizes.flash} bytes${boot ?? ''}, by ${method}`)
   io.out(`          ${manifest.digests.image}`)
   io.out(`file      ${name}.${endingOf[method]}`)
   if (release !== undefined) io.out(`updates   ${updatesBy(release.key)}`)

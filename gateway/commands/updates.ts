@@ -257,7 +257,7 @@ const checkBoard = (
   if (pinned === undefined) {
     throw new OperatingError('update_no_key', {
       message: `${unit} trusts no release key yet: it takes no updates`,
-      remedy: `Pin yours: tenfold command ${unit} trust <did:key>, with its control pulled.`,
+      remedy: `Pin yours: tenfold command ${unit} trust <did:key>, with its control held.`,
     })
   }
   if (!isReleaseBy(release, pinned)) {

@@ -353,9 +353,12 @@ export interface ImageFace {
   board: string
   /** The board in words. */
   title: string
+  /** In the flash, with the bootloader where there is one. */
   bytes: number
-  /** SHA-256 of the raw bytes, hex. */
+  /** SHA-256 of the image, without the bootloader, hex. */
   digest: string
+  /** Has a bootloader, and takes signed updates once a key is pinned. */
+  takesUpdates: boolean
   /** Endings that can be downloaded, the first is the usual one: uf2, hex, bin. */
   forms: readonly string[]
   /** How a person flashes it, in order. */

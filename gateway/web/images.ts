@@ -37,13 +37,15 @@ const content = ({ files, manifest }: ReadyImage, ending: string): Uint8Array | 
 
 const face = ({ name, manifest, files }: ReadyImage): ImageFace => {
   const { title, flashing } = loadBoard(manifest.board)
+  const { release, sizes } = manifest
   return {
     name,
     machine: manifest.machine,
     board: manifest.board,
     title,
-    bytes: manifest.sizes.flash,
+    bytes: sizes.flash + (release?.bootloaderBytes ?? 0),
     digest: manifest.digests.image,
+    takesUpdates: release !== undefined,
     forms: [...files.keys()],
     steps: flashing[0]?.steps ?? [],
     unproven: manifest.unproven,

@@ -1,12 +1,24 @@
 // `tenfold flash`: the right image reaches the right board, a wrong board is refused by what it
 // calls itself, and whatever goes wrong on the way is said with what to do.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { loadBoard } from '../../firmware/boards.ts'
+import { slotOf } from '../../firmware/compile.ts'
 import { readImage, stockFolder } from '../../firmware/flash/images.ts'
 import type { Outside } from '../../firmware/flash/outside.ts'
 import type { Purpose } from '../../firmware/image.ts'
+import { headBytes, signedIn } from '../../firmware/signed-image.ts'
 import { runOn } from '../../gateway/cli/flash.ts'
 import { operatingError } from '../../gateway/core/errors.ts'
 import { type TestIo, testIo } from '../cli/io.ts'
@@ -29,6 +41,10 @@ const tenfold = (line: string, outside: Outside): Promise<number> =>
 const failure = async (line: string, outside: Outside) =>
   operatingError(await tenfold(line, outside).catch((error: unknown) => error))
 
+const slotA = slotOf(loadBoard('rp2040-pico'), 0)
+/** The last sector below it. */
+const pinAt = slotA.at - 4096
+
 /** A small image with its manifest, as `tenfold build` leaves it. */
 const imageFor = (
   board: string,
@@ -36,7 +52,7 @@ const imageFor = (
   purpose: Purpose = 'machine',
 ): { path: string; bin: Buffer } => {
   const bin = Buffer.from(Array.from({ length: 5000 }, (_, i) => (i * 7) % 256))
-  const stock = readImage(join(stockFolder, 'cordless-drill-rp2040-pico.json')).manifest
+  const stock = readImage(join(stockFolder, 'cordless-drill-stm32f405.json')).manifest
   const image = createHash('sha256').update(bin).digest('hex')
   const manifest = { ...stock, board, purpose, digests: { ...stock.digests, image } }
   const stem = join(io.cwd, `small-${board}`)
@@ -72,13 +88,39 @@ describe('a Pico', () => {
     const { manifest } = readImage(join(stockFolder, 'cordless-drill-rp2040-pico.json'))
     expect(text).toContain(manifest.digests.image)
     for (const line of manifest.unproven) expect(text).toContain(line)
-    const taken = loader.taken?.subarray(0, manifest.sizes.flash) ?? new Uint8Array()
-    expect(createHash('sha256').update(taken).digest('hex')).toBe(manifest.digests.image)
+    expect(text).toMatch(/updates {3}none until a key is pinned: tenfold command <unit> trust/)
+    const taken = loader.taken ?? new Uint8Array()
+    const inSlot = signedIn(taken.subarray(slotA.at)).subarray(headBytes)
+    expect(createHash('sha256').update(inSlot).digest('hex')).toBe(manifest.digests.image)
     const pico = new Pico({ bin: taken, analogue: () => 2048 })
-    pico.run(125_000 * 20)
+    pico.run(125_000 * 100)
     expect(pico.resets).toBe(0)
     expect(pico.asleep).toBeGreaterThan(0)
   })
+
+  test.each([
+    ['a bootloader', 300, /its bootloader is another one/],
+    ['a pinned key', pinAt, /it pins another key/],
+    ['an image', slotA.at + 9000, /the image behind the head is another one/],
+    ['a signature', slotA.at + 200, /does not name who signed it/],
+  ])(
+    'a stock image with another %s is refused before a board is looked for',
+    async (_, at, why) => {
+      const stem = join(io.cwd, 'stock')
+      const stock = join(stockFolder, 'cordless-drill-rp2040-pico')
+      copyFileSync(`${stock}.json`, `${stem}.json`)
+      const uf2 = readFileSync(`${stock}.uf2`)
+      expect(readImage(`${stock}.uf2`).files.get('uf2')).toHaveLength(uf2.length)
+      for (let block = 0; block < uf2.length; block += 512) {
+        const from = uf2.readUInt32LE(block + 12) - 0x10000000
+        if (at < from || at >= from + 256) continue
+        uf2.set(at === pinAt ? [0x54, 0x46, 0x50, 0x4e] : [0x5a], block + 32 + at - from)
+      }
+      writeFileSync(`${stem}.uf2`, uf2)
+      const error = await failure(`--image ${stem}.uf2`, outsideOf([]))
+      expect([error?.code, error?.message]).toEqual(['image_damaged', expect.stringMatching(why)])
+    },
+  )
 
   test('a dry run says what would happen and writes nothing', async () => {
     const loader = new UfLoader(there)

@@ -6,7 +6,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { loadBoard } from '../../firmware/boards.ts'
+import { slotOf } from '../../firmware/compile.ts'
 import { readImage, stockFolder } from '../../firmware/flash/images.ts'
+import { headBytes, signedIn } from '../../firmware/signed-image.ts'
 import { fromUf2 } from '../../firmware/uf2.ts'
 import type { Web } from '../../gateway/web/server.ts'
 import { chromiumInstalled, startChromium } from '../servers/chromium.ts'
@@ -209,8 +212,13 @@ describe.skipIf(!chromiumInstalled())('the page', () => {
     const { image } = fromUf2(readFileSync(await download.path()))
     const name = 'cordless-drill-rp2040-pico.json'
     const { manifest } = readImage(join(stockFolder, name))
-    const digest = createHash('sha256').update(image.subarray(0, manifest.sizes.flash))
-    expect(digest.digest('hex')).toBe(manifest.digests.image)
+    const slot = signedIn(image.subarray(slotOf(loadBoard(manifest.board), 0).at))
+    const digest = createHash('sha256').update(slot.subarray(headBytes)).digest('hex')
+    expect(digest).toBe(manifest.digests.image)
+    expect(text).toMatch(/Raspberry Pi Pico[\s\S]*tenfold command <unit> trust <did:key>/)
+    expect(text).toContain(
+      `${manifest.sizes.flash + (manifest.release?.bootloaderBytes ?? 0)} bytes`,
+    )
   })
 
   test('shows the register', async () => {

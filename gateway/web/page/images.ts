@@ -45,6 +45,7 @@ const card = ({ name, machine, title, bytes, digest, ...image }: ImageFace): Tem
       Or, with the board plugged in:
       <code class="command">npx tenfold flash --profile ${machine.replaceAll('_', '-')}</code>
     </p>
+    ${image.takesUpdates ? updates : nothing}
     <dl class="facts">
       <div><dt>Size</dt><dd>${bytes} bytes</dd></div>
       <div><dt>SHA-256</dt><dd><code title=${digest}>${short(digest, 12, 6)}</code></dd></div>
@@ -52,6 +53,12 @@ const card = ({ name, machine, title, bytes, digest, ...image }: ImageFace): Tem
     ${image.unproven.length === 0 ? nothing : unproven(image.unproven)}
   </section>`
 }
+
+const updates = html`<p class="quiet">
+  It brings a bootloader. It takes signed updates from this gateway after a release key was pinned, with
+  a hand at the machine's control:
+  <code class="command">npx tenfold command &lt;unit&gt; trust &lt;did:key&gt;</code>
+</p>`
 
 const unproven = (lines: readonly string[]): TemplateResult =>
   html`<details open>
