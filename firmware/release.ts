@@ -1,6 +1,6 @@
-// What a board that takes updates is flashed with, and its manifest with all digests. A release: the
-// image linked for each slot, both signed, and the key pinned. A stock image: slot A only, nobody's
-// signature, no key. Keys stay outside: `sign` is passed in.
+// What a board that takes updates is flashed with, and its manifest with all digests. A release:
+// the image linked for each slot, both signed, and the key pinned. A stock image: slot A only,
+// nobody's signature, no key. Keys stay outside: `sign` is passed in.
 import { createHash } from 'node:crypto'
 import { buildBootloader } from './bootloader.ts'
 import { flashParts, partsToUf2 } from './flash-image.ts'

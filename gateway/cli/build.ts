@@ -35,7 +35,8 @@ export const usage = `usage: tenfold build --profile <machine> --board <board> [
 
 Writes ELF, raw bytes, UF2 or HEX, and the manifest: digests, sizes, stack, limits, and what is
 unproven. For a board that takes updates the UF2 has the bootloader; it takes none before a key is
-pinned ("tenfold command <unit> trust"). A release: .signed for "tenfold command <unit> update", .uf2 for the board in hand.
+pinned ("tenfold command <unit> trust"). A release: .signed for "tenfold command <unit> update",
+.uf2 for the board in hand.
 Needs Debian's gcc-arm-none-eabi.`
 
 /** Runs the command: 0, or an error that names the place and the remedy. */

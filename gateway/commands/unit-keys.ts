@@ -113,7 +113,7 @@ const trustReasons: Readonly<Record<string, [what: string, remedy: string]>> = {
   absent: [
     'nobody holds its control',
     'Give it power with its control held, and hold until this is done; it cannot start so. ' +
-      'Where the control is a switch that stays put: put it on, and ask again within half a minute.',
+      'Where it is a switch that stays put: put it on, and ask again within half a minute.',
   ],
 }
 

@@ -29,7 +29,7 @@ const binOf = (name: string): Uint8Array => {
   const { files } = readImage(join(folder, `${name}.json`))
   return files.get('bin') ?? fromUf2(files.get('uf2') ?? new Uint8Array()).image
 }
-/** Of that, what the manifest calls the image: behind a bootloader, what lies behind slot A's head. */
+/** Of that, what the manifest calls the image; with a bootloader, what lies in slot A. */
 const imageIn = (name: string): Uint8Array => {
   const { release, board } = manifestOf(name)
   const bin = binOf(name)

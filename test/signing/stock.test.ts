@@ -75,7 +75,7 @@ describe.runIf(compilerInstalled())('a Pico with a stock image', () => {
     expect(ask(`T ${other}\n`)).toBe('pinned')
   })
 
-  test("takes that key's release on trial, goes back to the stock image, keeps it with a word", () => {
+  test("tries that key's release, goes back to the stock image, keeps it with a word", () => {
     fresh()
     ask(`T ${ours}\n`)
     expect(update(5, stranger)).toBe('signature')

@@ -55,8 +55,8 @@ const card = ({ name, machine, title, bytes, digest, ...image }: ImageFace): Tem
 }
 
 const updates = html`<p class="quiet">
-  It brings a bootloader. It takes signed updates from this gateway after a release key was pinned, with
-  a hand at the machine's control:
+  It brings a bootloader. It takes signed updates from this gateway after a release key was
+  pinned, with a hand at the machine's control:
   <code class="command">npx tenfold command &lt;unit&gt; trust &lt;did:key&gt;</code>
 </p>`
 
