@@ -1,8 +1,7 @@
-// The drill's stock image on an emulated Pico, joined to a running gateway by a pseudo-terminal, and
-// everything that a person asks of it goes by `tenfold command`: a release key is pinned by a hand
+// The drill's stock image on an emulated Pico, joined to a running gateway by a pseudo-terminal.
+// Everything that a person asks of it goes by `tenfold command`: a release key is pinned by a hand
 // on the trigger, its own key is made and proven, an update arrives over a power cut, is tried and
 // kept; a silent image goes back by itself. No pin that can move the machine ever rises.
-
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
