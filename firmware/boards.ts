@@ -25,6 +25,13 @@ const Flash = Type.Object(
     usageSeconds: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 600, description: 'In use between two keeps of usage.' }),
     ),
+    tellSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1800,
+        description: 'In use between two tellings of it.',
+      }),
+    ),
     eraseCycles: Type.Optional(
       Type.Integer({ minimum: 1, description: 'Erases of a sector that its maker promises.' }),
     ),

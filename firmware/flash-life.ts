@@ -14,11 +14,12 @@ const recordBytes = (data: number): number => Math.ceil((16 + data) / 16) * 16
 
 /**
  * A record a second and usage once a minute of use, where the board does not say otherwise;
- * acknowledgements once a minute; usage told every 30 min.
+ * acknowledgements once a minute; usage told every 5 min of use at the most: what is told sooner
+ * than after 30 min is kept as a value of its own, the rest with the usage.
  */
 const countsPerHour = 3600
 const acksPerHour = 60
-const tellsPerHour = 2
+const toldBytes = 8
 /** Events and entries that a machine is taken to send in an hour of use, and their size. */
 const itemsPerHour = 60
 const itemBytes = 256
@@ -36,7 +37,8 @@ export const flashLife = (
   counters: number,
   plan: UsagePlan | undefined,
 ): Record<string, number> | undefined => {
-  const { sectorBytes, eraseCycles, journalSeconds = 1, usageSeconds = 60, parts = {} } = flash
+  const { sectorBytes, eraseCycles, journalSeconds = 1, usageSeconds = 60 } = flash
+  const { tellSeconds = 300, parts = {} } = flash
   const { kv, counters: journal, outbox } = parts
   if (!kv || !journal || !outbox || !sectorBytes || !eraseCycles) return undefined
   const room = sectorBytes - sectorHead
@@ -44,6 +46,7 @@ export const flashLife = (
   const kept = usage.kept.reduce((sum, bytes) => sum + recordBytes(bytes), 0)
   const told = usage.told.reduce((sum, bytes) => sum + recordBytes(bytes), 0)
   const perSector = Math.floor(room / recordBytes(8 * counters))
+  const tellsPerHour = Math.max(2, 3600 / tellSeconds)
   const hours = (bytes: number, perHour: number): number =>
     Math.floor((bytes * eraseCycles) / perHour)
   // A record does not go over the end of a sector: of small ones half may stay empty.
@@ -55,6 +58,7 @@ export const flashLife = (
       moving * room * fill,
       (kept * 3600) / usageSeconds +
         recordBytes(4) * acksPerHour +
+        recordBytes(toldBytes) * tellsPerHour +
         recordBytes(chainBytes) * entriesPerHour,
     ),
     counters: hours((journal.bytes / sectorBytes - 1) * perSector, countsPerHour / journalSeconds),

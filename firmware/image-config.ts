@@ -109,11 +109,12 @@ const unguarded = (profile: Profile): Finding => ({
 
 /** `FLASH_<PART>_AT` and `FLASH_<PART>_BYTES`, offsets from the start of the flash. */
 const flashMap = ({
-  flash: { parts = {}, journalSeconds = 1, usageSeconds = 60 },
+  flash: { parts = {}, journalSeconds = 1, usageSeconds = 60, tellSeconds = 300 },
 }: Board): string[] => [
   ...(parts['kv'] && parts['counters'] && parts['outbox'] ? ['STORE_IN_FLASH 1'] : []),
   `FLASH_JOURNAL_S ${journalSeconds}`,
   `FLASH_USAGE_S ${usageSeconds}`,
+  `FLASH_TELL_S ${tellSeconds}`,
   ...Object.entries(parts).flatMap(([name, { at, bytes }]) => [
     `FLASH_${name.toUpperCase()}_AT ${at}u`,
     `FLASH_${name.toUpperCase()}_BYTES ${bytes}u`,

@@ -42,6 +42,7 @@ export const linkDefines = (parts: Parts): LinkConfig => {
     ...setpoints.most,
     `SETPOINT_TABLE {${[...setpoints.table, '{0, 0, 0, 0}'].join(', ')}}`,
     ...chainCounters(parts),
+    ...milestones(parts),
     `SCHEMA_BYTES ${schema.length}u`,
     `SCHEMA_DIGEST ${bytesOf(createHash('sha256').update(schema).digest().subarray(0, 8))}`,
     `SCHEMA ${bytesOf(schema)}`,
@@ -51,22 +52,55 @@ export const linkDefines = (parts: Parts): LinkConfig => {
   return { defines, findings: [...setpoints.findings, ...tooLong(parts)] }
 }
 
-/**
- * Counters of an entry in the order of deterministic CBOR, each with what its integers are worth,
- * and the most bytes that they take.
- */
-const chainCounters = ({ loop, spec }: Parts): string[] => {
-  const list = loop.counters.map(({ name, scale }, index) => {
+/** Counters by their names in the profile; integers * times / parts are its whole units. */
+const countersOf = ({ loop, spec }: Parts) =>
+  loop.counters.map(({ name, scale }, index) => {
     const power = Math.round(Math.log10(scale))
     const [times, parts] = [10 ** Math.max(power, 0), 10 ** Math.max(-power, 0)]
     return { name: spec.channels[name] ?? name, index, times, parts }
   })
+
+/**
+ * Counters of an entry in the order of deterministic CBOR, each with what its integers are worth,
+ * and the most bytes that they take.
+ */
+const chainCounters = (given: Parts): string[] => {
+  const list = countersOf(given)
   list.sort((a, b) => a.name.length - b.name.length || (a.name < b.name ? -1 : 1))
   const rows = list.map(
     ({ name, index, times, parts }) => `X(${index}, "${name}", ${times}u, ${parts}u)`,
   )
   const bytes = list.reduce((sum, { name }) => sum + name.length + 2 + 9, 0)
   return [`CHAIN_COUNTERS(X) ${rows.join(' ')}`, `CHAIN_COUNTER_BYTES ${bytes}`]
+}
+
+const hoursApart = 100
+/** One of a unit of run time, by its UCUM code, in an hour. */
+const perHour: Readonly<Record<string, number>> = { us: 3.6e9, ms: 3_600_000, s: 3600, h: 1 }
+/** A bit of 32 bits each; the last one is for hours. */
+const milestonesMost = 31
+
+/** What runtime/milestones.h makes entries of. */
+const milestones = (given: Parts): string[] => {
+  const { counters, events = [] } = given.profile
+  const list = countersOf(given)
+  const passed = events.flatMap(({ type, attest, when }) => {
+    if (attest !== true || !('counter' in when) || !('passes' in when)) return []
+    const found = list.find(({ name }) => name === when.counter)
+    if (found === undefined) return []
+    const { index, times, parts } = found
+    return [`"${type}", ${index}, ${times}u, ${parts}u, ${when.passes}u`]
+  })
+  const rows = passed.slice(0, milestonesMost).map((row, bit) => `X(${bit}, ${row})`)
+  const time = list.find(({ name }) => counters[name]?.role === 'run_time')
+  const apart = hoursApart * (perHour[counters[time?.name ?? '']?.unit ?? ''] ?? 0)
+  const every = time === undefined ? 0 : (apart * time.parts) / time.times
+  return [
+    `MILESTONES(X) ${rows.join(' ')}`,
+    ...(every > 0 && time !== undefined
+      ? [`MILESTONE_RUN_TIME ${time.index}`, `MILESTONE_EVERY ${every}ull`]
+      : []),
+  ]
 }
 
 const bytesOf = (bytes: Uint8Array): string => `{${[...bytes].join(', ')}}`

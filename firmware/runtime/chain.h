@@ -41,6 +41,7 @@ _Static_assert(CHAIN_COUNTER_BYTES + 640 <= OUTBOX_MOST_BYTES, "an entry is long
 #define USAGE_TOLD usage.told
 #else
 #define USAGE_TOLD 0
+#define USAGE_TELL 1
 #endif
 
 static u32 chain_at;
@@ -268,9 +269,12 @@ static bool chain_append(const char *type, u32 type_bytes, const u8 *claim, u32 
 }
 #define CHAIN_APPEND(type, cause) chain_append(type, sizeof type - 1, 0, cause)
 
+#include "milestones.h"
+
 /* After store and key. What was in the flash and not yet in the outbox goes there now. */
 static bool chain_lost;
 static void chain_start(void) {
+  milestone_start();
   u32 kept = kv_get(KV_CHAIN, &chain_next, sizeof chain_next);
   if (kept == 0) return;
   /* A head that cannot be read: no entry rather than a second one of the same number. */
@@ -284,6 +288,7 @@ static void chain_start(void) {
 static u32 chain_cause_seen;
 static u32 chain_cause_us;
 static bool chain_started;
+/* Of usage a summary each half hour in use, however often it is told. */
 static u32 chain_usage;
 
 /* The cause that the chain should know of: one that has stood for a while. */
@@ -306,16 +311,17 @@ static void chain_poll(u32 cause) {
   bool done = true;
   if (chain_waits) done = chain_commit();
   else if (chain.entries == 0) done = CHAIN_APPEND("made", 0);
+  else if (milestone_due()) done = milestone_append();
   else if (other) done = CHAIN_APPEND("updated", chain.cause);
   else if (!chain_started) {
     done = link_reason == 0 || CHAIN_APPEND("restarted", chain.cause);
     chain_started = done;
-    chain_usage = USAGE_TOLD;
+    chain_usage = USAGE_TOLD / USAGE_TELL;
   } else if (cause != chain.cause) {
     done = cause != 0 ? CHAIN_APPEND("tripped", cause) : CHAIN_APPEND("trip_cleared", 0);
-  } else if (chain_usage != USAGE_TOLD) {
+  } else if (chain_usage != USAGE_TOLD / USAGE_TELL) {
     done = CHAIN_APPEND("usage", chain.cause);
-    if (done) chain_usage = USAGE_TOLD;
+    if (done) chain_usage = USAGE_TOLD / USAGE_TELL;
   }
   chain_try_us = done ? 0 : now | 1;
 }
@@ -338,7 +344,7 @@ static u32 link_on_claim(struct cbor *body) {
   }
   if (type_bytes == 4 && same_bytes(type, (const u8 *)"made", 4)) return LINK_MALFORMED;
   if (!unit_key_there || chain_lost) return LINK_FAILED;
-  if (chain.entries == 0 || chain_waits || armed_now) return LINK_BUSY;
+  if (chain.entries == 0 || chain_waits || armed_now || milestone_open()) return LINK_BUSY;
   if (same_bytes(digest, chain.claim, 32)) return LINK_DONE;
   return chain_append((const char *)type, type_bytes, digest, chain.cause) ? LINK_DONE : LINK_BUSY;
 }

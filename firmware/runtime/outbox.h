@@ -84,6 +84,8 @@ static void outbox_ack(u32 number) {
   if (number > acked && number < out_log.number) acked = number;
 }
 
+static bool outbox_empty(void) { return acked + 1 >= out_log.number; }
+
 /* The number after the newest one in a sector; 0 where it has none. */
 static u32 outbox_end(u32 index) {
   struct record record;

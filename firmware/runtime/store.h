@@ -16,6 +16,8 @@ enum kv_kind {
   KV_UPDATE = 9,      /* of updates and trial boots */
   KV_BLACK_BOX = 10,  /* where the newest record lies */
   KV_CYCLES = 11,     /* the cycles of usage.h, and 12 */
+  KV_TOLD = 13,       /* how much of what usage.h counted was told */
+  KV_MILESTONE = 14,  /* of milestones.h: the newest */
   KV_KINDS = 16,
 };
 
@@ -69,6 +71,9 @@ static bool outbox_read(const struct outbox_item *item, u32 offset, void *data, 
  * an item may come once more, under the same boot and number. */
 static void outbox_ack(u32 number);
 
+/* A gateway has all there is. */
+static bool outbox_empty(void);
+
 /* A counter of the loop over the unit's whole life, in the loop's integers, as it is in the flash:
  * what was told never goes back, and a power cut loses what was counted since, at most a second. */
 static u64 store_counter(u32 index);
@@ -103,5 +108,6 @@ static bool outbox_read(const struct outbox_item *item, u32 offset, void *data, 
   return false;
 }
 static void outbox_ack(u32 number) { (void)number; }
+static bool outbox_empty(void) { return true; }
 static u64 store_counter(u32 index) { return (u32)reported[STATES + index]; }
 #endif

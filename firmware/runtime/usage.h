@@ -20,8 +20,10 @@
 /* Values of cycles in one item. */
 #define USAGE_SLICE 48
 #define USAGE_SLICES (USAGE_RANGES * USAGE_MEANS / USAGE_SLICE)
-/* Hundredths in use after which what was counted is kept: idle, and at work; and told. */
+/* Hundredths in use after which what was counted is kept: idle, and at work; and told: where a
+ * gateway has taken all else and the machine stands still, and in any case. */
 #define USAGE_KEEP_IDLE (100 * FLASH_USAGE_S)
+#define USAGE_TELL_IDLE (100 * FLASH_TELL_S)
 #define USAGE_KEEP 60000
 #define USAGE_TELL 180000
 #define USAGE_TELL_S 86400
@@ -197,6 +199,12 @@ static void usage_keep(void) {
   if (kept) usage_kept = usage.ticks;
 }
 
+/* How much was told: by itself where all that was counted is kept already. */
+static void usage_keep_told(void) {
+  u32 said[2] = {USAGE_LAYOUT, usage.told};
+  if (usage_kept != usage.ticks || !kv_put(KV_TOLD, said, sizeof said)) usage_keep();
+}
+
 static bool usage_tell_part(u32 what, u32 which, const u32 *values, u32 first, u32 count) {
   static u8 item[USAGE_HEAD + 4 * USAGE_SLICE];
   u32 *words = (u32 *)item;
@@ -243,8 +251,20 @@ static void usage_start(void) {
     }
     cycles->layout = USAGE_LAYOUT;
   }
+  u32 said[2] = {0, 0};
+  kv_get(KV_TOLD, said, sizeof said);
+  bool later = said[0] == USAGE_LAYOUT && said[1] > usage.told && said[1] <= usage.ticks;
+  if (later) usage.told = said[1];
   usage_kept = usage.ticks;
   usage_second_us = board_micros();
+  usage_try_us = usage_second_us - USAGE_RETRY_US;
+}
+
+/* Standing still, with all that was counted kept, so that no later start says less. What a gateway
+ * has not taken yet waits alone: there a later snapshot says all. */
+static bool usage_early(void) {
+  return usage_kept == usage.ticks && usage.ticks - usage.told >= USAGE_TELL_IDLE &&
+         store_idle() && outbox_empty();
 }
 
 static void usage_poll(void) {
@@ -258,14 +278,14 @@ static void usage_poll(void) {
   u32 fresh = usage.ticks - usage_kept;
   bool idle = usage.ticks == before && store_idle();
   if (now - usage_try_us < USAGE_RETRY_US) return;
-  bool due = usage.ticks - usage.told >= USAGE_TELL ||
+  bool due = usage_told_part != 0 || usage.ticks - usage.told >= USAGE_TELL || usage_early() ||
              (usage.ticks != usage.told && usage_uptime_s - usage_told_s >= USAGE_TELL_S);
   if (due) {
-    if (usage_tell()) usage_keep();
+    if (usage_tell()) usage_keep_told();
     else if (usage_told_part == 0) usage_try_us = now;
   } else if (fresh >= USAGE_KEEP || (idle && fresh >= USAGE_KEEP_IDLE)) {
-    usage_try_us = now;
     usage_keep();
+    if (usage_kept != usage.ticks) usage_try_us = now;
   }
 }
 #else

@@ -28,6 +28,9 @@ test('flash that would be worn out sooner is refused', () => {
   expect(found({ eraseCycles: 10_000 }).join('\n')).toMatch(
     /parts\/counters it would be worn out after 8750 hours of use, 10000 are needed/,
   )
+  // Usage told every second in use: 5,900 hours of the values, 2,300 of the outbox.
+  expect(found({ tellSeconds: 1 }).join('\n')).toMatch(/parts\/kv .*\n.*parts\/outbox it would/)
+  expect(found({ tellSeconds: 300 })).toEqual([])
   const small = { ...parts, kv: { at: 917504, bytes: 16384 } }
   expect(found({ parts: small })[0]).toMatch(/parts\/kv it would be worn out/)
 })

@@ -129,9 +129,9 @@ test.runIf(ready)(
     const entries = rowsOf(data, 'SELECT type, bytes, fork FROM entry ORDER BY seq')
     const told = entries.map(({ type, fork }) => `${type} ${fork}`)
     // A trip that is not hard ends with the power; the chain says that, too.
-    expect(told).toEqual(['made 0', 'tripped 0', 'trip_cleared 0'])
+    expect(told).toEqual(['made 0', 'first_used 0', 'tripped 0', 'trip_cleared 0'])
     expect(rowsOf(data, 'SELECT * FROM waiting_entry')).toEqual([])
-    const signed = receiveEntry(entries[1]?.['bytes'] as Uint8Array).entry.counters
+    const signed = receiveEntry(entries[2]?.['bytes'] as Uint8Array).entry.counters
     const { counters, custody } = (await summary()) ?? {}
     expect(signed['starts']).toBe(2)
     expect(signed['run_time']).toBeGreaterThan(0)
