@@ -5,7 +5,7 @@ import five from 'johnny-five'
 import type { Clock } from '../../core/clock.ts'
 import type { Port } from '../../serial/port.ts'
 import { type PinPlan, pinProblem } from './pins.ts'
-import { sysexBytesMax, Wire } from './wire.ts'
+import { Wire } from './wire.ts'
 
 export interface Ask {
   port: Port
@@ -30,6 +30,8 @@ export interface Asked {
 const readyMs = 15_000
 /** Values come every sampling; this long without a byte and the board is gone. */
 const silentMs = 3000
+/** The protocol has room for 128, and a board that was reset lists them again. */
+const pinsMax = 1024
 
 /** @param end called with the reason when the board cannot be used, or no longer */
 export const askBoard = (ask: Ask, end: (reason: string) => void): Asked => {
@@ -38,8 +40,8 @@ export const askBoard = (ask: Ask, end: (reason: string) => void): Asked => {
   const heard = (): void => {
     heardMs = clock.monotonicMs()
   }
-  const garbage = (): void =>
-    end(`more than ${sysexBytesMax} bytes without an end: this is not Firmata; check the sketch`)
+  const garbage = (reason: string): void =>
+    end(`${reason}: this is not Firmata; check the sketch and the cable`)
   const wire = new Wire(port, heard, garbage)
   const io = new firmata.Firmata(wire, { reportVersionTimeout: 500 })
   const board = new five.Board({ io, repl: false, debug: false, sigint: false, timeout: readyMs })
@@ -58,11 +60,16 @@ export const askBoard = (ask: Ask, end: (reason: string) => void): Asked => {
     if (problem !== undefined) return end(problem)
     heard()
     watch = setInterval(() => {
+      // firmata-io adds them up each time that a board lists them.
+      if (io.analogPins.length > pinsMax) garbage(`more than ${pinsMax} pins`)
       if (clock.monotonicMs() - heardMs > silentMs + samplingMs) {
         end(`silent for ${silentMs} ms; check power and cable`)
       }
     }, 500)
-    resolve({ firmware: firmwareOf(io), values: listen(board, ask) })
+    resolve({
+      firmware: firmwareOf(io),
+      values: listen(board, { ...ask, most: io.RESOLUTION.ADC }),
+    })
   })
   // The port is open already: this tells both so.
   wire.emit('open')
@@ -72,6 +79,9 @@ export const askBoard = (ask: Ask, end: (reason: string) => void): Asked => {
     clearInterval(watch)
     wire.end()
     io.removeAllListeners()
+    // johnny-five keeps each board for ever, and this one is opened anew whenever it comes back.
+    const place = five.Board.cache.indexOf(board)
+    if (place >= 0) five.Board.cache.splice(place, 1)
   }
   return { ready, stop }
 }
@@ -84,15 +94,21 @@ const firmwareOf = ({ firmware }: InstanceType<typeof firmata.Firmata>): string 
   return version === undefined ? plain : `${plain} ${version.major}.${version.minor}`
 }
 
+interface Listened extends Ask {
+  /** Counts at full scale, as the board says; null where it does not. */
+  most: number | null
+}
+
 /** Sets the pins; the newest value of each is taken by whoever calls. */
-const listen = (board: Board, { pins, samplingMs }: Ask): Ready['values'] => {
+const listen = (board: Board, { pins, samplingMs, most }: Listened): Ready['values'] => {
   let newest: Record<string, number | boolean> = {}
   const levels = new Map<PinPlan, number>()
   board.samplingInterval(samplingMs)
   for (const pin of pins) {
     if (pin.isAnalogue) {
       board.analogRead(pin.number, (counts) => {
-        newest[pin.signal] = pin.valueOf(counts)
+        // More than the converter can count was changed on the cable.
+        if (counts <= (most ?? Infinity)) newest[pin.signal] = pin.valueOf(counts)
       })
     } else {
       board.pinMode(pin.number, pin.pullup ? board.MODES.PULLUP : board.MODES.INPUT)

@@ -11,6 +11,8 @@ declare module 'johnny-five' {
       sigint: false
       timeout?: number
     })
+    /** Every board that was ever made. */
+    static readonly cache: Board[]
     readonly MODES: Firmata['MODES']
     once(event: 'ready', listener: () => void): this
     on(event: 'error' | 'fail' | 'close', listener: (error?: unknown) => void): this
@@ -31,6 +33,8 @@ declare module 'firmata-io' {
     readonly MODES: { INPUT: number; ANALOG: number; PULLUP: number }
     readonly pins: readonly { readonly supportedModes: readonly number[] }[]
     readonly analogPins: readonly number[]
+    /** Counts at full scale; null until the board has said it. */
+    readonly RESOLUTION: { readonly ADC: number | null }
     readonly firmware: { name?: string; version?: { major: number; minor: number } }
     readonly reportVersionTimeoutId?: NodeJS.Timeout
   }

@@ -16,19 +16,25 @@ export class Wire extends EventEmitter {
   #inside = 0
   #closed = false
 
-  /** @param garbage called once when the line cannot be Firmata */
-  constructor(port: Port, heard: () => void, garbage: () => void) {
+  /** @param garbage called once, with the reason, when the line cannot be Firmata */
+  constructor(port: Port, heard: () => void, garbage: (reason: string) => void) {
     super()
     this.#port = port
     port.onData((bytes) => {
       if (this.#closed) return
       if (this.#tooLong(bytes)) {
         this.#closed = true
-        garbage()
+        garbage(`more than ${sysexBytesMax} bytes without an end`)
         return
       }
       heard()
-      this.emit('data', bytes)
+      try {
+        this.emit('data', bytes)
+      } catch (error) {
+        // firmata-io throws where an answer is short, or names a pin that the board does not have.
+        this.#closed = true
+        garbage(`an answer that cannot be read (${(error as Error).message.slice(0, 80)})`)
+      }
     })
   }
 
