@@ -7,6 +7,7 @@ import { type FileHandle, mkdtemp, open, rename, rm, stat } from 'node:fs/promis
 import { dirname, join } from 'node:path'
 import { backup as copyDatabase, DatabaseSync } from 'node:sqlite'
 import { OperatingError } from '../core/errors.ts'
+import { realFiles } from '../log/files.ts'
 import { storeFacts } from './facts.ts'
 import { type Manifest, manifestName, writeManifest } from './manifest.ts'
 import { tarEnd, tarHead, tarPadding } from './tar.ts'
@@ -41,6 +42,7 @@ export const backUp = async ({ data, out, nowUs }: BackupAsked): Promise<Manifes
       await archive.write(Buffer.concat([bytes, tarPadding(bytes.length), tarEnd()]))
       await archive.sync()
       await rename(part, out)
+      await realFiles().fsyncFolder(dirname(out), 'folder')
       return { format: 1, ...manifest }
     } finally {
       await archive.close()

@@ -9,6 +9,8 @@ import { dirname, join } from 'node:path'
 import { parseProof, peekCheckpoint } from '../attestation/checkpoint.ts'
 import { parsePassport } from '../attestation/passport-file.ts'
 import { OperatingError } from '../core/errors.ts'
+import { readAnchorRecords } from '../ledger/anchor-records.ts'
+import { realFiles } from '../log/files.ts'
 import { rootAt } from './facts.ts'
 import { type Manifest, manifestName, readManifest } from './manifest.ts'
 import { damaged, readTar } from './tar.ts'
@@ -27,8 +29,19 @@ export interface RestoreAsked {
 
 const restoredName = 'restored.json'
 
-/** Throws restore_not_empty, restore_older, restore_other, restore_fork, backup_*. */
-export const restore = async (asked: RestoreAsked): Promise<Manifest> => {
+/** Makes the names in a folder durable. */
+export type SyncFolder = (path: string) => Promise<void>
+
+const syncFolderReally: SyncFolder = (path) => realFiles().fsyncFolder(path, 'folder')
+
+/**
+ * Durable when it resolves: every file, the folders that name them, and the folder's own name.
+ * Throws restore_not_empty, restore_older, restore_other, restore_fork, backup_*.
+ */
+export const restore = async (
+  asked: RestoreAsked,
+  syncFolder: SyncFolder = syncFolderReally,
+): Promise<Manifest> => {
   const { from, data, nowUs } = asked
   await refuseFull(data)
   await mkdir(dirname(data), { recursive: true })
@@ -36,10 +49,13 @@ export const restore = async (asked: RestoreAsked): Promise<Manifest> => {
   try {
     const manifest = await unpack(from, staging)
     for (const passport of asked.known) compare(passport, { manifest, staging, asked })
-    const said = { madeUs: manifest.madeUs, restoredUs: nowUs, checkpoint: manifest.checkpoint }
+    const { madeUs, checkpoint } = manifest
+    const said: Said = { madeUs, restoredUs: nowUs, checkpoint, compared: asked.known.length }
     await writeDurably(join(staging, restoredName), [Buffer.from(JSON.stringify(said))])
+    for (const folder of await foldersIn(staging)) await syncFolder(folder)
     // Takes the place of an empty folder, too.
     await rename(staging, data)
+    await syncFolder(dirname(data))
     return manifest
   } catch (error) {
     await rm(staging, { recursive: true, force: true })
@@ -47,20 +63,53 @@ export const restore = async (asked: RestoreAsked): Promise<Manifest> => {
   }
 }
 
-/** What the person who runs a restored gateway has to know; empty where it never was. */
+/** What a restored folder remembers of it. */
+interface Said {
+  madeUs: number
+  restoredUs: number
+  checkpoint: string | null
+  /** Passports that it was compared with; absent where an older program has restored it. */
+  compared?: number
+}
+
+/**
+ * What the person who runs a restored gateway has to know, at each of its starts; empty where it
+ * never was.
+ */
 export const restoredNotes = (data: string): string[] => {
-  let said: { madeUs: number; checkpoint: string | null }
+  let said: Said
   try {
-    said = JSON.parse(readFileSync(join(data, restoredName), 'utf8')) as typeof said
+    said = JSON.parse(readFileSync(join(data, restoredName), 'utf8')) as Said
   } catch {
     return []
   }
-  const size = said.checkpoint === null ? 0 : peekCheckpoint(said.checkpoint).size
+  const held = said.checkpoint === null ? undefined : peekCheckpoint(said.checkpoint)
   const when = new Date(said.madeUs / 1000).toISOString()
-  return [
-    `restored from a backup of ${when}, with ${size} signed entries: a passport that was given ` +
+  const root = held && Buffer.from(held.root).toString('hex').slice(0, 16)
+  const notes = [
+    `restored from a backup of ${when}, with ${held?.size ?? 0} signed entries` +
+      `${root === undefined ? '' : ` (root ${root}...)`}: a passport that was given ` +
       'out later and holds more does not fit this log; issue it anew',
   ]
+  if ((said.compared ?? 0) > 0) return notes
+  notes.push(
+    'nothing was compared with it: if this gateway has signed more since, its log forks now, and ' +
+      'it cannot know; compare its newest passport (tenfold verify says how many entries it holds)',
+  )
+  for (const { size, contract, chainId } of readAnchorRecords(data).slice(-1)) {
+    notes.push(
+      `anchored before the backup: ${size} entries at ${contract} on chain ${chainId}; ` +
+        '"tenfold ledger show --rpc URL" says whether the chain has a newer state',
+    )
+  }
+  return notes
+}
+
+/** It and every folder below it. */
+const foldersIn = async (path: string): Promise<string[]> => {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true })
+  const below = entries.filter((entry) => entry.isDirectory())
+  return [...below.map((entry) => join(entry.parentPath, entry.name)), path]
 }
 
 const refuseFull = async (data: string): Promise<void> => {

@@ -44,6 +44,5 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   const manifest = await restore({ from, data, known, older, nowUs: systemClock().nowUs() })
   io.out(`${data}: ${manifest.files.length} files, of ${manifest.gateway ?? 'no key yet'}`)
   for (const line of restoredNotes(data)) io.out(line)
-  if (known.length === 0) io.out('No passport was compared (--known): is there a newer state?')
   return 0
 }

@@ -2,6 +2,7 @@
 // is damaged, newer, another's or older than what was signed is refused, and nothing is half done.
 import { spawnSync } from 'node:child_process'
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -14,7 +15,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { writeManifest } from '../../gateway/backup/manifest.ts'
+import { restore, restoredNotes } from '../../gateway/backup/restore.ts'
 import { readTar, tarEnd, tarHead, tarPadding } from '../../gateway/backup/tar.ts'
+import { addAnchorRecord } from '../../gateway/ledger/anchor-records.ts'
 import { connectUnit, type UnitConnection } from '../../gateway/mqtt/client.ts'
 import { type TestIo, testIo } from '../cli/io.ts'
 import { type GatewayProcess, startGatewayProcess } from '../servers/gateway.ts'
@@ -104,7 +107,8 @@ describe('of a running gateway', () => {
       const row = await stored(second)
       return row !== undefined && row.stored === row.received && row.received >= early
     })
-    expect(second.printed()).toMatch(/restored from a backup of 20/)
+    expect(second.printed()).toMatch(/restored from a backup of 20.* \(root [0-9a-f]{16}/)
+    expect(second.printed()).not.toMatch(/nothing was compared/)
     await second.stop()
     // There is data now: it is not written over, by whatever.
     expect(await io.tenfold('restore', 'one.tar', '--data', at('two'))).toBe(1)
@@ -224,6 +228,27 @@ test('what is no data folder, and what cannot be read, is said', async () => {
   expect(io.errors.join()).toMatch(/nowhere.tar cannot be read/)
   expect([...readdirSync(folder), ...readdirSync(io.cwd)]).toEqual([])
 })
+
+test('a restored folder is durable under its name, and says what was not compared', async () => {
+  const first = await running(at('one'))
+  await first.report()
+  await first.stop()
+  const anchor = { chainId: 5, contract: `0x${'ab'.repeat(20)}`, origin: 'o', size: 7, root: 'r' }
+  addAnchorRecord(at('one'), anchor)
+  const from = join(io.cwd, 'b.tar')
+  expect(await io.tenfold('backup', '--data', at('one'), '--out', 'b.tar')).toBe(0)
+  const data = at('two')
+  const synced: string[] = []
+  await restore({ from, data, known: [], older: false, nowUs: 0 }, async (path) => {
+    synced.push(`${existsSync(data) ? 'named' : 'staged'} ${path.replace(/(restoring)-\w+/, '$1')}`)
+  })
+  // What names the files before the rename, and what names the folder after it.
+  expect(synced).toContain(`staged ${data}.restoring/store`)
+  expect(synced.slice(-2)).toEqual([`staged ${data}.restoring`, `named ${folder}`])
+  expect(restoredNotes(data).join('\n')).toMatch(
+    /nothing was compared with it.*\n.*7 entries at 0x(ab){20} on chain 5; "tenfold ledger show/,
+  )
+}, 60_000)
 
 test('a tar holds sizes beyond octal, as other programs write them', async () => {
   const head = tarHead({ name: 'big', bytes: 9 * 1024 ** 3 })

@@ -20,6 +20,10 @@ export interface InfluxdOptions {
 export interface Influxd {
   /** Such as http://127.0.0.1:41234; the same after every start. */
   readonly url: string
+  /** Its own, with all its data. */
+  readonly folder: string
+  /** Of the running process; undefined between its end and its next start. */
+  readonly pid: number | undefined
   /** Ends the server as a service manager would (SIGTERM), data kept. */
   stop(): Promise<void>
   /** Ends it without notice (SIGKILL), data kept. */
@@ -69,6 +73,10 @@ export const startInfluxd = async (options: InfluxdOptions = {}): Promise<Influx
   if (options.admin !== undefined) await makeAdmin(url, options.admin)
   return {
     url,
+    folder,
+    get pid() {
+      return child?.pid
+    },
     start,
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),

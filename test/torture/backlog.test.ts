@@ -2,6 +2,7 @@
 // points a second, for TENFOLD_BACKLOG_HOURS (720 are 30 days). Every sink takes all of it, once,
 // with exact sums, while new reports come in; the memory does not depend on how much there is.
 import { randomBytes } from 'node:crypto'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, expect, test } from 'vitest'
@@ -9,7 +10,7 @@ import { encodeRecord } from '../../gateway/core/record.ts'
 import { realFiles } from '../../gateway/log/files.ts'
 import { openLog } from '../../gateway/log/open.ts'
 import { tableOf, topicOf } from '../../hardware-profiles/names.ts'
-import { long, machine, sleep, World } from './world.ts'
+import { long, machine, sleep, World, within } from './world.ts'
 
 const hours = Number(process.env['TENFOLD_BACKLOG_HOURS'] ?? (long ? 720 : 1))
 const unitCount = 10
@@ -75,6 +76,33 @@ const checkStore = (data: string): void => {
   store.close()
 }
 
+/** How long the live reports wait for their acknowledgement; each unit sends one a second. */
+const watchLive = () => {
+  let [acknowledged, sinceMs, longestMs] = [world.acknowledged, performance.now(), 0]
+  const timer = setInterval(() => {
+    const isWaiting = world.units.some(({ open }) => open > 0)
+    if (!isWaiting || world.acknowledged > acknowledged) sinceMs = performance.now()
+    acknowledged = world.acknowledged
+    longestMs = Math.max(longestMs, performance.now() - sinceMs)
+  }, 20)
+  return {
+    get longestMs() {
+      return longestMs
+    },
+    said: () => `${acknowledged} live, acknowledged after ${Math.round(longestMs)} ms at most`,
+    stop: () => clearInterval(timer),
+  }
+}
+
+/** What a folder holds, all below it. */
+const mib = (folder: string): number => {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+  const bytes = files
+    .filter((file) => file.isFile())
+    .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0)
+  return Math.round(bytes / 2 ** 20)
+}
+
 test(`${hours} h of 100 points a second are in every sink, once`, async () => {
   const beginMs = performance.now()
   world = await World.start({
@@ -83,14 +111,23 @@ test(`${hours} h of 100 points a second are in every sink, once`, async () => {
     set: { 'log.bytesMax': 2 ** 40, 'store.bytesMax': 2 ** 40 },
   })
   console.log(`written in ${Math.round((performance.now() - beginMs) / 1000)} s`)
+  console.log(`log: ${mib(join(world.data, 'log'))} MiB`)
   const deliverMs = performance.now()
-  for (;;) {
+  const live = watchLive()
+  for (let minute = 1; ; ) {
     const books = await world.books()
     const left = books.map(({ sink, pending }) => `${sink} ${pending}`).join(', ')
     if (books.every(({ pending }) => pending < 1000)) break
-    if (long) console.log(`left: ${left}; ${Math.round(world.memory().late)} MiB`)
-    await sleep(long ? 30_000 : 100)
+    if (performance.now() - deliverMs > minute * 60_000) {
+      console.log(
+        `minute ${minute}: left ${left}; ${Math.round(world.resident)} MiB; ${live.said()}`,
+      )
+      minute += 1
+    }
+    await sleep(100)
   }
+  live.stop()
+  within(live.longestMs, 10_000, 'live reports beside it wait for their acknowledgement at most')
   const tookS = (performance.now() - deliverMs) / 1000
   const rate = Math.round((seconds * unitCount) / tookS)
   console.log(`delivered to all sinks at ${rate} reports/s; at most ${Math.round(world.most)} MiB`)
@@ -103,6 +140,8 @@ test(`${hours} h of 100 points a second are in every sink, once`, async () => {
     )
     expect(row).toMatchObject({ n: seconds, s: (seconds * (seconds - 1)) / 2, c: seconds })
   }
+  const [store, influx] = [join(world.data, 'store'), world.influx?.folder]
+  console.log(`store: ${mib(store)} MiB; InfluxDB: ${influx === undefined ? 0 : mib(influx)} MiB`)
   await world.check()
   checkStore(world.data)
 }, 14_400_000)

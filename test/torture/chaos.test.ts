@@ -52,11 +52,15 @@ test(`${faults} faults at random: everything once, everywhere (seed ${seed})`, a
   for (let n = 0; n < faults; n++) {
     const name = names[Math.floor(random() * names.length)] as string
     await kinds[name]?.()
-    const { acknowledged } = world
+    const { acknowledged, unservedMs } = world
     const beginMs = performance.now()
     while (world.acknowledged === acknowledged) await sleep(5)
     if (world.influx) await world.flows('influx1')
-    within(performance.now() - beginMs, 10_000, `fault ${n} (${name}): data flow after`)
+    const tookMs = performance.now() - beginMs
+    // Another program's hold on the processor is no outage of these.
+    const waitedMs = Math.max(0, world.unservedMs - unservedMs)
+    const said = `fault ${n} (${name}): data flow after ${Math.round(tookMs)} ms, with a processor`
+    within(Math.max(0, tookMs - waitedMs), 10_000, said)
     await pause()
   }
   await world.check()

@@ -2,7 +2,7 @@
 // and, where it is installed, a real InfluxDB behind a link that can fail; units that know exactly
 // what was acknowledged; and the end of every test: the books balance per sink, nothing that was
 // acknowledged is missing anywhere, nothing is there twice, the memory did not grow.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -208,9 +208,23 @@ export class World {
     }
   }
 
+  /**
+   * Milliseconds that a thread of gateway or database was ready and had no processor, the longest
+   * of them (proc(5), schedstat); 0 where the system does not say.
+   */
+  get unservedMs(): number {
+    const pids = [this.gateway.child.pid, this.influx?.pid]
+    return Math.max(0, ...pids.flatMap((pid) => unservedOf(pid)))
+  }
+
   /** MiB that the present gateway held at most. */
   get most(): number {
     return this.#resident.reduce((most, one) => Math.max(most, one), 0)
+  }
+
+  /** MiB that it holds now. */
+  get resident(): number {
+    return this.#resident.at(-1) ?? 0
   }
 
   /** MiB that the present gateway held after its first third, and at the end; medians. */
@@ -228,6 +242,17 @@ export class World {
     const { early, late } = this.memory()
     console.log(`memory: ${Math.round(early)} MiB, later ${Math.round(late)} MiB`)
     expect(late).toBeLessThan(early + 60)
+  }
+}
+
+const unservedOf = (pid: number | undefined): number[] => {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map((thread) => {
+      const text = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8')
+      return Number(text.split(' ')[1]) / 1e6
+    })
+  } catch {
+    return []
   }
 }
 
