@@ -1,6 +1,6 @@
 // Mutated payloads for each source whose payloads have a meaning of their own: real ones where
-// there are some. Each is refused by a reason or becomes readings that say what it says; the books balance,
-// the heap is flat. TENFOLD_FUZZ=1000000 for the long form, TENFOLD_SEED repeats a run.
+// there are some. Each is refused by a reason or becomes readings that say what it says; the books
+// balance, the heap is flat. TENFOLD_FUZZ=1000000 for the long form, TENFOLD_SEED repeats a run.
 import { readFileSync } from 'node:fs'
 import {
   DataType,
