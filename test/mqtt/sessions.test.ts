@@ -14,6 +14,7 @@ import {
   connect,
   connectHearing,
   heard,
+  later,
   startBroker,
   tempFolder,
   topicOfDrill,
@@ -190,6 +191,64 @@ test('a kill between PUBREC and PUBREL: the exchange ends, and the report is the
   } finally {
     await after.stop()
   }
+})
+
+test('who was connected when the gateway was killed is said to have gone, by its will', async () => {
+  const data = tempFolder()
+  const before = await startGatewayProcess({ data })
+  const will = (topic: string, payload: string) => ({
+    will: { topic, payload: Buffer.from(payload), qos: 1 as const, retain: true },
+  })
+  const open = (clientId: string, more: object) =>
+    connect(`mqtt://127.0.0.1:${before.mqttPort}`, { clientId, ...more })
+  const host = await open('host', will('shop/state', 'gone'))
+  await host.publishAsync('shop/state', 'here', { qos: 1, retain: true })
+  const left = await open('left', will('shop/left', 'gone'))
+  await left.publishAsync('shop/left', 'left by itself', { qos: 1, retain: true })
+  await left.endAsync()
+  // One that is replaced under its own id has the will of the connection that is there now.
+  const first = await open('again', will('shop/again', 'the first went'))
+  await open('again', will('shop/again', 'the second went'))
+  await until(() => !first.connected)
+  await host.publishAsync('shop/done', 'x', { qos: 1 })
+  await before.kill()
+
+  const after = await startGatewayProcess({ data })
+  later(() => after.kill())
+  const reader = await connect(`mqtt://127.0.0.1:${after.mqttPort}`)
+  const got = heard(reader)
+  await reader.subscribeAsync('shop/+')
+  await until(() => got.length >= 3)
+  expect(got.sort()).toEqual([
+    'shop/again the second went',
+    'shop/left left by itself',
+    'shop/state gone',
+  ])
+})
+
+test('a will is said by a stop too, once, and only one that its unit may publish', async () => {
+  const sessions = mapIn(tempFolder())
+  const first = await startBroker({ sessions, authenticate: async () => true })
+  for (const [username, topic] of [
+    ['drill-1', topicOfDrill('report')],
+    ['drill-2', topicOfDrill('report')],
+  ] as const) {
+    const payload = Buffer.from(`{"v":{},"by":"${username}"}`)
+    await connect(first.url, {
+      username,
+      password: 'x',
+      clientId: username,
+      will: { topic, payload, qos: 1, retain: false },
+    })
+  }
+  await first.broker.stop()
+  expect(first.records).toEqual([])
+  const second = await startBroker({ sessions })
+  expect(second.records.map(({ payload }) => Buffer.from(payload).toString())).toEqual([
+    '{"v":{},"by":"drill-1"}',
+  ])
+  await second.broker.stop()
+  expect((await startBroker({ sessions })).records).toEqual([])
 })
 
 test('the map is what was set, after any restart', async () => {

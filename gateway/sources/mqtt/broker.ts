@@ -3,6 +3,7 @@
 // and the group commit of the log is what it waits for. It delivers nothing to a database and
 // decodes nothing.
 import type { Socket } from 'node:net'
+import { promisify } from 'node:util'
 import {
   Aedes,
   type AuthErrorCode,
@@ -220,6 +221,7 @@ export class MqttBroker implements MqttSource {
 
   async stop(): Promise<void> {
     this.#emit = undefined
+    this.#sessions?.wills.hold()
     const closed = this.#listeners?.stop()
     await new Promise<void>((done) => {
       if (this.#broker === undefined) done()
@@ -234,9 +236,20 @@ export class MqttBroker implements MqttSource {
     if (this.#map === undefined) return
     const memory = broker.persistence as Memory
     const { note } = this.#options
-    this.#sessions = await Sessions.open({ map: this.#map, memory, note })
+    this.#sessions = await Sessions.open({
+      ...{ map: this.#map, memory, note },
+      allows: (client, { topic = '' }) =>
+        this.#refuse(topic, this.#sessionOf(client as Client).unit) === undefined,
+    })
     broker.persistence = this.#sessions
     for (const [id, topic] of this.#sessions.subscriptions()) this.#audience.remembered(id, topic)
+    await this.#sessions.wills.sayLeft((will) => this.#sayWill(broker, will as PublishPacket))
+  }
+
+  /** Through the gate, as if its connection had ended now. */
+  async #sayWill(broker: Aedes, will: PublishPacket): Promise<void> {
+    await promisify((done: Done) => this.#receive(null, will, done))()
+    await promisify((done: Done) => broker.publish(will, (error) => done(error)))()
   }
 
   #accept(broker: Aedes, socket: Socket, named: boolean): TakeRun {

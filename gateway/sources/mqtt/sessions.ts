@@ -5,32 +5,16 @@
 import { Readable } from 'node:stream'
 import { parseTopic } from '../../../hardware-profiles/names.ts'
 import { limits } from '../../core/limits.ts'
-import type { DurableMap } from '../../log/durable-map.ts'
+import { decode, encode, type SessionClient, type SessionPacket } from './packets.ts'
+import { type WillClient, type WillMemory, Wills, type WillsOptions } from './wills.ts'
 
-/** A packet as aedes hands it over: a PUBLISH, or the PUBREL that has taken its place. */
-export interface SessionPacket {
-  cmd: 'publish' | 'pubrel'
-  messageId?: number | undefined
-  brokerId?: string | undefined
-  brokerCounter?: number | undefined
-  topic?: string
-  payload?: Uint8Array | string
-  qos?: 0 | 1 | 2
-  retain?: boolean
-  dup?: boolean
-}
-
-export interface SessionClient {
-  id: string
-  clean?: boolean
-}
 export interface SessionSubscription {
   topic: string
   qos: 0 | 1 | 2
 }
 
 /** What is used of aedes' memory: topics and their subscribers, retained messages, wills. */
-export interface Memory {
+export interface Memory extends WillMemory {
   addSubscriptions(client: SessionClient, subs: readonly SessionSubscription[]): Promise<void>
   removeSubscriptions(client: SessionClient, topics: readonly string[]): Promise<void>
   cleanSubscriptions(client: SessionClient): Promise<void>
@@ -44,26 +28,22 @@ interface Delivery {
   packet: SessionPacket
 }
 
-/** What is not of a session (wills, matching of topics) stays with aedes' memory. */
+/** What is not of a session (matching of topics) stays with aedes' memory. */
 const ofMemory = [
   'setup',
   'subscriptionsByClient',
   'subscriptionsByTopic',
   'createRetainedStream',
   'createRetainedStreamCombi',
-  'putWill',
   'getWill',
-  'delWill',
   'streamWill',
   'getClientList',
   'countOffline',
   'destroy',
 ]
 
-export interface SessionsOptions {
-  map: DurableMap
+export interface SessionsOptions extends WillsOptions {
   memory: Memory
-  note(line: string): void
 }
 
 const key = (kind: 'sub' | 'out' | 'in' | 'keep', ...parts: (string | number)[]): string =>
@@ -71,6 +51,7 @@ const key = (kind: 'sub' | 'out' | 'in' | 'keep', ...parts: (string | number)[])
 
 export class Sessions {
   readonly #options: SessionsOptions
+  readonly wills: Wills
   readonly #outgoing = new Map<string, Delivery[]>()
   readonly #incoming = new Map<string, Set<number>>()
   /** Topics of persistent sessions, as they stand on the disk. */
@@ -82,6 +63,7 @@ export class Sessions {
 
   constructor(options: SessionsOptions) {
     this.#options = options
+    this.wills = new Wills(options)
   }
 
   /** Takes up what the map holds, then answers aedes in place of its memory. */
@@ -98,6 +80,14 @@ export class Sessions {
   /** What is remembered of subscriptions, as client id and topic. */
   *subscriptions(): Iterable<[id: string, topic: string]> {
     for (const [id, topics] of this.#kept) for (const topic of topics) yield [id, topic]
+  }
+
+  putWill(client: WillClient, packet: SessionPacket): Promise<void> {
+    return this.wills.put(client, packet)
+  }
+
+  delWill(client: WillClient): Promise<SessionPacket | undefined> {
+    return this.wills.delete(client)
   }
 
   async addSubscriptions(client: SessionClient, subs: readonly SessionSubscription[]) {
@@ -290,19 +280,8 @@ export class Sessions {
       this.#retained.set(id, bytes)
       this.#retainedBytes += bytes
       await memory.storeRetained(packet)
-    }
+    } else if (kind === 'will') this.wills.restore(id, value)
   }
 }
 
 const sizeOf = ({ payload = '' }: SessionPacket): number => Buffer.byteLength(payload)
-
-const encode = ({ payload, ...packet }: SessionPacket): string => {
-  const { cmd, messageId, brokerId, brokerCounter, topic, qos, retain } = packet
-  const text = payload === undefined ? undefined : Buffer.from(payload).toString('base64')
-  return JSON.stringify({ cmd, messageId, brokerId, brokerCounter, topic, qos, retain, text })
-}
-
-const decode = (text: string): SessionPacket => {
-  const { text: payload, ...packet } = JSON.parse(text) as SessionPacket & { text?: string }
-  return payload === undefined ? packet : { ...packet, payload: Buffer.from(payload, 'base64') }
-}
