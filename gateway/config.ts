@@ -74,6 +74,10 @@ export const isLoopback = (host: string): boolean =>
 interface Node {
   type?: string
   properties?: Record<string, Node>
+  /** Of a list. */
+  items?: Node
+  /** Forms of which it has one. */
+  anyOf?: Node[]
   required?: string[]
   default?: unknown
   description?: string
@@ -155,17 +159,47 @@ const fill = (node: Node, given: unknown, file: string): unknown => {
 const leaf = (node: Node, value: unknown, file: string): unknown => {
   // An empty path is left to the schema, which refuses it; resolved, it would be the file's folder.
   if (value === '') return value
+  if (Array.isArray(value)) return value.map((one) => located(node.items ?? {}, one, file))
   if (node.path === true && typeof value === 'string') return absolute(file, value)
   if (node.secret !== true || !isData(value) || typeof value['file'] !== 'string') return value
   return { ...value, file: absolute(file, value['file']) }
 }
+
+/** An item of a list with its paths made absolute; defaults are for what stands once. */
+const located = (node: Node, value: unknown, file: string): unknown => {
+  const { properties } = formOf(node, value)
+  if (!isData(value) || properties === undefined) return leaf(node, value, file)
+  const out: Data = {}
+  for (const [name, inner] of Object.entries(value)) {
+    define(out, name, located(ownOf(properties, name), inner, file))
+  }
+  return out
+}
+
+/** The form of an item that names all that was given; a secret is a form of its own. */
+const formOf = (node: Node, value: unknown): Node => {
+  if (node.secret === true || node.anyOf === undefined || !isData(value)) return node
+  const names = Object.keys(value)
+  return (
+    node.anyOf.find(({ properties = {} }) =>
+      names.every((one) => Object.hasOwn(properties, one)),
+    ) ?? node
+  )
+}
+
+const ownOf = (properties: Record<string, Node>, name: string): Node =>
+  Object.hasOwn(properties, name) ? (properties[name] ?? {}) : {}
 
 const absolute = (file: string, path: string): string => resolve(dirname(file), path)
 
 /** A secret that stands where its place should be named must not be printed with the mistake. */
 const withoutSecret = (mistake: Mistake): Mistake => {
   const { path } = mistake
-  const { secret, pattern } = nodeAt(path)
+  const { secret, pattern, anyOf } = nodeAt(path)
+  if (secret !== true && anyOf?.some(hasSecret) === true) {
+    const message = mistake.message.replace(/^.*(?=has none of the forms)/s, '')
+    return { path, value: undefined, message: `${message}; no secret is written here` }
+  }
   if (secret !== true) return mistake
   const message =
     pattern === undefined
@@ -176,9 +210,14 @@ const withoutSecret = (mistake: Mistake): Mistake => {
 
 const nodeAt = (path: string): Node => {
   let node = schema
-  for (const name of path.split('/').slice(1)) node = node.properties?.[name] ?? {}
+  for (const name of path.split('/').slice(1)) {
+    node = node.properties?.[name] ?? node.items ?? {}
+  }
   return node
 }
+
+const hasSecret = ({ properties = {} }: Node): boolean =>
+  Object.values(properties).some(({ secret }) => secret === true)
 
 /** The config with sections that have mistakes set back, so that the others can be checked, too. */
 const soundSections = (config: Config, mistakes: readonly Mistake[]): Config => {

@@ -11,7 +11,7 @@ const Secret = (description: string) =>
       Type.Object({ env: Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }) }, closed),
       Type.Object({ file: Type.String({ minLength: 1 }) }, closed),
     ],
-    { description },
+    { secret: true, description },
   )
 
 const Address = Type.String({ minLength: 3, maxLength: 1024 })
@@ -60,7 +60,10 @@ const User = Type.Union([
     closed,
   ),
   Type.Object(
-    { certificate: Type.String({ minLength: 1 }), key: Secret('Its private key, PEM.') },
+    {
+      certificate: Type.String({ minLength: 1, path: true }),
+      key: Secret('Its private key, PEM.'),
+    },
     closed,
   ),
 ])
