@@ -3,7 +3,6 @@
 // and the group commit of the log is what it waits for. It delivers nothing to a database and
 // decodes nothing.
 import type { Socket } from 'node:net'
-import { promisify } from 'node:util'
 import {
   Aedes,
   type AuthErrorCode,
@@ -243,13 +242,10 @@ export class MqttBroker implements MqttSource {
     })
     broker.persistence = this.#sessions
     for (const [id, topic] of this.#sessions.subscriptions()) this.#audience.remembered(id, topic)
-    await this.#sessions.wills.sayLeft((will) => this.#sayWill(broker, will as PublishPacket))
-  }
-
-  /** Through the gate, as if its connection had ended now. */
-  async #sayWill(broker: Aedes, will: PublishPacket): Promise<void> {
-    await promisify((done: Done) => this.#receive(null, will, done))()
-    await promisify((done: Done) => broker.publish(will, (error) => done(error)))()
+    await this.#sessions.wills.sayLeft(
+      (will, done) => this.#receive(null, will as PublishPacket, done),
+      (will, done) => broker.publish(will as PublishPacket, done),
+    )
   }
 
   #accept(broker: Aedes, socket: Socket, named: boolean): TakeRun {

@@ -1,6 +1,7 @@
 // Last wills, kept over a kill of the gateway: who was connected then has gone without a word, and
 // is said to have when the broker comes back (MQTT 3.1.1, 3.1.2.5 lets a server defer them until
 // then). Without it a retained "online" outlives its author. It publishes nothing itself.
+import { promisify } from 'node:util'
 import { limits } from '../../core/limits.ts'
 import type { DurableMap } from '../../log/durable-map.ts'
 import { decode, encode, type SessionClient, type SessionPacket } from './packets.ts'
@@ -23,6 +24,8 @@ export interface WillsOptions {
   allows(client: WillClient, packet: SessionPacket): boolean
   note(line: string): void
 }
+
+type Step = (packet: SessionPacket, done: (error?: Error | null) => void) => void
 
 interface Kept {
   owner: WillClient
@@ -83,11 +86,19 @@ export class Wills {
     this.#holding = true
   }
 
-  /** Says each will of the last run, once; one that is refused under new settings is let go. */
-  async sayLeft(say: (packet: SessionPacket) => Promise<void>): Promise<void> {
+  /**
+   * Says each will of the last run, once, through the gate, as if its connection had ended now; one
+   * that is refused under new settings is let go.
+   */
+  async sayLeft(gate: Step, publish: Step): Promise<void> {
     const { map, note } = this.#options
     for (const [id, packet] of this.#left) {
-      await say(packet).catch(({ message }: Error) => note(`mqtt: the will of ${id}: ${message}`))
+      try {
+        await promisify(gate)(packet)
+        await promisify(publish)(packet)
+      } catch (error) {
+        note(`mqtt: the will of ${id} is not said: ${(error as Error).message}`)
+      }
       await map.delete(key(id))
     }
     this.#left.clear()
