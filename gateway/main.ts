@@ -31,6 +31,7 @@ import { requeue } from './requeue.ts'
 import { storedCursor } from './sinks/store/cursor.ts'
 import type { MqttBroker } from './sources/mqtt/broker.ts'
 import { createBroker } from './sources/mqtt/index.ts'
+import { keptRecordings } from './sources/serial/shelf.ts'
 import { type Sources, startSources } from './sources.ts'
 import type { Actions } from './web/actions.ts'
 import { openImages } from './web/images.ts'
@@ -137,7 +138,7 @@ const start = async (
     credentials: () => names.httpNames,
     // The health of a sink is its books and how it fares: what the page and `tenfold doctor` show.
     queries: { ...delivery.queries, books: () => delivery.health() },
-    ...{ profiles, clock, live },
+    ...{ profiles, clock, live, recordings: keptRecordings(config.data, profiles) },
     actions: { ...actions, reload: (isDry) => reloader.reload(isDry) },
     job: actions.job,
     images: openImages(),

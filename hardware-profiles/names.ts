@@ -6,7 +6,8 @@ import { unitOf } from './units.ts'
 /**
  * What a message is about, last level of its topic. `command` goes to the unit, the rest come from
  * it; an `item` is what a board kept for a gateway: an event, a snapshot of its usage; an `answer`
- * says what became of a command; a `proof` is the gateway's own word on a unit's key.
+ * says what became of a command; a `proof` is the gateway's own word on a unit's key, a `recording`
+ * on a recording of its black box that it keeps.
  */
 export const topicKinds = [
   'hello',
@@ -16,6 +17,7 @@ export const topicKinds = [
   'item',
   'answer',
   'proof',
+  'recording',
   'command',
 ] as const
 export type TopicKind = (typeof topicKinds)[number]

@@ -2,7 +2,8 @@
  * before a trip or trap and 50 ms after a trip. Blocks of a tenth of a second, each with the whole
  * state it began from, so that a replay of the same modules can start there. The step only stores;
  * a recording goes to the flash in thread mode and only with the motor off. It lies in RAM that no
- * start clears, so a reset by the watchdog loses nothing. tenfold replay-fault reads it. */
+ * start clears, so a reset by the watchdog loses nothing. black-box-link.h gives it to a gateway,
+ * tenfold replay-fault reads it. */
 
 #if defined(STORE_IN_FLASH) && defined(FLASH_BLACK_BOX_AT)
 #define BOX_MAGIC 0x58424654u
@@ -207,15 +208,20 @@ static inline void box_trap(u32 code) {
 
 static u32 box_slot(u32 index) { return FLASH_BLACK_BOX_AT + index * BOX_SLOT_BYTES; }
 
+/* The number in a slot's head, which is in `box_head` then; 0: it is no head. */
+static u32 box_head_number(u32 index) {
+  flash_read(box_slot(index), &box_head, sizeof box_head);
+  u32 crc = log_crc(~0u, &box_head, sizeof box_head - 4);
+  if (box_head.magic != BOX_MAGIC || box_head.crc != crc) return 0;
+  return box_head.body_bytes > BOX_SLOT_BYTES - BOX_BODY_AT ? 0 : box_head.number;
+}
+
 /* The number of the recording that lies whole in a slot; 0: none does. */
 static u32 box_number(u32 index) {
   u32 part[16];
+  if (box_head_number(index) == 0) return 0;
   u32 at = box_slot(index);
-  flash_read(at, &box_head, sizeof box_head);
-  u32 crc = log_crc(~0u, &box_head, sizeof box_head - 4);
-  if (box_head.magic != BOX_MAGIC || box_head.crc != crc || box_head.number == 0) return 0;
-  if (box_head.body_bytes > BOX_SLOT_BYTES - BOX_BODY_AT) return 0;
-  crc = ~0u;
+  u32 crc = ~0u;
   for (u32 done = 0; done < box_head.body_bytes; done += sizeof part) {
     u32 left = box_head.body_bytes - done;
     u32 bytes = left < sizeof part ? left : sizeof part;
@@ -230,6 +236,10 @@ static u32 box_target;
 static u32 box_next_number;
 static u32 box_written;
 static bool box_writing;
+/* What a gateway is shown (black-box-link.h): number, 0 for none, and where it lies. */
+static u32 box_shown;
+static u32 box_shown_slot;
+static u32 box_shown_bytes;
 
 static void box_choose(void) {
   u32 oldest = ~0u;
@@ -320,6 +330,7 @@ static void box_poll(void) {
   if (!store_idle() || erasing != 0 || flash_busy()) return;
   if (!box_writing) {
     box_choose();
+    if (box_shown_slot == box_target) box_shown = 0;
     box_writing = true;
     box_written = 0;
   }

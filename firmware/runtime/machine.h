@@ -55,6 +55,7 @@ static inline void drive_pins(void) {
 }
 
 #include "black-box.h"
+#include "black-box-link.h"
 #include "selftest.h"
 #include "selftest-link.h"
 #include "calibration.h"

@@ -1,5 +1,6 @@
-// `tenfold replay-fault`: a recording of a board's black box, run through the twin. Reads a copy of
-// the board's flash; builds the same two modules and refuses to take others.
+// `tenfold replay-fault`: a recording of a board's black box, run through the twin. Reads what the
+// gateway has fetched, or a copy of the board's flash; builds the same two modules and refuses to
+// take others.
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -10,16 +11,21 @@ import { loadProfiles } from '../../firmware/profiles.ts'
 import { type Recording, recordingsIn } from '../../firmware/twin/black-box.ts'
 import { type Moment, type Replayed, replayFault } from '../../firmware/twin/replay-fault.ts'
 import type { LoopSpec, Profile, SafetySpec } from '../../hardware-profiles/profile.ts'
+import { configOptions, configUsage, readConfig } from '../config-file.ts'
 import { OperatingError } from '../core/errors.ts'
 import { profileDigest } from '../core/machine.ts'
+import { contentOf, keptIn, shelfOf } from '../sources/serial/shelf.ts'
 import type { Io } from './io.ts'
 
 export const summary = "runs a recording of a board's black box through the twin"
-export const usage = `usage: tenfold replay-fault <file> [options]
+export const usage = `usage: tenfold replay-fault --unit <unit> [options]
+       tenfold replay-fault <file> [--recording NUMBER]
 
-  <file>               a copy of the board's flash, or of its part from 0x101c0000 on (128 KiB),
-                       such as "picotool save -r 101c0000 10200000 box.bin" writes
-  --recording <number> which one of those in it; default the newest
+  --unit <unit>    what the gateway has fetched of it; "tenfold recordings" lists them
+  <file>           a copy of the board's flash, or of its part from 0x101c0000 on (128 KiB),
+                   such as "picotool save -r 101c0000 10200000 box.bin" writes
+  --recording NUMBER  which one of them; default the newest
+${configUsage}
 
 Starts loop and kernel from the state in the recording, gives them what the board read, compares
 what they say in every step with what the board said, and prints where they decided what. Ends with
@@ -27,17 +33,25 @@ what they say in every step with what the board said, and prints where they deci
 
 /** Runs the command. */
 export const run = async (args: string[], io: Io): Promise<number> => {
-  const options = { recording: { type: 'string' } } as const
+  const options = {
+    ...configOptions,
+    recording: { type: 'string' },
+    unit: { type: 'string' },
+  } as const
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
   const [path, ...more] = positionals
-  if (path === undefined || more.length > 0) {
+  const { unit, recording: wanted } = values
+  if ((path === undefined) === (unit === undefined) || more.length > 0) {
     throw new OperatingError('usage', {
-      message: 'give it one file',
+      message: 'give it one file, or a unit',
       remedy: 'Run "tenfold help replay-fault".',
     })
   }
-  const recordings = recordingsIn(await contentOf(resolve(io.cwd, path)))
-  const recording = theRecording(recordings, { path, wanted: values.recording })
+  const recordings =
+    unit === undefined
+      ? recordingsIn(await fileAt(resolve(io.cwd, path ?? '')))
+      : await fetched(readConfig(io, values).loaded.config.data, { unit, wanted })
+  const recording = theRecording(recordings, { path: path ?? `the gateway, of ${unit},`, wanted })
   const machine = machineOf(recording)
   const modules = await modulesOf(machine, recording)
   const replayed = replayFault({ recording, ...modules, ...machine })
@@ -45,7 +59,24 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   return replayed.differs === undefined ? 0 : 1
 }
 
-const contentOf = async (path: string): Promise<Uint8Array> => {
+/** What the gateway keeps of a unit, oldest first; only those of a number, where one is wanted. */
+const fetched = async (
+  data: string,
+  { unit, wanted }: { unit: string; wanted: string | undefined },
+): Promise<Recording[]> => {
+  const kept = await keptIn(shelfOf(data), unit)
+  const asked = kept.filter(({ number }) => wanted === undefined || `${number}` === wanted)
+  const newest = asked.at(-1)
+  if (newest !== undefined) return recordingsIn(await contentOf(newest))
+  const have = kept.map(({ number }) => number).join(', ') || 'none'
+  throw new OperatingError('fault_absent', {
+    message: `the gateway has no such recording of ${unit}; there are: ${have}`,
+    remedy:
+      "It fetches one within half a minute of the motor's end, while the unit is joined to it.",
+  })
+}
+
+const fileAt = async (path: string): Promise<Uint8Array> => {
   try {
     return await readFile(path)
   } catch (cause) {

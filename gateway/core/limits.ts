@@ -39,6 +39,10 @@ export const limits = {
   integerMax: Number.MAX_SAFE_INTEGER,
   /** Quarantined payloads kept for inspection, bytes. */
   quarantineBytes: 64 * 1024 * 1024,
+  /** Longest recording of a black box that is taken, bytes. */
+  recordingBytes: 64 * 1024,
+  /** Recordings kept of one unit, and bytes of all together; the oldest go first. */
+  recordings: { perUnit: 32, bytes: 64 * 1024 * 1024 },
   /** Points of one series that a query returns. */
   seriesPoints: 2000,
   /** Daily points that a database sink remembers, one a unit and day. */

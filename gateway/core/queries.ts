@@ -38,6 +38,18 @@ export interface Series {
   values: Record<string, (number | null)[]>
 }
 
+/** A recording of a unit's black box, for "tenfold replay-fault". */
+export interface KeptRecording {
+  /** The board's own count. */
+  number: number
+  boot: number
+  /** What froze it, in words. */
+  cause: string
+  receivedUs: number
+  /** SHA-256, hex. */
+  digest: string
+}
+
 export interface StoredEvent {
   unit: string
   type: string

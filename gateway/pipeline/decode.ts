@@ -71,6 +71,20 @@ export interface Proof {
   readonly why?: string
 }
 
+/** A recording of a black box, as the source that keeps it tells of it. */
+export interface Recorded {
+  readonly boot: number
+  /** Uptime, microseconds. */
+  readonly t: number
+  /** The board's own count of its recordings, and the boot that this one is of. */
+  readonly number: number
+  readonly of: number
+  /** Code of what froze it. */
+  readonly cause: number
+  /** SHA-256, hex. */
+  readonly digest: string
+}
+
 /** Why a record cannot be used, and what exactly is wrong in it. */
 export interface Fault {
   readonly reason: QuarantineReason
@@ -84,6 +98,7 @@ export type Message =
   | { readonly kind: 'item'; route: Route; record: LogRecord; item: Item }
   | { readonly kind: 'answer'; route: Route; record: LogRecord; answer: Answer }
   | { readonly kind: 'proof'; route: Route; record: LogRecord; proof: Proof }
+  | { readonly kind: 'recording'; route: Route; record: LogRecord; recorded: Recorded }
   | { readonly kind: 'fault'; route: Route | undefined; record: LogRecord; fault: Fault }
   | { readonly kind: 'foreign' }
 
@@ -158,6 +173,10 @@ const decodePayload = (route: Route, record: LogRecord): Message => {
   if (route.kind === 'proof') {
     const proof = readProof(json, record.source)
     return isFault(proof) ? refuse(proof) : { kind: 'proof', route, record, proof }
+  }
+  if (route.kind === 'recording') {
+    const recorded = readRecorded(json, record.source)
+    return isFault(recorded) ? refuse(recorded) : { kind: 'recording', route, record, recorded }
   }
   const report = readReport(json)
   return isFault(report) ? refuse(report) : { kind: 'report', route, record, report }
@@ -244,6 +263,26 @@ const readProof = (json: Readonly<Record<string, unknown>>, source: string): Pro
   const isSound = typeof key === 'string' && keyPattern.test(key) && typeof proven === 'boolean'
   if (isSound && matches(why, wordPattern)) return json as unknown as Proof
   return fault('type_wrong', `key ${show(key)}, proven ${show(proven)}, why ${show(why)}`)
+}
+
+const recordedFields = ['boot', 't', 'number', 'of', 'cause', 'digest']
+
+const readRecorded = (
+  json: Readonly<Record<string, unknown>>,
+  source: string,
+): Recorded | Fault => {
+  if (!provingSources.has(source)) return fault('topic_unknown', 'a unit keeps no recordings here')
+  for (const name in json) {
+    if (!recordedFields.includes(name)) return unknownField(name, recordedFields)
+  }
+  const { boot, t, digest, ...counts } = json as { [K in keyof Recorded]: unknown }
+  if (!isWhole(boot) || !isWhole(t)) {
+    return fault('sequence_wrong', `boot ${show(boot)}, t ${show(t)}`)
+  }
+  const wrong = Object.entries(counts).find(([, count]) => !isWhole(count))
+  if (wrong !== undefined) return fault('type_wrong', `${wrong[0]} ${show(wrong[1])}`)
+  const isSound = typeof digest === 'string' && digestPattern.test(digest)
+  return isSound ? (json as unknown as Recorded) : fault('type_wrong', `digest ${show(digest)}`)
 }
 
 const helloFields = ['boot', 't', 'profile', 'firmware', 'key', 'custody', 'simulated']

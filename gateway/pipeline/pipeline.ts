@@ -22,6 +22,7 @@ import {
 import { createDetect, type Detect } from './detect.ts'
 import { foldHello, foldReport, type Place } from './fold.ts'
 import { keyEvents, proved } from './proof.ts'
+import { recorded } from './recorded.ts'
 import { type Origin, originOf } from './requeue.ts'
 import type { Seen } from './sequence.ts'
 import { identityOf } from './stream-place.ts'
@@ -119,6 +120,7 @@ export class Pipeline {
     if (other !== undefined && message.kind !== 'signed') return this.#quarantine(message, other)
     if (message.kind === 'report') return this.#report(offset, message, state)
     if (message.kind === 'answer') return answered(offset, message, state)
+    if (message.kind === 'recording') return recorded(offset, message, state)
     if (message.kind === 'proof') {
       this.#touched.add(state)
       return proved(offset, message, state)

@@ -6,7 +6,7 @@ import { passportFile } from '../attestation/passport-file.ts'
 import type { UpdateJob } from '../commands/updates.ts'
 import type { Clock } from '../core/clock.ts'
 import { limits } from '../core/limits.ts'
-import type { Queries } from '../core/queries.ts'
+import type { KeptRecording, Queries } from '../core/queries.ts'
 import type { Written } from '../operations/disk.ts'
 import type { Images } from './images.ts'
 import { content, json, Refused, type Reply } from './reply.ts'
@@ -22,6 +22,8 @@ export interface ApiOptions {
   metrics(): Promise<{ type: string; text: string }>
   /** What it wrote to the disk. */
   written?(): Promise<Written>
+  /** Recordings of black boxes that are kept of a unit, oldest first. */
+  recordings?(unit: string): Promise<KeptRecording[]>
   /** Why the gateway is not ready, one line each; empty when it is. */
   notReady(): readonly string[]
 }
@@ -118,6 +120,7 @@ const unitRoutes: Readonly<Record<string, Handler>> = {
   life: async ({ queries, clock }, _query, unit) =>
     json(await queries.life({ unit, nowUs: clock.nowUs() })),
   update: async ({ job }, _query, unit) => json(job(unit) ?? null),
+  recordings: async ({ recordings }, _query, unit) => json((await recordings?.(unit)) ?? []),
   passport: async ({ queries }, _query, unit) => json(await queries.passportSummary(unit)),
   'passport/file': async ({ queries }, _query, unit) => ({
     status: 200,

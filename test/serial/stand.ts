@@ -5,6 +5,7 @@ import { prepareMachine } from '../../gateway/core/machine.ts'
 import type { LogRecord } from '../../gateway/core/record.ts'
 import { Line } from '../../gateway/sources/serial/line.ts'
 import { type Protocol, protocol } from '../../gateway/sources/serial/messages.ts'
+import type { Shelf } from '../../gateway/sources/serial/shelf.ts'
 import { FakeBoard } from './board.ts'
 
 const found = loadProfiles().profiles.get('cordless_drill')
@@ -22,7 +23,7 @@ export interface Stand {
 }
 
 export const stand = (
-  options: { unit?: string; taken?: boolean; protocol?: Protocol } = {},
+  options: { unit?: string; taken?: boolean; protocol?: Protocol; shelf?: Shelf } = {},
 ): Stand => {
   const logged: LogRecord[] = []
   const waiting: ((error?: Error) => void)[] = []
@@ -46,6 +47,7 @@ export const stand = (
     claim: () => options.taken !== true,
     note: (text) => notes.push(text),
     dictionaries: new Map(),
+    shelf: options.shelf,
   })
   const board: FakeBoard = new FakeBoard(profile, (bytes) => line.receive(bytes))
   const settle = (error?: Error): void => {

@@ -12,6 +12,7 @@ import { Line } from './line.ts'
 import { protocol } from './messages.ts'
 import { keepOpen, type PortStatus } from './port.ts'
 import type { PortSettings, SerialSettings } from './settings.ts'
+import { Shelf } from './shelf.ts'
 import { type SerialHealth, statusFile } from './status.ts'
 
 export const create = (settings: SerialSettings, context: SourceContext): Source =>
@@ -46,6 +47,7 @@ class SerialSource implements Source {
       machines: new Map(profiles.map((profile) => [profile.machine, prepareMachine(profile)])),
       dictionaries: new Map<string, Uint8Array>(),
       epoch: Buffer.from(random(6)).toString('hex'),
+      shelf: new Shelf(join(this.#context.folder, 'recordings')),
     }
     for (const [i, settings] of this.#settings.ports.entries()) {
       this.#running.push(this.#open(settings, { ...shared, epoch: `${shared.epoch}-${i}` }, emit))
@@ -82,7 +84,10 @@ class SerialSource implements Source {
 
   #open(
     settings: PortSettings,
-    shared: Pick<ConstructorParameters<typeof Line>[0], 'machines' | 'dictionaries' | 'epoch'>,
+    shared: Pick<
+      ConstructorParameters<typeof Line>[0],
+      'machines' | 'dictionaries' | 'epoch' | 'shelf'
+    >,
     emit: Emit,
   ): Promise<void> {
     const { clock, random, note } = this.#context

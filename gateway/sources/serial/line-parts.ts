@@ -8,6 +8,7 @@ import type { RefusalCode } from './hello.ts'
 import type { Item, ItemTray } from './items.ts'
 import type { HelloMessage, Protocol } from './messages.ts'
 import type { Prover } from './prover.ts'
+import type { Shelf } from './shelf.ts'
 
 export interface LineParts {
   /** Id that the settings give the unit. */
@@ -26,6 +27,8 @@ export interface LineParts {
   note(line: string): void
   /** Dictionaries by digest: a board that comes back is not asked again. */
   readonly dictionaries: Map<string, Uint8Array>
+  /** Where recordings of black boxes are kept; absent where none are fetched. */
+  readonly shelf?: Shelf | undefined
 }
 
 /** What a person may want to know of a line; counts are since the port was opened. */

@@ -2,7 +2,7 @@
 // reports and items to the log, and acknowledges an item only when the log has it. It opens no port
 // and reads no clock: bytes, time and a way to write are passed in. Must never wait for a board or
 // keep more of one than a frame and an item.
-import { topicOf } from '../../../hardware-profiles/names.ts'
+import { type TopicKind, topicOf } from '../../../hardware-profiles/names.ts'
 import { readDictionary, schemaDigest } from './dictionary.ts'
 import { encodeFrame, FrameReader } from './frame.ts'
 import { helloPayload, isSameRun, type Judged, judge, type RefusalCode } from './hello.ts'
@@ -24,6 +24,8 @@ import {
 } from './messages.ts'
 import { Prover } from './prover.ts'
 import { Questions } from './questions.ts'
+import { RecordingFetch, recordedPayload } from './recordings.ts'
+import type { Kept } from './shelf.ts'
 
 export class Line {
   readonly #parts: LineParts
@@ -31,6 +33,7 @@ export class Line {
   readonly #status: LineStatus
   /** What is asked of the board. */
   readonly questions: Questions
+  readonly #recordings: RecordingFetch | undefined
   #session: Session | undefined
   /** Refused for its profile only: its firmware can be brought up to date. */
   #outdated: { hello: HelloMessage; unit: string } | undefined
@@ -57,6 +60,7 @@ export class Line {
         this.#emit({ ...this.#place(session, kind), payload }, () => {})
       },
     })
+    this.#recordings = this.#fetching()
     this.#greeting = parts.nonce()
     this.#version = parts.protocol.newest
     this.#heardMs = parts.clock.monotonicMs()
@@ -96,6 +100,7 @@ export class Line {
   tick(): void {
     const nowMs = this.#parts.clock.monotonicMs()
     this.questions.tick(nowMs)
+    this.#recordings?.tick(nowMs)
     const isSilent = nowMs - this.#heardMs > pace.silentMs && !this.questions.areOpen
     if (isSilent && this.#status.state !== 'silent') {
       this.#forget()
@@ -290,7 +295,26 @@ export class Line {
     })
   }
 
-  #place(session: Session, kind: 'report' | 'entry' | 'item' | 'proof' | 'answer') {
+  #fetching(): RecordingFetch | undefined {
+    const { shelf, clock, note } = this.#parts
+    if (shelf === undefined) return undefined
+    return new RecordingFetch({
+      ...{ shelf, clock, note },
+      speaking: () => (this.unit === undefined ? undefined : this.#session),
+      isTaken: () => this.questions.areOpen,
+      ask: (fields) => this.questions.ask('askBlackBox', fields),
+      tell: (session, kept) => this.#tell(session, kept),
+    })
+  }
+
+  #tell(session: Session, kept: Kept): Promise<void> {
+    const record = { ...this.#place(session, 'recording'), payload: recordedPayload(session, kept) }
+    return new Promise((resolve, reject) => {
+      this.#emit(record, (error) => (error === undefined ? resolve() : reject(error)))
+    })
+  }
+
+  #place(session: Session, kind: Exclude<TopicKind, 'hello' | 'claim' | 'command'>) {
     const { unit, name } = session
     return { topic: topicOf({ machine: session.hello.machine, unit, kind }), name }
   }

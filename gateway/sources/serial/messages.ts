@@ -16,6 +16,7 @@ export const fromBoard = {
   selftest: 7,
   update: 9,
   calibration: 8,
+  blackBox: 10,
 } as const
 /** To a board: 32 to 63. */
 export const toBoard = {
@@ -31,6 +32,7 @@ export const toBoard = {
   update: 42,
   makeKey: 44,
   resetTrip: 45,
+  askBlackBox: 43,
   calibrate: 41,
 } as const
 export type ToBoard = keyof typeof toBoard
@@ -136,6 +138,18 @@ export type BoardMessage =
       pinned?: Uint8Array
     }
   | CalibrationMessage
+  | {
+      is: 'blackBox'
+      number: number
+      /** 0 which recording there is, 1 a part of it. */
+      what: number
+      /** Its number; 0: there is none. */
+      recording: number
+      /** Its length, or where the part lies. */
+      at: number
+      /** Its SHA-256, or the part. */
+      bytes: Uint8Array
+    }
 
 /** Turns a frame's body into a message; throws on what is none. */
 export type Decoder = (kind: number, body: Uint8Array) => BoardMessage | undefined
@@ -184,6 +198,11 @@ const decode1: Decoder = (kind, body) => {
         ...{ slot: read.whole(3), trial: read.whole(4) },
         ...(read.has(5) && { version: read.whole(5), floor: read.whole(6) }),
         ...(read.has(7) && { pinned: read.bytes(7, 32) }),
+      }
+    case fromBoard.blackBox:
+      return {
+        ...{ is: 'blackBox', number: read.whole(0), what: read.whole(1) },
+        ...{ recording: read.whole(2), at: read.whole(3), bytes: read.bytes(4) },
       }
     default:
       // A kind that a later firmware of this version has: it means nothing here.

@@ -5,6 +5,7 @@ import type { Books } from '../../core/delivery.ts'
 import type {
   CohortDurability,
   ImageFace,
+  KeptRecording,
   PassportSummary,
   QuarantineRow,
   RegisterSummary,
@@ -56,6 +57,7 @@ export const api = {
       })}`,
     ),
   events: (unit: string): Promise<StoredEvent[]> => ask(`${unitPath(unit)}/events?limit=100`),
+  recordings: (unit: string): Promise<KeptRecording[]> => ask(`${unitPath(unit)}/recordings`),
   life: (unit: string): Promise<UnitLife> => ask(`${unitPath(unit)}/life`),
   passport: (unit: string): Promise<PassportSummary> => ask(`${unitPath(unit)}/passport`),
   passportFile: (unit: string): string => `${unitPath(unit)}/passport/file`,

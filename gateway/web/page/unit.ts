@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import type { LiveReading } from '../../core/live.ts'
 import { quality, qualityNames } from '../../core/quality.ts'
 import type {
+  KeptRecording,
   PassportSummary,
   QuarantineRow,
   StoredEvent,
@@ -17,6 +18,7 @@ import { openLive } from './live.ts'
 import { type MachineView, type ShownSignal, severityOf, valueText } from './machine-view.ts'
 import { passportCard } from './passport.ts'
 import { quarantineList } from './quarantine.ts'
+import { recordingsCard } from './recordings.ts'
 import { UnitCharts } from './unit-charts.ts'
 import {
   type Asked,
@@ -61,7 +63,8 @@ const unitTemplate = (page: Page, summary: UnitSummary, open: OpenUnit): Templat
       <div class="main">
         ${open.charts()?.template() ?? (page.profilesKnown() ? noProfile(summary) : nothing)}
         <div class="history">
-          ${eventsCard(open.events)} ${passportCard(open.passport, summary)}
+          ${eventsCard(open.events)} ${recordingsCard(open.recordings, summary.unit)}
+          ${passportCard(open.passport, summary)}
           ${lifecycleCard(open.life)} ${uptimeCard(open.life)}
           ${machine === undefined ? nothing : wearCard(open.life, machine)}
         </div>
@@ -78,6 +81,7 @@ const unitTemplate = (page: Page, summary: UnitSummary, open: OpenUnit): Templat
 /** What is asked about a unit while it is looked at. */
 interface OpenUnit {
   events: Asked<StoredEvent[]>
+  recordings: Asked<KeptRecording[]>
   passport: Asked<PassportSummary>
   life: Asked<UnitLife>
   quarantine: Asked<QuarantineRow[]>
@@ -90,6 +94,7 @@ interface OpenUnit {
 
 const openUnit = (page: Page, unit: string): OpenUnit => {
   const events = keepAsking(() => api.events(unit), 3000, page.redraw)
+  const recordings = keepAsking(() => api.recordings(unit), 10_000, page.redraw)
   const passport = keepAsking(() => api.passport(unit), 5000, page.redraw)
   const life = keepAsking(() => api.life(unit), 5000, page.redraw)
   const quarantine = keepAsking(() => api.quarantine(unit), 5000, page.redraw)
@@ -109,6 +114,7 @@ const openUnit = (page: Page, unit: string): OpenUnit => {
   })
   return {
     events,
+    recordings,
     passport,
     life,
     quarantine,
@@ -122,7 +128,7 @@ const openUnit = (page: Page, unit: string): OpenUnit => {
     stop: () => {
       close()
       charts?.stop()
-      for (const asked of [events, passport, life, quarantine]) asked.stop()
+      for (const asked of [events, recordings, passport, life, quarantine]) asked.stop()
     },
   }
 }
