@@ -1,5 +1,5 @@
-// `tenfold recordings`: which recordings of black boxes a gateway keeps, beside a running gateway or
-// without one. It reads names of files and changes nothing.
+// `tenfold recordings`: which recordings of black boxes a gateway keeps, beside one that runs or
+// without. It reads names of files and changes nothing.
 import { parseArgs } from 'node:util'
 import { configOptions, configUsage, readConfig } from '../config-file.ts'
 import { OperatingError } from '../core/errors.ts'

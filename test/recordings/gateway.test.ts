@@ -1,7 +1,7 @@
 // The drill's image on an emulated Pico trips on a fault, and its recording comes to a real gateway
 // over a real pseudo-terminal: the gateway is killed in the middle, the plug is pulled, the board's
-// power is cut, frames are flipped, doubled and cut. What is kept is what lies in the board's flash,
-// and `tenfold replay-fault` runs it from there with the same outputs.
+// power is cut, bytes are flipped and doubled. What is kept is what lies in the board's flash, and
+// `tenfold replay-fault` runs it from there with the same outputs.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

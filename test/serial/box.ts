@@ -1,5 +1,5 @@
 // A recording of a black box as it lies in a board's flash, without a board: a head and a body that
-// are sound, and nothing else about them is. And a board that gives its recordings when it is asked.
+// are sound, and nothing else about them is. And what a board answers that is asked for it.
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { FakeBoard } from './board.ts'
