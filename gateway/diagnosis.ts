@@ -20,6 +20,7 @@ export interface Finding {
     | 'quarantine'
     | 'sinks'
     | 'serial'
+    | 'sources'
   verdict: 'good' | 'note' | 'bad'
   text: string
   /** What to check or do; absent where all is well. */

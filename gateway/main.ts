@@ -123,6 +123,7 @@ const start = async (
     alerts: config.alerts,
     ...{ clock, log, disk, note, queries: delivery.queries, env: parts.env },
     health: () => delivery.health(),
+    links: () => receiving.sources.links(),
     freeBytes: () => statfs(config.data).then(({ bavail, bsize }) => bavail * bsize),
     connections: () => broker.connections,
     notReady: () => admission.notReady(),
@@ -132,19 +133,19 @@ const start = async (
   const reloader = reloaderOf(parts, { ...receiving, names, operations, delivery, log })
 
   const web = await startWeb({
-    host: config.http.host,
-    port: config.http.port,
-    names: config.http.names,
+    ...config.http,
     credentials: () => names.httpNames,
     // The health of a sink is its books and how it fares: what the page and `tenfold doctor` show.
     queries: { ...delivery.queries, books: () => delivery.health() },
-    ...{ profiles, clock, live, recordings: keptRecordings(config.data, profiles) },
+    ...{ profiles, clock, live, job: actions.job },
+    recordings: keptRecordings(config.data, profiles),
     actions: { ...actions, reload: (isDry) => reloader.reload(isDry) },
-    job: actions.job,
     images: openImages(),
     metrics: () => operations.metrics(),
     written: () => operations.written(),
+    links: () => receiving.sources.links(),
     notReady: () => admission.notReady(),
+    token: { folder: config.data, random: parts.random },
     onDefect: (error) => note(`pages: ${String(error)}`),
   })
   stops.push(() => web.stop())

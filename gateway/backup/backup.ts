@@ -22,7 +22,7 @@ export interface BackupAsked {
 
 const storePath = 'store/store.sqlite'
 /** Of a running process, or not finished: neither belongs to a state. */
-const passing = /(^|\/)lock\.(db|pid)|\.(tmp|new|part)$|^store\/store\.sqlite/
+const passing = /(^|\/)lock\.(db|pid)|^doctor\.token$|\.(tmp|new|part)$|^store\/store\.sqlite/
 
 /** Writes the backup, mode 0600. Throws backup_exists, backup_nothing, backup_moving. */
 export const backUp = async ({ data, out, nowUs }: BackupAsked): Promise<Manifest> => {

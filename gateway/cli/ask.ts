@@ -5,16 +5,23 @@ import { resolveSecret } from '../config.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { Io } from './io.ts'
 
-export const askOptions = {
-  gateway: { type: 'string', default: 'http://127.0.0.1:8080' },
+/** Who asks, where the pages ask for a password. */
+export const passwordOptions = {
   user: { type: 'string' },
   'password-env': { type: 'string' },
   'password-file': { type: 'string' },
 } as const
 
-export const askUsage = `  --gateway URL    where its pages are (default http://127.0.0.1:8080)
-  --user NAME, --password-env NAME, --password-file FILE
+export const askOptions = {
+  gateway: { type: 'string', default: 'http://127.0.0.1:8080' },
+  ...passwordOptions,
+} as const
+
+export const askPassword = `  --user NAME, --password-env NAME, --password-file FILE
                    as at the pages, where they ask for a password`
+
+export const askUsage = `  --gateway URL    where its pages are (default http://127.0.0.1:8080)
+${askPassword}`
 
 export interface AskValues {
   gateway: string
@@ -51,7 +58,10 @@ export const ask = async <T>(
   throw new OperatingError(code, { message, remedy })
 }
 
-const authorization = (io: Io, values: AskValues): Record<string, string> => {
+export const authorization = (
+  io: Io,
+  values: Omit<AskValues, 'gateway'>,
+): Record<string, string> => {
   const { user, 'password-env': env, 'password-file': file } = values
   if (user === undefined) return {}
   const where = file === undefined ? { env: env ?? 'TENFOLD_PASSWORD' } : { file }

@@ -7,12 +7,13 @@ import { parseArgs } from 'node:util'
 import type { Config } from '../config.ts'
 import { configOptions, configUsage, readConfig } from '../config-file.ts'
 import type { Io } from './io.ts'
-import { serve, untilStopped } from './serve.ts'
+import { logOptions, logUsage, serve, untilStopped } from './serve.ts'
 
 export const summary = 'runs the whole system with a simulated drill at work'
 export const usage = `usage: tenfold demo [options]
 
   --unit ID        id of the simulated unit (default twin-drill-1)
+${logUsage}
 ${configUsage}
 
 Everything it keeps is in .tenfold/demo, unless --data says otherwise. Its unit is
@@ -23,12 +24,12 @@ const dataFolder = join('.tenfold', 'demo')
 export const run = async (args: string[], io: Io): Promise<number> => {
   const { values } = parseArgs({
     args,
-    options: { ...configOptions, unit: { type: 'string', default: 'twin-drill-1' } },
+    options: { ...configOptions, ...logOptions, unit: { type: 'string', default: 'twin-drill-1' } },
   })
   const data = values.data ?? dataFolder
   const read = (): Config => readConfig(io, { ...values, data }).loaded.config
   const config = read()
-  const gateway = await serve(read, io)
+  const gateway = await serve(read, io, values.log)
   const twin = startTwin(gateway.mqttUrl, join(config.data, 'twins', values.unit), values.unit)
   const ended = new Promise<number>((resolve) => twin.on('exit', (code) => resolve(code ?? 0)))
   try {

@@ -11,14 +11,19 @@ import { systemClock } from '../core/clock.ts'
 import type { Books } from '../core/delivery.ts'
 import { OperatingError, operatingError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
+import type { SourceLink } from '../core/link.ts'
 import { prepareMachine } from '../core/machine.ts'
+import type { Written } from '../core/queries.ts'
 import { diagnose, type Facts, type Finding, type SinkFacts, type Trouble } from '../diagnosis.ts'
+import { closedFinding, linkFindings } from '../link-findings.ts'
 import { lockHolder } from '../log/lock.ts'
-import { type Written, writtenFinding } from '../operations/disk.ts'
+import { writtenFinding } from '../operations/disk.ts'
 import { openStoreReader, type StoreReader } from '../sinks/store/store.ts'
 import { serialFindings } from '../sources/serial/findings.ts'
 import { readSerialHealth } from '../sources/serial/status.ts'
 import { type NewestReading, traceOf } from '../trace.ts'
+import { readToken } from '../web/token.ts'
+import { askPassword, authorization, passwordOptions } from './ask.ts'
 import type { Io } from './io.ts'
 import { profilesOf } from './serve.ts'
 
@@ -27,6 +32,8 @@ export const usage = `usage: tenfold doctor [unit] [--json]
 
   --json           prints the findings as JSON
 ${configUsage}
+${askPassword}; not needed by the user of the
+                   gateway, who may read the data folder
 
 Give the settings that the gateway was started with. For the demo: --data .tenfold/demo
 Exit code: 0 when nothing is wrong, 1 when something is.`
@@ -36,7 +43,7 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { ...configOptions, json: { type: 'boolean', default: false } },
+    options: { ...configOptions, ...passwordOptions, json: { type: 'boolean', default: false } },
   })
   const [unit, ...more] = positionals
   if (more.length > 0) {
@@ -46,10 +53,10 @@ export const run = async (args: string[], io: Io): Promise<number> => {
     })
   }
   const { config } = readConfig(io, values).loaded
-  const { newest, ...facts } = await gather(config, unit, io)
+  const pages = openPages(config, authorization(io, values))
+  const { newest, ...facts } = await gather({ config, unit, io, pages })
   const findings = [...diagnose(facts), ...(newest === undefined ? [] : traceOf(newest, facts))]
-  const written = await ask<Partial<Written>>(`${pageUrl(config)}api/written`)
-  if (written?.logBytes !== undefined) findings.push(writtenFinding(written as Written))
+  findings.push(...(await fromPages(pages)))
   if (config.sources.serial !== undefined) {
     const health = readSerialHealth(join(config.data, 'sources', 'serial'))
     findings.push(...serialFindings(health, { unit, nowUs: systemClock().nowUs() }))
@@ -71,17 +78,31 @@ const print = (findings: readonly Finding[], io: Io): void => {
   io.out(first === undefined ? 'Nothing is wrong.' : `Look first at: ${first.text}`)
 }
 
-const gather = async (
-  config: Config,
-  unit: string | undefined,
-  io: Io,
-): Promise<Facts & Traced> => {
+/** What only a running gateway can say of itself. */
+const fromPages = async ({ ask, url, isClosed }: Pages): Promise<Finding[]> => {
+  const written = await ask<Partial<Written>>('api/written')
+  const health = await ask<{ nowUs: number; links: SourceLink[] }>('api/links')
+  return [
+    ...(isClosed() ? [closedFinding(url)] : []),
+    ...(written?.logBytes === undefined ? [] : [writtenFinding(written as Written)]),
+    ...(health === undefined ? [] : linkFindings(health.links, health.nowUs)),
+  ]
+}
+
+interface Asking {
+  config: Config
+  unit: string | undefined
+  io: Io
+  pages: Pages
+}
+
+const gather = async ({ config, unit, io, pages }: Asking): Promise<Facts & Traced> => {
   const store = readStore(config, unit)
-  const url = pageUrl(config)
+  const { ask, url } = pages
   const [folder, ready, books, broker] = await Promise.all([
     folderFacts(config, io),
-    ask<{ reasons: string[] }>(`${url}ready`),
-    ask<SinkFacts[]>(`${url}api/books`),
+    ask<{ reasons: string[] }>('ready'),
+    ask<SinkFacts[]>('api/books'),
     brokerFacts(config),
   ])
   const holder = folder.exists ? lockHolder(join(config.data, 'log')) : undefined
@@ -134,15 +155,36 @@ const pageUrl = ({ http }: Config): string => {
 
 const patienceMs = 2000
 
-/**
- * JSON of an answer, also of one that says "not ready"; undefined where nothing of ours answers.
- */
-const ask = async <T>(url: string): Promise<T | undefined> => {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(patienceMs) })
-    return response.ok || response.status === 503 ? ((await response.json()) as T) : undefined
-  } catch {
-    return undefined
+/** The pages of the gateway, as far as they let us ask. */
+interface Pages {
+  url: string
+  /**
+   * JSON of an answer, also of one that says "not ready"; undefined where nothing of ours answers.
+   */
+  ask<T>(path: string): Promise<T | undefined>
+  /** It asked for a password, and none that is right was shown. */
+  isClosed(): boolean
+}
+
+const openPages = (config: Config, given: Record<string, string>): Pages => {
+  const url = pageUrl(config)
+  const token = readToken(config.data)
+  const own = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  const headers = given['authorization'] === undefined ? own : given
+  let isClosed = false
+  return {
+    url,
+    isClosed: () => isClosed,
+    ask: async <T>(path: string): Promise<T | undefined> => {
+      try {
+        const signal = AbortSignal.timeout(patienceMs)
+        const response = await fetch(url + path, { signal, headers })
+        if (response.status === 401) isClosed = true
+        return response.ok || response.status === 503 ? ((await response.json()) as T) : undefined
+      } catch {
+        return undefined
+      }
+    },
   }
 }
 

@@ -31,14 +31,17 @@ export const logOptions = { log: { type: 'string', default: 'text' } } as const
 
 export const logUsage = `  --log json       what it notes on standard error: one JSON object a line`
 
-const notesOf = (form: string, io: Io): Notes => {
-  if (form !== 'text' && form !== 'json') {
-    throw new OperatingError('usage', {
-      message: `--log ${form} is not a form of log lines`,
-      remedy: 'Give --log text (the usual one) or --log json.',
-    })
-  }
-  return openNotes({
+/** Throws where it is none. */
+export const logForm = (form: string): 'text' | 'json' => {
+  if (form === 'text' || form === 'json') return form
+  throw new OperatingError('usage', {
+    message: `--log ${form} is not a form of log lines`,
+    remedy: 'Give --log text (the usual one) or --log json.',
+  })
+}
+
+const notesOf = (form: string, io: Io): Notes =>
+  openNotes({
     clock: systemClock(),
     after: (delayMs, task) => {
       const timer = setTimeout(task, delayMs)
@@ -46,9 +49,8 @@ const notesOf = (form: string, io: Io): Notes => {
       return () => clearTimeout(timer)
     },
     write: (line) => io.err(line),
-    form,
+    form: logForm(form),
   })
-}
 
 /**
  * Starts a gateway, says in a few lines where it is.

@@ -4,11 +4,13 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { configOptions, configUsage, readConfig } from '../config-file.ts'
 import type { Io } from './io.ts'
+import { logForm, logOptions, logUsage } from './serve.ts'
 
 export const summary = 'prints a systemd unit for this gateway'
 export const usage = `usage: tenfold service [--user NAME] [options] > tenfold.service
 
   --user NAME           user that it runs as; default tenfold
+${logUsage}
 ${configUsage}
 
 Then: sudo cp tenfold.service /etc/systemd/system/ && sudo systemctl enable --now tenfold`
@@ -16,7 +18,7 @@ Then: sudo cp tenfold.service /etc/systemd/system/ && sudo systemctl enable --no
 export const run = async (args: string[], io: Io): Promise<number> => {
   const { values } = parseArgs({
     args,
-    options: { ...configOptions, user: { type: 'string', default: 'tenfold' } },
+    options: { ...configOptions, ...logOptions, user: { type: 'string', default: 'tenfold' } },
   })
   const { config } = readConfig(io, values).loaded
   const project = resolve(import.meta.dirname, '..', '..')
@@ -24,7 +26,8 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   const given = values.config === undefined ? [] : ['--config', resolve(io.cwd, values.config)]
   const sets = (values.set ?? []).flatMap((each) => ['--set', each])
   const command = [node, resolve(project, 'gateway', 'cli', 'tenfold.ts'), 'gateway']
-  const line = [...command, ...given, '--data', config.data, ...sets].map(quoted).join(' ')
+  const log = logForm(values.log) === 'text' ? [] : ['--log', values.log]
+  const line = [...command, ...given, '--data', config.data, ...log, ...sets].map(quoted).join(' ')
   for (const each of unit({ line, user: values.user, cwd: io.cwd, data: config.data })) io.out(each)
   return 0
 }

@@ -378,3 +378,15 @@ export interface ImageFace {
   /** What no emulator has shown. */
   unproven: readonly string[]
 }
+
+/** Bytes since `sinceUs`; undefined where the system does not count them (other than Linux). */
+export interface Written {
+  sinceUs: number
+  nowUs: number
+  /** By the whole process. */
+  totalBytes: number | undefined
+  /** By the log: each commit in whole pages. */
+  logBytes: number
+  /** By the thread that keeps the store and delivers. */
+  storeBytes: number | undefined
+}

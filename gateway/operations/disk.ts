@@ -1,20 +1,9 @@
 // What a gateway writes to its disk: all of it as the kernel counts it, the log's and the delivery
 // worker's share apart. An SD card has only so many writes. It must never slow a write down.
 import { readFileSync } from 'node:fs'
+import type { Written } from '../core/queries.ts'
 import type { Finding } from '../diagnosis.ts'
 import type { FileSystem } from '../log/log.ts'
-
-/** Bytes since `sinceUs`; undefined where the system does not count them (other than Linux). */
-export interface Written {
-  sinceUs: number
-  nowUs: number
-  /** By the whole process. */
-  totalBytes: number | undefined
-  /** By the log: each commit in whole pages. */
-  logBytes: number
-  /** By the thread that keeps the store and delivers. */
-  storeBytes: number | undefined
-}
 
 /** Smallest piece that the kernel writes back, bytes. */
 const pageBytes = 4096

@@ -2,12 +2,13 @@
 // at the gateway from outside, through questions; without it everything else works the same.
 import { basename, join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
-import type { Queries } from '../core/queries.ts'
+import type { SourceLink } from '../core/link.ts'
+import type { Queries, Written } from '../core/queries.ts'
 import type { Log } from '../log/log.ts'
 import type { SinkHealth } from '../pipeline/protocol.ts'
 import { Alerts } from './alerts.ts'
 import { channelsOf } from './channels.ts'
-import type { Disk, Written } from './disk.ts'
+import type { Disk } from './disk.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
 import { openService } from './service.ts'
 import type { AlertSettings } from './settings.ts'
@@ -21,6 +22,7 @@ export interface OperationsParts {
   health(): Promise<SinkHealth[]>
   log: Pick<Log, 'status'>
   disk: Pick<Disk, 'written'>
+  links(): readonly SourceLink[]
   freeBytes(): Promise<number>
   connections(): number
   notReady(): readonly string[]
@@ -75,6 +77,7 @@ const vitalsOf = async (parts: OperationsParts) => {
   const sinks = await parts.health()
   return {
     sinks,
+    links: parts.links(),
     written: writtenOf(parts, sinks),
     log: { next, bytes, segments, queuedBytes },
     freeBytes: await parts.freeBytes(),

@@ -1,11 +1,15 @@
 // The gateway's own counters in the text form that Prometheus reads. No unit is a label: their
 // number has no bound, and a unit's life is in the store. Computed when asked, not kept.
+import type { Gauge } from 'prom-client'
+import type { SourceLink } from '../core/link.ts'
+import type { Written } from '../core/queries.ts'
 import type { SinkHealth } from '../pipeline/protocol.ts'
-import type { Written } from './disk.ts'
 
 /** What is known of a gateway at one moment. */
 export interface Vitals {
   sinks: readonly SinkHealth[]
+  /** Connections of sources to peers outside. */
+  links: readonly SourceLink[]
   log: { next: number; bytes: number; segments: number; queuedBytes: number }
   written: Written
   /** Room on the disk of the data folder, bytes. */
@@ -48,10 +52,12 @@ export const openMetrics = async (): Promise<Metrics> => {
   const units = gauge('units', 'Units by lifecycle state', ['lifecycle'])
   const ready = gauge('ready', '1 while the gateway takes data')
   const connections = gauge('mqtt_connections', 'Clients of the embedded broker')
+  const fillLinks = linkGauges(gauge)
 
   const fill = (vitals: Vitals): void => {
     for (const each of [records, dropped, appended, written]) each.reset()
     for (const each of [pending, lag, failing, units]) each.reset()
+    fillLinks(vitals.links)
     for (const { sink, ...health } of vitals.sinks) {
       for (const end of ['stored', 'duplicate', 'quarantined'] as const) {
         records.inc({ sink, end }, health[end])
@@ -81,5 +87,23 @@ export const openMetrics = async (): Promise<Metrics> => {
       fill(vitals)
       return registry.metrics()
     },
+  }
+}
+
+type MakeGauge = <L extends string>(name: string, help: string, labels: readonly L[]) => Gauge<L>
+
+/** One time series for each peer that the settings name: few. */
+const linkGauges = (gauge: MakeGauge): ((links: readonly SourceLink[]) => void) => {
+  const labels = ['source', 'peer'] as const
+  const connected = gauge('source_connected', '1 while a source reaches its peer', labels)
+  const turned = gauge('source_turned_seconds', 'When that last changed, since 1970', labels)
+  const heard = gauge('source_heard_seconds', 'When it was last heard, since 1970', labels)
+  return (links) => {
+    for (const each of [connected, turned, heard]) each.reset()
+    for (const { source, peer, isConnected, sinceUs, heardUs } of links) {
+      connected.set({ source, peer }, isConnected ? 1 : 0)
+      turned.set({ source, peer }, sinceUs / 1e6)
+      if (heardUs !== undefined) heard.set({ source, peer }, heardUs / 1e6)
+    }
   }
 }

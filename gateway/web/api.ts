@@ -6,8 +6,8 @@ import { passportFile } from '../attestation/passport-file.ts'
 import type { UpdateJob } from '../commands/updates.ts'
 import type { Clock } from '../core/clock.ts'
 import { limits } from '../core/limits.ts'
-import type { KeptRecording, Queries } from '../core/queries.ts'
-import type { Written } from '../operations/disk.ts'
+import type { SourceLink } from '../core/link.ts'
+import type { KeptRecording, Queries, Written } from '../core/queries.ts'
 import type { Images } from './images.ts'
 import { content, json, Refused, type Reply } from './reply.ts'
 
@@ -24,6 +24,8 @@ export interface ApiOptions {
   written?(): Promise<Written>
   /** Recordings of black boxes that are kept of a unit, oldest first. */
   recordings?(unit: string): Promise<KeptRecording[]>
+  /** How the sources' connections to peers outside fare. */
+  links?(): readonly SourceLink[]
   /** Why the gateway is not ready, one line each; empty when it is. */
   notReady(): readonly string[]
 }
@@ -74,6 +76,7 @@ const routes: Readonly<Record<string, Handler>> = {
   '/api/images': async ({ images }) => json(images.list()),
   '/api/books': async ({ queries }) => json(await queries.books()),
   '/api/written': async ({ written }) => json((await written?.()) ?? {}),
+  '/api/links': async ({ links, clock }) => json({ nowUs: clock.nowUs(), links: links?.() ?? [] }),
   '/api/register': async ({ queries }) => json(await queries.register()),
   '/api/durability': async (options, query) =>
     json(

@@ -2,7 +2,7 @@
 // that is ours (a page elsewhere could otherwise point its own name at this machine and read
 // everything: DNS rebinding), never for another site, and with a password where the config names
 // credentials.
-import { createHash } from 'node:crypto'
+import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { type Credentials, checkPassword } from '../credentials.ts'
@@ -22,6 +22,8 @@ export interface GuardOptions {
   names: readonly string[]
   /** Names that may ask; undefined: nobody has to say who it is. Asked at each request. */
   credentials(): Credentials | undefined
+  /** Who shows this word may read, without a name. */
+  token?: string | undefined
 }
 
 /** Headers of every reply. `importMap` is the one inline script, by its hash. */
@@ -60,9 +62,17 @@ export const createGuard = (options: GuardOptions): Guard => {
       checkSite(request)
       const credentials = options.credentials()
       if (credentials === undefined || openPaths.has(path)) return
+      if (request.method !== 'POST' && isToken(request, options.token)) return
       await passwords.check(credentials, request.headers.authorization ?? '')
     },
   }
+}
+
+const isToken = ({ headers }: IncomingMessage, token: string | undefined): boolean => {
+  const [, shown = ''] = /^Bearer ([\w-]{1,64})$/.exec(headers.authorization ?? '') ?? []
+  if (token === undefined || shown === '') return false
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(shown), digest(token))
 }
 
 const checkMethod = ({ method, headers }: IncomingMessage, path: string): void => {

@@ -11,6 +11,7 @@ import { type Assets, openAssets } from './assets.ts'
 import { createGuard, type Guard, securityHeaders } from './guard.ts'
 import { defectReply, errorReply, Refused, send } from './reply.ts'
 import { createStreams, type Streams } from './stream.ts'
+import { openToken } from './token.ts'
 
 export interface WebOptions extends ApiOptions {
   /** Address to bind; config.ts has refused anything but loopback without credentials. */
@@ -21,6 +22,8 @@ export interface WebOptions extends ApiOptions {
   names: readonly string[]
   /** Who may see the pages, asked at each request; undefined: whoever reaches them. */
   credentials(): Credentials | undefined
+  /** Where the word is put that opens the pages for reading; absent: there is none. */
+  token?: { folder: string; random(bytes: number): Uint8Array }
   live: LiveFeed
   actions: Actions
   /** Told of an answer that failed by a defect of the program. */
@@ -43,8 +46,15 @@ export const startWeb = async (options: WebOptions): Promise<Web> => {
   const assets = await openAssets()
   const streams = createStreams(options.live)
   const port = (): number => (server.address() as AddressInfo | null)?.port ?? options.port
-  const { host, names } = options
-  const guard = createGuard({ host, port, names, credentials: () => options.credentials() })
+  const { host, names, token: { folder, random } = {} } = options
+  const token = folder && random ? openToken(folder, random) : undefined
+  const guard = createGuard({
+    host,
+    port,
+    names,
+    token: token?.text,
+    credentials: () => options.credentials(),
+  })
   const headers = securityHeaders(assets.importMapHash)
   const parts = { options, assets, streams, guard }
   const server = createServer({ maxHeaderSize: 16 * 1024 }, (request, response) => {
@@ -67,6 +77,7 @@ export const startWeb = async (options: WebOptions): Promise<Web> => {
     url: `http://${shown}:${port()}/`,
     stop: () =>
       new Promise((resolve) => {
+        token?.close()
         streams.stop()
         server.close(() => resolve())
         server.closeAllConnections()

@@ -102,6 +102,17 @@ describe('systemd', () => {
     expect(notes).toEqual([])
   })
 
+  test('the unit notes in the form that was asked for, and in no other', async () => {
+    const io = await testIo()
+    expect(await io.tenfold('service', '--data', io.cwd, '--log', 'json')).toBe(0)
+    expect(io.lines.join('\n')).toMatch(/^ExecStart=.* gateway --data \S+ --log json$/m)
+    io.lines.length = 0
+    expect(await io.tenfold('service', '--data', io.cwd)).toBe(0)
+    expect(io.lines.join('\n')).not.toContain('--log')
+    expect(await io.tenfold('service', '--data', io.cwd, '--log', 'yaml')).toBe(1)
+    await io.remove()
+  })
+
   test.skipIf(!installed('systemd-notify', 'systemd') || !installed('socat', 'socat'))(
     'hears that it is ready, alive and stopping, from its own program',
     async () => {

@@ -2,6 +2,7 @@
 // browser; then what the doctor says of it, well and not well.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
@@ -17,6 +18,8 @@ import { profileOf } from './fake-gateway.ts'
 const drill = profileOf('cordless-drill')
 const unit = 'drill-e2e'
 const command = join(root, 'gateway', 'cli', 'tenfold.ts')
+
+const books = '[aria-labelledby=books-title] tbody tr'
 
 describe.skipIf(!chromiumInstalled())('the demo', () => {
   let folder: string
@@ -34,7 +37,10 @@ describe.skipIf(!chromiumInstalled())('the demo', () => {
     const set = { data: join(folder, 'data'), 'http.port': await freePort(), 'mqtt.port': 0 }
     set['mqtt.port'] = await freePort()
     settings = Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`])
-    demo = spawn(process.execPath, [command, 'demo', '--unit', unit, ...settings], { cwd: folder })
+    const form = ['--log', 'json']
+    demo = spawn(process.execPath, [command, 'demo', '--unit', unit, ...form, ...settings], {
+      cwd: folder,
+    })
     ended = new Promise((resolve) => demo.on('close', resolve))
     for (const stream of [demo.stdout, demo.stderr]) {
       stream?.on('data', (chunk) => {
@@ -140,8 +146,8 @@ describe.skipIf(!chromiumInstalled())('the demo', () => {
     await page.waitForSelector('.holders li')
     expect(await page.textContent('.held')).toContain('100')
     await page.goto(`${url}#/delivery`)
-    await page.waitForSelector('tbody tr')
-    const rows = await page.$$eval('tbody tr', (all) => all.map((row) => row.textContent ?? ''))
+    await page.waitForSelector(books)
+    const rows = await page.$$eval(books, (all) => all.map((row) => row.textContent ?? ''))
     for (const row of rows) expect(row).toContain('yes')
   })
 
@@ -192,6 +198,20 @@ describe.skipIf(!chromiumInstalled())('the demo', () => {
       station: 'unit',
       text: expect.stringContaining(`did you mean "${unit}"?`),
     })
+  })
+
+  test('what it notes is one JSON object a line, where it was asked for so', async () => {
+    const port = Number(/^mqtt +\S+:(\d+)$/m.exec(printed)?.[1])
+    // Announces a packet of 256 MB.
+    const socket = connect({ host: '127.0.0.1', port })
+    socket.on('error', () => {})
+    socket.write(Buffer.from([0x10, 0xff, 0xff, 0xff, 0x7f]))
+    const noted = (): string | undefined => /^\{"time".*a packet of over.*$/m.exec(printed)?.[0]
+    await vi.waitUntil(() => noted() !== undefined, { timeout: 30_000 })
+    socket.destroy()
+    expect(JSON.parse(noted() ?? '')).toMatchObject({ part: 'mqtt' })
+    const refused = await tenfold('demo', '--log', 'yaml')
+    expect([refused.code, refused.text]).toEqual([1, expect.stringContaining('--log yaml')])
   })
 
   test('nothing was blocked or went wrong in the page', () => {

@@ -98,6 +98,8 @@ describe('the web server', () => {
       '/api/units/drill-1/events?limit=5',
       '/api/units/drill-1/passport',
       '/api/books',
+      '/api/links',
+      '/api/written',
       '/api/quarantine?unit=drill-1',
       '/api/register',
       '/live',

@@ -2,6 +2,7 @@
 // Nothing is kept here: who asks decides how long an answer holds.
 import type { Profile } from '../../../hardware-profiles/profile.ts'
 import type { Books } from '../../core/delivery.ts'
+import type { SourceLink } from '../../core/link.ts'
 import type {
   CohortDurability,
   ImageFace,
@@ -13,6 +14,7 @@ import type {
   StoredEvent,
   UnitLife,
   UnitSummary,
+  Written,
 } from '../../core/queries.ts'
 
 /** The same as the gateway's: what it took out of quarantine. */
@@ -74,6 +76,9 @@ export const api = {
     `/api/durability/plot?${query}&${new URLSearchParams({ machine, of })}`,
   images: (): Promise<ImageFace[]> => ask('/api/images'),
   imageFile: (name: string, form: string): string => `/api/images/${name}.${form}`,
+  links: (): Promise<{ nowUs: number; links: SourceLink[] }> => ask('/api/links'),
+  /** Empty where the gateway does not count. */
+  written: (): Promise<Partial<Written>> => ask('/api/written'),
   register: (): Promise<RegisterSummary> => ask('/api/register'),
 }
 

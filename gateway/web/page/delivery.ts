@@ -1,19 +1,26 @@
-// What became of every record: the books of each sink, which must add up, and what was kept aside.
-// It counts nothing itself; it only checks that the columns add up.
+// What became of every record: the books of each sink, which must add up, and what was kept aside;
+// how the sources' peers fare, and what goes to the disk. It counts nothing itself; it only checks
+// that the columns add up.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { Books } from '../../core/delivery.ts'
 import { api } from './api.ts'
 import { words } from './format.ts'
+import { linkTable } from './links.ts'
 import { quarantineList } from './quarantine.ts'
 import { badge, keepAsking, type Page, shown, type View } from './view.ts'
+import { writtenTable } from './written.ts'
 
 export const deliveryView = (page: Page): View => {
   const books = keepAsking(api.books, 2000, page.redraw)
+  const links = keepAsking(api.links, 2000, page.redraw)
+  const written = keepAsking(api.written, 10_000, page.redraw)
   const quarantine = keepAsking(() => api.quarantine(), 3000, page.redraw)
   return {
     title: 'Delivery',
     stop: () => {
       books.stop()
+      links.stop()
+      written.stop()
       quarantine.stop()
     },
     template: () =>
@@ -25,6 +32,14 @@ export const deliveryView = (page: Page): View => {
         <section class="card" aria-labelledby="books-title">
           <h2 id="books-title">Books</h2>
           ${shown(books, table)}
+        </section>
+        <section class="card" aria-labelledby="links-title">
+          <h2 id="links-title">Sources</h2>
+          ${shown(links, linkTable)}
+        </section>
+        <section class="card" aria-labelledby="written-title">
+          <h2 id="written-title">Written to the disk</h2>
+          ${shown(written, writtenTable)}
         </section>
         <section class="card" aria-labelledby="quarantine-title">
           <h2 id="quarantine-title">Quarantine</h2>
