@@ -96,8 +96,7 @@ const start = async (
   const disk = openDisk(realFiles(), clock)
   const log = await open(parts, () => consumed.offset, disk.files)
   stops.push(() => log.close())
-  const { reserveBytes } = config.log
-  const admission = new Admission({ log, reserveBytes, note })
+  const admission = new Admission({ log, reserveBytes: config.log.reserveBytes, note })
 
   const live = new Live()
   const hearing = { send: (_: UnitCommand): boolean => false }
@@ -117,13 +116,13 @@ const start = async (
   const { broker, actions, send } = receiving
   // Before, there was nobody to hear one; what the worker asks is asked again at a hello.
   hearing.send = send
+  const links = () => receiving.sources.links()
 
   const operations = startOperations({
     data: config.data,
     alerts: config.alerts,
-    ...{ clock, log, disk, note, queries: delivery.queries, env: parts.env },
+    ...{ clock, log, disk, note, links, queries: delivery.queries, env: parts.env },
     health: () => delivery.health(),
-    links: () => receiving.sources.links(),
     freeBytes: () => statfs(config.data).then(({ bavail, bsize }) => bavail * bsize),
     connections: () => broker.connections,
     notReady: () => admission.notReady(),
@@ -137,13 +136,12 @@ const start = async (
     credentials: () => names.httpNames,
     // The health of a sink is its books and how it fares: what the page and `tenfold doctor` show.
     queries: { ...delivery.queries, books: () => delivery.health() },
-    ...{ profiles, clock, live, job: actions.job },
+    ...{ profiles, clock, live, links, job: actions.job },
     recordings: keptRecordings(config.data, profiles),
     actions: { ...actions, reload: (isDry) => reloader.reload(isDry) },
     images: openImages(),
     metrics: () => operations.metrics(),
     written: () => operations.written(),
-    links: () => receiving.sources.links(),
     notReady: () => admission.notReady(),
     token: { folder: config.data, random: parts.random },
     onDefect: (error) => note(`pages: ${String(error)}`),
