@@ -5,17 +5,26 @@ import { unitColumn } from '../../hardware-profiles/names.ts'
 import type { Reading } from '../core/delivery.ts'
 import { limits } from '../core/limits.ts'
 import type { Machine } from '../core/machine.ts'
-import { type Daily, dailyLine, dailyOfRow, join, keyOf, measurementOf } from './daily.ts'
+import {
+  type Daily,
+  dailyLine,
+  dailyOfRow,
+  type Gathered,
+  gather,
+  join,
+  keyOf,
+  measurementOf,
+  type Span,
+} from './daily.ts'
 import type { Deliver, Failed } from './delivery.ts'
 import type { Layout } from './points.ts'
 import type { Database } from './sink.ts'
 
 export interface Rollup {
-  /**
-   * Takes readings into their days, but for days that began before `oldestUs`. The list names the
-   * readings whose day was refused.
-   */
-  write(readings: readonly Reading[], oldestUs?: number): Promise<Failed[]>
+  /** What readings tell of their days, but for days that began before `oldestUs`. */
+  gather(readings: readonly Reading[], oldestUs?: number): Touched
+  /** Takes it into the days. The list names the readings whose day was refused. */
+  write(touched: Touched): Promise<Failed[]>
   /** Forgets what the database had: it was dropped, or is another one. */
   forget(): void
 }
@@ -25,13 +34,13 @@ export interface RollupParts {
   /** Writes daily points. */
   readonly deliver: (points: Parameters<Deliver>[1]) => Promise<Failed[]>
   readonly layout: (machine: Machine) => Layout
-  /** What a reading tells: `dailyOf` or `sessionOf`. */
-  readonly of: (reading: Reading, layout: Layout) => Daily | undefined
+  readonly span: Span
 }
 
-/** What a batch tells of one day. */
-interface Touched {
-  day: Daily
+/** What a batch tells of days, by their key. */
+export type Touched = ReadonlyMap<string, TouchedDay>
+
+interface TouchedDay extends Gathered {
   readonly offsets: number[]
 }
 
@@ -40,7 +49,7 @@ interface Known {
   readonly line: string
 }
 
-export const createRollup = ({ database, deliver, layout, of }: RollupParts): Rollup => {
+export const createRollup = ({ database, deliver, layout, span }: RollupParts): Rollup => {
   /** As in the database, by unit and day; the least recently changed first. */
   const known = new Map<string, Known>()
 
@@ -53,11 +62,7 @@ export const createRollup = ({ database, deliver, layout, of }: RollupParts): Ro
     }
   }
 
-  const write: Rollup['write'] = async (readings, oldestUs = Number.NEGATIVE_INFINITY) => {
-    const touched = daysOf(readings, (reading) => {
-      const day = of(reading, layout(reading.machine))
-      return day === undefined || day.dayUs < oldestUs ? undefined : day
-    })
+  const write: Rollup['write'] = async (touched) => {
     const present = await load(touched)
     const changed: (Known & { key: string; offsets: readonly number[] })[] = []
     for (const [key, { day, offsets }] of touched) {
@@ -76,7 +81,7 @@ export const createRollup = ({ database, deliver, layout, of }: RollupParts): Ro
     return failed
   }
 
-  const load = async (touched: ReadonlyMap<string, Touched>): Promise<Map<string, Known>> => {
+  const load = async (touched: Touched): Promise<Map<string, Known>> => {
     const present = new Map<string, Known>()
     const missing = new Map<number, Daily[]>()
     for (const [key, { day }] of touched) {
@@ -100,24 +105,42 @@ export const createRollup = ({ database, deliver, layout, of }: RollupParts): Ro
     return present
   }
 
-  return { write, forget: () => known.clear() }
+  return {
+    write,
+    forget: () => known.clear(),
+    gather: (readings, oldestUs = Number.NEGATIVE_INFINITY) =>
+      daysOf(readings, { span, layout, oldestUs }),
+  }
+}
+
+interface Gathering extends Pick<RollupParts, 'span' | 'layout'> {
+  oldestUs: number
 }
 
 const daysOf = (
   readings: readonly Reading[],
-  of: (reading: Reading) => Daily | undefined,
-): Map<string, Touched> => {
-  const touched = new Map<string, Touched>()
+  { span, layout, oldestUs }: Gathering,
+): Map<string, TouchedDay> => {
+  const touched = new Map<string, TouchedDay>()
+  /** Of each unit the one that its last reading fell into: most fall into the same. */
+  const last = new Map<string, TouchedDay>()
   for (const reading of readings) {
-    const day = of(reading)
-    if (day === undefined) continue
-    const key = keyOf(day)
-    const one = touched.get(key)
-    if (one === undefined) touched.set(key, { day, offsets: [reading.offset] })
-    else {
-      one.day = join(one.day, day)
-      one.offsets.push(reading.offset)
+    const { unit, offset } = reading
+    const dayUs = span.startUs(reading)
+    if (dayUs === undefined || dayUs < oldestUs) continue
+    let one = last.get(unit)
+    if (one?.day.dayUs !== dayUs) one = touched.get(keyOf({ unit, dayUs }))
+    if (one !== undefined) {
+      one.add(reading)
+      one.offsets.push(offset)
+    } else {
+      const places = layout(reading.machine)
+      const first = span.of(reading, places)
+      if (first === undefined) continue
+      one = { ...gather(first, places), offsets: [offset] }
+      touched.set(keyOf(first), one)
     }
+    last.set(unit, one)
   }
   return touched
 }
