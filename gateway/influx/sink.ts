@@ -197,7 +197,7 @@ class Requests {
     this.#ends.push(Promise.allSettled([request]).then(([end]) => end))
   }
 
-  /** When the last has ended, so that none is on its way at the next attempt; throws the first error. */
+  /** Throws the first error once the last has ended: none is on its way at the next attempt. */
   async end(): Promise<Failed[]> {
     const ends = await Promise.all(this.#ends)
     return ends.flatMap((end) => {
