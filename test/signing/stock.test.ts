@@ -22,14 +22,14 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 const [ours, other] = [hex(release.publicKey), hex(stranger.publicKey)]
 const partAt = (name: string): number => board.flash.parts?.[name]?.at ?? 0
 
-describe.runIf(compilerInstalled())('a Pico with a stock image', () => {
+describe.runIf(compilerInstalled())('a Pico with a stock image', { timeout: 300_000 }, () => {
   let images: { a: Uint8Array; b: Uint8Array }
   let factory: Uint8Array
   let unit: Unit
   beforeAll(() => {
     images = { a: slotImage(0), b: slotImage(1) }
     factory = flashedStock(bootloader(), images.a)
-  })
+  }, 300_000)
   afterEach(() => {
     for (const pin of [2, 3, 5]) expect(unit.rose.has(pin), `GP${pin}`).toBe(false)
   })

@@ -94,7 +94,7 @@ describe('a drill', () => {
       expect(pinned(wire)).toBeUndefined()
       expect(wire.pico.resets).toBe(0)
     },
-    120_000,
+    300_000,
   )
 
   test('takes one while its trigger is held since power-up, and then no other', () => {
@@ -116,7 +116,7 @@ describe('a drill', () => {
     later.meet()
     expect(trust(later, other)).toBe('pinned')
     expect(pinned(later)).toEqual(key)
-  }, 120_000)
+  }, 300_000)
 
   test('takes none for a calibration that makes a released trigger read as far as it can', () => {
     const { profile, loop, spec } = drill()
@@ -144,7 +144,7 @@ describe('a drill', () => {
     expect(percent).toBeGreaterThan(15)
     expect(trust(wire)).toBe('absent')
     expect(pinned(wire)).toBeUndefined()
-  }, 120_000)
+  }, 300_000)
 
   test("takes none for a self-test's sound trigger where the real one's sensor is broken", () => {
     const { loop, profile } = drill()
@@ -166,7 +166,7 @@ describe('a drill', () => {
     const said = wire.await('selftest', ({ number }) => number === asked)
     expect(causeName(said?.hindrance ?? 0, safety)).toBe('not_released')
     expect(trust(wire)).toBe('absent')
-  }, 120_000)
+  }, 300_000)
 })
 
 describe('a press', () => {
@@ -188,7 +188,7 @@ describe('a press', () => {
   test('takes one by its hold-to-run control, held since power-up, and none without', () => {
     expect(held(false)).toBe('absent')
     expect(held(true)).toBe('ok')
-  }, 120_000)
+  }, 300_000)
 })
 
 describe('a hot end, whose switch stays put', () => {
@@ -217,7 +217,7 @@ describe('a hot end, whose switch stays put', () => {
     expect(trust(wire)).toBe('absent')
     wire.pico.run(700 * ms)
     expect(trust(wire)).toBe('ok')
-  }, 120_000)
+  }, 300_000)
 
   test('takes none half a minute later', () => {
     const wire = hotEnd(false)
@@ -226,5 +226,5 @@ describe('a hot end, whose switch stays put', () => {
     wire.meet()
     expect(trust(wire)).toBe('absent')
     expect(pinned(wire)).toBeUndefined()
-  }, 120_000)
+  }, 300_000)
 })
