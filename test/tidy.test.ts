@@ -5,6 +5,8 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { codeOnly, files, importsOf, read, root } from './tree.ts'
+// The tables of what each source refuses: rules of the house, too.
+import './refusals.ts'
 
 const tracked = files()
 const sources = tracked.filter((file) => /\.(ts|sol|c|h)$/.test(file))
