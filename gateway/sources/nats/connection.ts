@@ -1,6 +1,8 @@
 // The connection to a fleet's NATS servers, and the stream and buckets there, made where they are
 // missing. It keeps nothing; what cannot be reached is said with what to check.
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import {
   DiscardPolicy,
   type JetStreamClient,
@@ -173,10 +175,28 @@ const tls = ({ servers, authority, certificate, key }: NatsSettings) => {
   if (!servers.some((one) => one.startsWith('tls:')) && authority === undefined) return {}
   return {
     tls: {
+      checkServerIdentity: identify(servers),
       ...(authority === undefined ? {} : { ca: read(authority) }),
       ...(certificate === undefined ? {} : { cert: read(certificate) }),
       ...(key === undefined ? {} : { key: read(key) }),
     },
+  }
+}
+
+/**
+ * The client tells TLS a name, but no address; the certificate would be compared with "localhost".
+ * So where addresses are given it has to be for one of them.
+ */
+const identify = (servers: readonly string[]) => {
+  const hosts = servers.map((url) =>
+    new URL(url.replace(/^[a-z]+:/, 'https:')).hostname.replace(/^\[|\]$/g, ''),
+  )
+  const addresses = hosts.filter((host) => isIP(host) !== 0)
+  return (name: string, certificate: PeerCertificate): Error | undefined => {
+    if (hosts.includes(name) || addresses.length === 0)
+      return checkServerIdentity(name, certificate)
+    const [wrong, ...others] = addresses.map((host) => checkServerIdentity(host, certificate))
+    return others.includes(undefined) ? undefined : wrong
   }
 }
 
