@@ -42,6 +42,8 @@ export const updatePace = {
   /** A message without an answer is tried again; in all some minutes of a line that is down. */
   patience: 60,
   pauseMs: 1000,
+  /** The same where it begins: who holds the control is told soon. */
+  firstPatience: 5,
   /** How often it begins anew where the board has lost what was there. */
   tries: 4,
   /** Until the board is heard again: longer than its trial lasts, so that going back is seen. */
@@ -137,11 +139,13 @@ export class Updates {
 
   /** Again from the start where the board has lost its power, or bytes were wrong. */
   async #send({ job, line, release, running, unit }: Work): Promise<void> {
-    const { patience, tries } = this.#pace
+    const { patience, firstPatience, tries } = this.#pace
     for (let left = tries; ; ) {
       try {
         await sendUpdate({
-          ...{ images: release, running, patience, link: this.#link(line), firstPatience: 2 },
+          ...{ images: release, running, patience, link: this.#link(line) },
+          // A board that has just got its power back does not know yet that it rests.
+          firstPatience: left === tries ? firstPatience : patience,
           progress: (sent) => {
             job.sent = sent
           },

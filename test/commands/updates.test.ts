@@ -54,8 +54,8 @@ class FakeUnit {
   pinned: Uint8Array | undefined = Uint8Array.from(release.publicKey)
   firmware = 'cc'.repeat(32)
   reports = 1
-  /** What it answers instead, by kind. */
-  instead: Partial<Record<keyof typeof updateKinds, UnitReply>> = {}
+  /** What it answers instead, by kind: always, or where that gives an answer. */
+  instead: Partial<Record<keyof typeof updateKinds, UnitReply | (() => UnitReply | undefined)>> = {}
   readonly told: string[] = []
   /** What it runs after its restart. */
   next = { slot: 1, version: 7, firmware: module, isHeard: true }
@@ -77,7 +77,8 @@ class FakeUnit {
     const name = names.find((one) => updateKinds[one] === kind)
     if (name === undefined) throw new Error('no such kind')
     this.told.push(name)
-    const other = this.instead[name]
+    const instead = this.instead[name]
+    const other = typeof instead === 'function' ? instead() : instead
     if (other !== undefined) return other
     if (name === 'restart') {
       this.boot += 1
@@ -103,7 +104,7 @@ const stand = (unit: FakeUnit | undefined = new FakeUnit()) => {
       },
     },
     ended: (_, __, { good, word }) => ended.push(`${good} ${word}`),
-    pace: { patience: 3, startMs: 5000 },
+    pace: { patience: 6, firstPatience: 2, startMs: 5000 },
   })
   const finished = async (): Promise<string | undefined> => {
     while (ended.length === 0) await new Promise((resolve) => setImmediate(resolve))
@@ -156,6 +157,20 @@ test('a machine that may move is told of, after a few tries, and left alone', as
   expect(await finished()).toBe('false update_armed')
   expect(job).toMatchObject({ state: 'failed', sent: 0, error: { code: 'update_armed' } })
   expect(unit.told).toEqual(['state', 'begin', 'begin', 'begin'])
+})
+
+test('a board that lost its power on the way is given time to know that it rests', async () => {
+  const { updates, unit, finished } = stand()
+  const armed = Array.from({ length: 5 }, () => isRefusal('armed'))
+  let isLost = false
+  unit.instead.chunk = () => {
+    if (isLost) return undefined
+    isLost = true
+    return isRefusal('idle')
+  }
+  unit.instead.begin = () => (isLost ? armed.pop() : undefined)
+  await updates.start('drill-1', fileOf())
+  expect(await finished()).toBe('true version_7')
 })
 
 test('a second update of a unit waits for the first one', async () => {

@@ -149,6 +149,7 @@ describe.runIf(ready)('a drill joined to a gateway', () => {
   }, 600_000)
 
   test('takes an update over a power cut in the middle, tries it and keeps it', async () => {
+    await atRest()
     const updating = command('update', files.good)
     const isSending = async (): Promise<boolean> =>
       ((await get<UpdateJob | null>(`api/units/${unit}/update`))?.sent ?? 0) > 2000
