@@ -213,7 +213,7 @@ describe('keys', () => {
   test.each([
     ['trust_armed', isRefusal('armed'), /Let go/],
     ['trust_pinned', isRefusal('pinned'), /flash the UF2 of "tenfold build --sign"/],
-    ['trust_absent', isRefusal('absent'), /control pulled/],
+    ['trust_absent', isRefusal('absent'), /control held/],
     ['trust_flash', isRefusal('flash'), /Ask again/],
     ['update_unsupported', { code: 1 }, /tenfold flash/],
     ['unit_silent', undefined, /serial/],
