@@ -28,6 +28,8 @@ export interface CompileRequest {
   flags?: readonly string[]
   /** Linked for this slot of the flash: room for its signed head is where boot2 would be. */
   slot?: 0 | 1
+  /** For profiles only: the ELF keeps symbols and line numbers. The code is the same. */
+  lines?: boolean | undefined
   /** Where the compiler is looked for, as the environment's PATH. */
   path?: string | undefined
 }
@@ -66,6 +68,7 @@ export const compileImage = (request: CompileRequest): Built => {
     '-I.',
     '-Ilibc',
     `-DCLOCK_HZ=${board.clockHz}`,
+    ...(request.lines === true ? ['-g'] : []),
     ...(slot === undefined ? [] : [`-DRUNNING_SLOT=${slot}`]),
   ]
   runTool('gcc', [...flags, ...(request.flags ?? []), '-c', source, '-o', 'image.o'], at)
@@ -93,7 +96,7 @@ export const compileImage = (request: CompileRequest): Built => {
   const sections = readSections(runTool('size', ['-A', '-d', 'image.elf'], at))
   const found = [...findings, ...stackFits(board, stackBytes)]
   if (found.length > 0) throw new BuildError(found)
-  return { files: filesOf(at, board, base), symbols, sections, stackBytes }
+  return { files: filesOf(at, request, base), symbols, sections, stackBytes }
 }
 
 /** The chip's ROM runs the second stage only if its CRC-32 is right (datasheet 2.8.1.3.1). */
@@ -159,13 +162,13 @@ const stackFits = (board: Board, stackBytes: number): Finding[] => {
   return [{ place: 'image', what, remedy }]
 }
 
-const filesOf = (at: Workplace, board: Board, base: number): Built['files'] => {
+const filesOf = (at: Workplace, { board, lines }: CompileRequest, base: number): Built['files'] => {
   const { folder } = at
   runTool('objcopy', ['-O', 'binary', 'image.elf', 'image.bin'], at)
   runTool('strip', ['-s', 'image.elf', '-o', 'stripped.elf'], at)
   const read = (name: string): Uint8Array => new Uint8Array(readFileSync(join(folder, name)))
   const bin = read('image.bin')
-  const files: Built['files'] = { elf: read('stripped.elf'), bin }
+  const files: Built['files'] = { elf: read(lines === true ? 'image.elf' : 'stripped.elf'), bin }
   if (board.formats.includes('uf2') && board.uf2Family !== undefined) {
     files.uf2 = toUf2(bin, board.flashAddress + base, board.uf2Family)
   }

@@ -39,6 +39,8 @@ export interface ImageRequest {
   loopsFolder?: string
   /** For the figures of sizes only: no key, so nothing is signed. Never with a slot. */
   withoutCrypto?: boolean
+  /** For profiles only: the ELF keeps symbols and line numbers. */
+  lines?: boolean
   /**
    * For comparisons only: C that takes the loop's place. Its file, and the constants it includes
    * as `constants.h`.
@@ -85,9 +87,9 @@ export const buildImage = async (request: ImageRequest): Promise<Image> => {
     if (guard !== undefined) flags.push('-DGUARDED')
     if (request.withoutCrypto === true) flags.push('-DWITHOUT_CRYPTO')
     if (request.byHand !== undefined) flags.push('-DLOOP_BY_HAND="by-hand.h"')
-    const { path } = request
+    const { path, lines } = request
     const slot = request.slot !== undefined && { slot: request.slot }
-    const built = compileImage({ folder, board, source: 'image.c', flags, path, ...slot })
+    const built = compileImage({ folder, board, source: 'image.c', flags, path, lines, ...slot })
     const gcc = compilerVersion(request.path) ?? 'unknown'
     const digests = { module: digest, kernel: guard?.digest }
     const manifest = manifestOf({

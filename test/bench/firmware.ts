@@ -2,11 +2,10 @@
 // written by hand, bit-equal, same flags, same image. Cycles from rp2040js, instructions from QEMU.
 // Then the drill's whole image: sizes, and how much of an RP2040 it takes at 10 and 20 kHz.
 import { BuildError } from '../../firmware/build.ts'
-import { buildImage, type Image } from '../../firmware/image.ts'
+import type { Image } from '../../firmware/image.ts'
 import { signerOfSeed } from '../../gateway/attestation/identity.ts'
-import type { Profile } from '../../hardware-profiles/profile.ts'
 import { arrayKernel } from '../boards/array-kernel.ts'
-import { drill, exerciseOf, fixture, loadBoard, type Subject } from '../boards/stand.ts'
+import { drill, exerciseOf, fixture, type Subject } from '../boards/stand.ts'
 import { type Drive, rangesOf, readRun, runLine } from '../emu/exercise.ts'
 import { Pico } from '../emu/pico.ts'
 import { Qemu, type QemuBoard, qemuMachines } from '../emu/qemu.ts'
@@ -18,6 +17,7 @@ import {
   startPico,
   verifyLine,
 } from '../signing/probe.ts'
+import { atWork, smallImage, wholeImage } from './drill-image.ts'
 
 const steps = 50_000
 const work = {
@@ -97,39 +97,9 @@ const compare = async (
   }
 }
 
-const at = (profile: Profile, rateHz: number): Profile => ({
-  ...profile,
-  loops: Object.fromEntries(
-    Object.entries(profile.loops).map(([name, loop]) => [name, { ...loop, rateHz }]),
-  ),
-})
-
-const wholeImage = (subject: Subject, rateHz: number): Promise<Image> =>
-  buildImage({
-    profile: at(subject.profile, rateHz),
-    profileDigest: '',
-    loops: subject.machines.loops,
-    // The rate is what is asked here, so the check of it is left out.
-    board: { ...loadBoard('rp2040-pico'), worstStep: {} },
-    purpose: 'machine',
-  })
-
 /** Runs the drill for half a second under load; what share of its cycles the core is awake. */
 const load = (image: Image, rateHz: number): string => {
-  let trigger = 0.3
-  const slow = [1.9, 0.75, 0.75, 1.2]
-  const pico: Pico = new Pico({
-    bin: image.bin,
-    analogue: (channel, level) => {
-      const position = (level(10) ? 1 : 0) + (level(11) ? 2 : 0)
-      const volts = channel === 0 ? trigger : channel === 1 ? 1.8 : (slow[position] ?? 0)
-      return Math.round((volts / 3.3) * 4096)
-    },
-  })
-  pico.drive(6, true)
-  pico.run(2.1 * 125e6)
-  trigger = 2
-  pico.run(0.3 * 125e6)
+  const pico = atWork(image)
   const [cycles, asleep] = [pico.cycles, pico.asleep]
   let [inside, began, worst, last] = [false, 0, 0, 0]
   let [shortest, longest] = [Number.POSITIVE_INFINITY, 0]
@@ -162,13 +132,7 @@ const load = (image: Image, rateHz: number): string => {
  */
 const sizes = async (subject: Subject): Promise<void> => {
   const whole = (await wholeImage(subject, 10_000)).manifest
-  const board = loadBoard('rp2040-pico')
-  const { black_box, ...parts } = board.flash.parts ?? {}
-  const { manifest: small } = await buildImage({
-    ...{ profile: subject.profile, profileDigest: '', loops: subject.machines.loops },
-    ...{ board: { ...board, flash: { ...board.flash, parts } }, purpose: 'machine' },
-    withoutCrypto: true,
-  })
+  const small = (await smallImage(subject)).manifest
   const flash = verdict(small.sizes.flash, undefined, 16 * 1024)
   const ram = verdict(small.sizes.ram, undefined, 4 * 1024)
   for (const [title, { sizes, stack }, goals] of [

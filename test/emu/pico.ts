@@ -83,6 +83,12 @@ export class Pico {
     return this.#mcu.core.IPSR !== 0
   }
 
+  /** Where the next instruction lies. */
+  get programCounter(): number {
+    // The emulator leaves the bit set that says Thumb.
+    return this.#mcu.core.PC & ~1
+  }
+
   get stackPointer(): number {
     return this.#mcu.core.registers[13] ?? 0
   }
