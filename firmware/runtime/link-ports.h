@@ -13,6 +13,8 @@ static u32 uart_tail;
 /* Bytes that came and found no room, or came damaged. */
 SEEN volatile u32 link_lost;
 static volatile u32 link_port;
+/* A port had something to say since thread mode last looked. */
+static volatile bool link_woken;
 
 #ifdef HAS_USB
 #include "usb.h"
@@ -20,6 +22,7 @@ static volatile u32 link_port;
 
 void uart_interrupt(void) {
   u32 byte;
+  link_woken = true;
   while ((byte = board_uart_read()) != UART_NONE) {
     if (byte > 255 || uart_head - uart_tail == UART_RING) link_lost++;
     else uart_ring[uart_head++ % UART_RING] = (u8)byte;

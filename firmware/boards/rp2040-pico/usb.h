@@ -232,6 +232,7 @@ static void usb_buffers(u32 done) {
 
 void usb_interrupt(void) {
   u32 why = REG(USB + 0x98);
+  link_woken = true;
   if ((why & USB_BUS_RESET) != 0) {
     REG(USB + 0x50) = 1u << 19;
     REG(USB) = 0;
