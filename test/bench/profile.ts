@@ -149,7 +149,10 @@ const bytesOf = (elf: string, places: ReadonlyMap<number, Place>, stateAt: numbe
   const addresses = [...places.keys()].filter((at) => !data.has(at)).sort((a, b) => a - b)
   for (const [i, address] of addresses.entries()) {
     // An instruction, or a word that a function keeps among them.
-    code.add(places.get(address)?.part ?? '', Math.min((addresses[i + 1] ?? address + 2) - address, 4))
+    code.add(
+      places.get(address)?.part ?? '',
+      Math.min((addresses[i + 1] ?? address + 2) - address, 4),
+    )
   }
   return { code, constants, state }
 }
