@@ -7,11 +7,17 @@
 #ifndef EXERCISE
 #define LINK
 #endif
+/* What runs in thread mode is made small, the step fast. */
+#define SMALL_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
+#define SMALL_END _Pragma("GCC pop_options")
+
 #include "cortex-m.h"
 #include "board.h"
 #include "host.h"
+SMALL_BEGIN
 #include "store.h"
 #include "usage.h"
+SMALL_END
 
 #ifdef LOOP_BY_HAND
 #include LOOP_BY_HAND
@@ -35,8 +41,10 @@ static inline void loop_stop(void) { w2c_loop_stop(&instance); }
 #include "exercise.h"
 #else
 #include "memory.h"
+SMALL_BEGIN
 #include "cbor.h"
 #include "link-frame.h"
+SMALL_END
 #ifndef RIG
 static u32 selftest_on_message(struct cbor *body);
 #define LINK_ON_SELFTEST(body) selftest_on_message(body)
@@ -68,6 +76,7 @@ static inline void identity_start(void) {}
 static u32 link_on_challenge(struct cbor *body);
 static u32 link_on_make_key(struct cbor *body);
 #endif
+SMALL_BEGIN
 #ifdef RUNNING_SLOT
 #include "boot/slot.h"
 #include "boot/state.h"
@@ -84,6 +93,7 @@ static u32 link_on_update(struct cbor *body);
 #else
 static void update_poll(void) {}
 #endif
+SMALL_END
 #ifdef RIG
 #include "rig.h"
 #else

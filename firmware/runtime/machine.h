@@ -7,8 +7,10 @@
 #ifndef GUARDED
 #error "a machine has a safety kernel"
 #endif
+SMALL_BEGIN
 #include "trip.h"
 #include "chain.h"
+SMALL_END
 
 /* What an analogue input is worth: offset + counts * gain / 2^shift, in the channel's integers. */
 struct analogue {
@@ -54,6 +56,7 @@ static inline void drive_pins(void) {
   DIGITAL_OUTPUTS(DRIVE_PIN)
 }
 
+SMALL_BEGIN
 #include "black-box.h"
 #include "black-box-link.h"
 #include "selftest.h"
@@ -65,6 +68,7 @@ static inline void drive_pins(void) {
 #else
 static void present_poll(void) {}
 #endif
+SMALL_END
 
 void wasm_rt_trap(wasm_rt_trap_t code) {
   interrupts_off();
@@ -183,6 +187,7 @@ static void wait_for_work(void) {
   link_woken = false;
 }
 
+SMALL_BEGIN
 int main(void) {
   board_safe();
   board_clocks();
@@ -226,3 +231,4 @@ int main(void) {
     wait_for_work();
   }
 }
+SMALL_END
