@@ -5,7 +5,8 @@
 import mqtt, { type IPublishPacket, type MqttClient } from 'mqtt'
 import type { LinkState } from '../core/link.ts'
 import { backoffMs } from '../pipeline/backoff.ts'
-import { reasonOf, unreachable } from './reader.ts'
+import { unreachable } from './reader.ts'
+import { explain, strictTls, type TlsParts } from './tls.ts'
 
 export interface LiveMessage {
   topic: string
@@ -24,6 +25,8 @@ export interface LiveOptions {
   filters: readonly { topic: string; qos: 0 | 1 }[]
   /** Longest packet that it may send, bytes; MQTT 5. */
   packetBytesMax: number
+  /** Before each connect, so that renewed files are used; what it throws is said. */
+  tls?(): TlsParts
   /** Before each connect; what it throws is said, and it is tried again. */
   will(): LiveMessage
   /** Connected, and every filter granted. */
@@ -128,9 +131,10 @@ class LiveSession implements Live {
     const url = servers[this.#server % servers.length] ?? ''
     let client: MqttClient
     try {
-      client = mqtt.connect(url, this.#connectOptions(this.#options.will()))
+      const secured = { ...this.#options.tls?.(), ...strictTls }
+      client = mqtt.connect(url, { ...this.#connectOptions(this.#options.will()), ...secured })
     } catch (error) {
-      this.#lost(url, reasonOf(error as Error))
+      this.#lost(url, explain(error as Error))
       this.#again()
       return
     }
@@ -144,7 +148,7 @@ class LiveSession implements Live {
       })
     }
     client.on('error', (error) => {
-      this.#why = reasonOf(error)
+      this.#why = explain(error)
     })
     client.on('connect', () => void this.#subscribe(client, url))
     client.once('close', () => {

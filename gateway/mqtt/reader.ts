@@ -4,6 +4,7 @@
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt'
 import type { LinkState } from '../core/link.ts'
 import { backoffMs } from '../pipeline/backoff.ts'
+import { explain, strictTls, type TlsParts } from './tls.ts'
 
 export interface Incoming {
   topic: string
@@ -23,7 +24,7 @@ export interface ReaderOptions {
   username?: string | undefined
   password?: string | undefined
   /** PEM. */
-  tls?: { ca?: string; cert?: string; key?: string }
+  tls?: TlsParts
   /** How long the broker keeps the session of a gateway that is away, seconds; MQTT 5. */
   sessionExpiryS: number
   /** Messages that it may send before the first is acknowledged; MQTT 5. */
@@ -75,7 +76,7 @@ export const startReader = (options: ReaderOptions): Reader => {
     take({ topic, payload: Buffer.from(payload), retained: retain, connection }, taken)
   }
   client.on('error', (error) => {
-    why = reasonOf(error)
+    why = explain(error)
   })
   client.on('connect', () => {
     connection += 1
@@ -126,10 +127,6 @@ export const startReader = (options: ReaderOptions): Reader => {
 export const unreachable = (why: string): string =>
   `no connection (broker_unreachable)${why === '' ? '' : `: ${why}`}; trying again`
 
-/** A failure at both families of addresses has a code and no message. */
-export const reasonOf = (error: Error): string =>
-  error.message || String((error as { code?: unknown }).code ?? error)
-
 const connectOptions = (options: ReaderOptions): IClientOptions => {
   const { version, clientId, username, password, tls } = options
   const { sessionExpiryS, receiveMaximum, packetBytesMax } = options
@@ -144,6 +141,7 @@ const connectOptions = (options: ReaderOptions): IClientOptions => {
     resubscribe: false,
     queueQoSZero: false,
     ...tls,
+    ...strictTls,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(version === 5

@@ -9,6 +9,10 @@ export interface SparkplugConfig {
   readonly primaryHost?: string
   readonly username?: string
   readonly password?: string
+  /** Paths of PEM files. */
+  readonly authority?: string
+  readonly certificate?: string
+  readonly key?: string
   readonly historicalSeconds: number
   readonly silentSeconds: number
 }

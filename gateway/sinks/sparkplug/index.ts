@@ -8,6 +8,7 @@ import { OperatingError } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
 import { LinkState } from '../../core/link.ts'
 import { type Live, type LiveMessage, startLive } from '../../mqtt/live.ts'
+import { readTls } from '../../mqtt/tls.ts'
 import { nextBirth } from '../../sparkplug/birth-count.ts'
 import { EdgeNode, type Message, rebirthName } from '../../sparkplug/edge.ts'
 import { decode } from '../../sparkplug/payload.ts'
@@ -92,6 +93,8 @@ class SparkplugSink implements Sink {
   #start(): void {
     const { servers, version, group, node, primaryHost, username, password } = this.#config
     const { clock, random, folder } = this.#context
+    const use = { section: 'sinks.sparkplug', servers }
+    readTls(this.#config, use)
     const filters = [
       { topic: nodeTopic('NCMD', { group, node }), qos: 1 as const },
       ...(primaryHost === undefined ? [] : [{ topic: stateTopic(primaryHost), qos: 1 as const }]),
@@ -100,6 +103,7 @@ class SparkplugSink implements Sink {
       ...{ servers, version: version === '5' ? 5 : 4, username, password, filters, random },
       clientId: `${username ?? 'tenfold'}:${group}-${node}`.replace(/[^A-Za-z0-9_.:-]/g, '_'),
       packetBytesMax: 16 * limits.payloadBytes,
+      tls: () => readTls(this.#config, { ...use, nowMs: Math.floor(clock.nowUs() / 1000) }),
       will: () => {
         this.#bdSeq = nextBirth(join(folder, 'birth.json'))
         return this.#farewell()

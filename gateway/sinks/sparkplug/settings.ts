@@ -5,6 +5,9 @@ import { idPattern } from '../../sparkplug/topics.ts'
 
 const Id = (description: string) => Type.String({ pattern: idPattern, description })
 
+const Path = (description: string) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength: 4096, path: true, description }))
+
 /** @param Password where the password is found */
 export const sparkplugSettings = <T extends TSchema>(Password: T) =>
   Type.Object(
@@ -25,6 +28,9 @@ export const sparkplugSettings = <T extends TSchema>(Password: T) =>
       primaryHost: Type.Optional(Id('Host application that births and data wait for.')),
       username: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'Name.' })),
       password: Type.Optional(Password),
+      authority: Path("PEM file of who signs the servers' certificates; else the usual ones."),
+      certificate: Path('PEM file of a client certificate.'),
+      key: Path('PEM file of its private key.'),
       historicalSeconds: Type.Number({
         minimum: 1,
         maximum: 86_400,

@@ -1,15 +1,14 @@
 // Reads from an MQTT broker outside, as a client of it: a message is acknowledged there only when
 // it is in our log, so that what the broker has given away is never lost. Only our own topics and
 // those of foreign units have a meaning; every other one goes to quarantine.
-import { readFileSync } from 'node:fs'
 import { parseTopic, topicOf } from '../../../hardware-profiles/names.ts'
-import { OperatingError } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
 import { type LinkHealth, LinkState } from '../../core/link.ts'
 import type { Emit, KnownUnit, Source, SourceContext, UnitCommand } from '../../core/source.ts'
 import { Announcer } from '../../discovery/announcer.ts'
 import { createForeign, type Foreign } from '../../foreign/translate.ts'
 import { type Incoming, type Reader, startReader } from '../../mqtt/reader.ts'
+import { readTls } from '../../mqtt/tls.ts'
 import type { MqttClientSettings } from './settings.ts'
 
 /** A unit that said nothing for so long is not taken for one that hears. */
@@ -50,7 +49,7 @@ class MqttClientSource implements Source {
     const emit = this.#foreign.through(toLog)
     const all = [...new Set([...filters, ...this.#foreign.filters])]
     const shared = all.map((one) => (share === undefined ? one : `$share/${share}/${one}`))
-    const tls = this.#tls()
+    const tls = readTls(this.#settings, { section: 'sources.mqtt-client', servers: [url] })
     this.#links = Array.from({ length: count }, (_, i) => {
       const peer = count === 1 ? url : `${url} (session ${i + 1})`
       return new LinkState({ peer, nowUs: () => clock.nowUs(), note })
@@ -113,26 +112,6 @@ class MqttClientSource implements Source {
       },
       done,
     )
-  }
-
-  #tls(): { ca?: string; cert?: string; key?: string } {
-    const { authority, certificate, key } = this.#settings
-    const read = (path: string): string => {
-      try {
-        return readFileSync(path, 'utf8')
-      } catch (cause) {
-        throw new OperatingError('certificate_wrong', {
-          message: `${path} cannot be read: ${(cause as Error).message}`,
-          remedy: 'Check the paths under sources.mqtt-client.',
-          cause,
-        })
-      }
-    }
-    return {
-      ...(authority === undefined ? {} : { ca: read(authority) }),
-      ...(certificate === undefined ? {} : { cert: read(certificate) }),
-      ...(key === undefined ? {} : { key: read(key) }),
-    }
   }
 }
 

@@ -7,6 +7,7 @@ import { type LinkHealth, LinkState } from '../../core/link.ts'
 import { prepareMachine } from '../../core/machine.ts'
 import type { Emit, Source, SourceContext } from '../../core/source.ts'
 import { type Live, type LiveMessage, startLive } from '../../mqtt/live.ts'
+import { readTls } from '../../mqtt/tls.ts'
 import { bindingsOf } from '../../sparkplug/binding.ts'
 import { Host, type Outcome } from '../../sparkplug/host.ts'
 import { encode } from '../../sparkplug/payload.ts'
@@ -54,6 +55,8 @@ class SparkplugHost implements Source {
   async start(emit: Emit): Promise<void> {
     const { url, version, clientId, hostId, username, password } = this.#settings
     const { random, secret } = this.#context
+    const use = { section: 'sources.sparkplug', servers: [url] }
+    readTls(this.#settings, use)
     this.#live = startLive({
       servers: [url],
       version: version === '5' ? 5 : 4,
@@ -65,6 +68,7 @@ class SparkplugHost implements Source {
         { topic: `${namespace}/#`, qos: 1 },
       ],
       packetBytesMax: 16 * limits.payloadBytes,
+      tls: () => readTls(this.#settings, { ...use, nowMs: this.#nowMs() }),
       will: () => {
         this.#timestampMs = this.#nowMs()
         return this.#state(false, this.#timestampMs)

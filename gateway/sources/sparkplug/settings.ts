@@ -8,6 +8,9 @@ const closed = { additionalProperties: false } as const
 
 const Name = Type.String({ minLength: 1, maxLength: 512 })
 
+const Path = (description: string) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength: 4096, path: true, description }))
+
 const Unit = Type.Object(
   {
     from: Type.String({
@@ -68,6 +71,9 @@ export const SparkplugSource = Type.Object(
         },
       ),
     ),
+    authority: Path("PEM file of who signs the server's certificate; else the usual authorities."),
+    certificate: Path('PEM file of a client certificate.'),
+    key: Path('PEM file of its private key.'),
     reorderMs: Type.Integer({
       minimum: 0,
       maximum: 60_000,
