@@ -82,15 +82,15 @@ export const readTls = (
 export const strictTls = { rejectUnauthorized: true, minVersion: 'TLSv1.2' } as const
 
 const untrusted =
-  "certificate_untrusted: none of the authorities that are trusted has signed the server's " +
-  'certificate; check the setting authority'
+  'certificate_untrusted: none of the authorities that are trusted has signed the certificate of ' +
+  'the server; check the setting authority'
 const dates =
-  "certificate_expired: the server's certificate is outside its dates; check both clocks"
+  'certificate_expired: the certificate of the server is outside its dates; check both clocks'
 const meanings: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: dates,
   CERT_NOT_YET_VALID: dates,
   ERR_TLS_CERT_ALTNAME_INVALID:
-    "certificate_name: the server's certificate is for another name; use one that is in it",
+    'certificate_name: the certificate of the server is for another name; use one that is in it',
   CERT_SIGNATURE_FAILURE: untrusted,
   CERT_UNTRUSTED: untrusted,
   DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
