@@ -3,6 +3,10 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { loadBoard } from '../../firmware/boards.ts'
+import { slotOf } from '../../firmware/compile.ts'
+import { headBytes, signedIn } from '../../firmware/signed-image.ts'
+import { fromUf2 } from '../../firmware/uf2.ts'
 import { compilerInstalled } from '../boards/stand.ts'
 import { type TestIo, testIo } from './io.ts'
 
@@ -18,14 +22,16 @@ test.runIf(build)('writes the image and a manifest that fits it', async () => {
   expect(await tenfold('--profile cordless-drill --board rp2040-pico --out there')).toBe(0)
   const folder = join(io.cwd, 'there')
   const stem = 'cordless-drill-rp2040-pico'
-  const files = ['bin', 'elf', 'json', 'uf2'].map((ending) => `${stem}.${ending}`)
+  const files = ['elf', 'json', 'uf2'].map((ending) => `${stem}.${ending}`)
   expect(readdirSync(folder).sort()).toEqual(files)
   const manifest = JSON.parse(readFileSync(join(folder, `${stem}.json`), 'utf8')) as {
     digests: { image: string }
     unproven: string[]
   }
-  const bin = readFileSync(join(folder, `${stem}.bin`))
-  expect(manifest.digests.image).toBe(createHash('sha256').update(bin).digest('hex'))
+  // Behind the bootloader, in slot A, behind its head.
+  const { image } = fromUf2(readFileSync(join(folder, `${stem}.uf2`)))
+  const body = signedIn(image.subarray(slotOf(loadBoard('rp2040-pico'), 0).at)).subarray(headBytes)
+  expect(manifest.digests.image).toBe(createHash('sha256').update(body).digest('hex'))
   const text = io.lines.join('\n')
   expect(text).toContain(manifest.digests.image)
   for (const line of manifest.unproven) expect(text).toContain(line)
