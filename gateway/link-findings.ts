@@ -1,25 +1,49 @@
 // What `tenfold doctor` says of the sources' connections to peers outside: since when, when each
 // was last heard, and what was said of it; and of pages that do not let it ask. Pure.
-import type { SourceLink } from './core/link.ts'
+import type { Leases, SourceLink } from './core/link.ts'
 import type { Finding } from './diagnosis.ts'
 
 export const linkFindings = (links: readonly SourceLink[], nowUs: number): Finding[] =>
-  links.map((link) => {
-    const { source, peer, isConnected, isTrouble, sinceUs, heardUs, said } = link
-    const state = isConnected ? 'connected' : 'not connected'
-    const heard =
-      heardUs === undefined ? 'nothing heard yet' : `last heard ${past(nowUs - heardUs)} ago`
-    const text = `${source}, ${peer}: ${state} for ${past(nowUs - sinceUs)}, ${heard}`
-    if (isConnected && !isTrouble) return { station: 'sources', verdict: 'good', text }
-    return {
-      station: 'sources',
-      verdict: isConnected ? 'note' : 'bad',
-      text: `${text}; ${said}`,
-      remedy: isConnected
-        ? `Compare what is refused with the setting sources.${source}, and with the peer's own log.`
-        : `Check that it runs, its address and login under sources.${source}, and the network.`,
-    }
-  })
+  links.flatMap((link) =>
+    link.leases === undefined
+      ? [linkFinding(link, nowUs)]
+      : [linkFinding(link, nowUs), leaseFinding(link.source, link.leases)],
+  )
+
+const linkFinding = (link: SourceLink, nowUs: number): Finding => {
+  const { source, peer, isConnected, isTrouble, sinceUs, heardUs, said } = link
+  const state = isConnected ? 'connected' : 'not connected'
+  const heard =
+    heardUs === undefined ? 'nothing heard yet' : `last heard ${past(nowUs - heardUs)} ago`
+  const text = `${source}, ${peer}: ${state} for ${past(nowUs - sinceUs)}, ${heard}`
+  if (isConnected && !isTrouble) return { station: 'sources', verdict: 'good', text }
+  return {
+    station: 'sources',
+    verdict: isConnected ? 'note' : 'bad',
+    text: `${text}; ${said}`,
+    remedy: isConnected
+      ? `Compare what is refused with the setting sources.${source}, and with the peer's own log.`
+      : `Check that it runs, its address and login under sources.${source}, and the network.`,
+  }
+}
+
+const leaseFinding = (source: string, leases: Leases): Finding => {
+  const { owned, shards, gateways, epoch, fenced, missed } = leases
+  const counts = [
+    `${owned} of ${shards} shards are owned, at epoch ${epoch} at most`,
+    `${gateways} gateways alive`,
+    `fenced ${fenced} times, ${missed} heartbeats not taken since its start`,
+  ]
+  const text = `${source}: ${counts.join('; ')}`
+  // More gateways than shards: one without work stands by.
+  if (owned > 0 || gateways > shards) return { station: 'sources', verdict: 'good', text }
+  return {
+    ...{ station: 'sources', verdict: 'note', text },
+    remedy:
+      'A gateway that has just started or was stopped for a while gets its share within a few ' +
+      'leases; else look in its log for nats_fork, nats_unreachable and "fenced".',
+  }
+}
 
 /** Pages that ask for a password, where none that is right was shown. */
 export const closedFinding = (url: string): Finding => ({

@@ -14,6 +14,22 @@ export interface LinkHealth {
   readonly said: string
   /** That is bad news, though there may be a connection. */
   readonly isTrouble: boolean
+  /** Of a source that shares units with other gateways. */
+  readonly leases?: Leases
+}
+
+/** What a gateway holds of its fleet. Counts are of this run. */
+export interface Leases {
+  readonly owned: number
+  readonly shards: number
+  /** Gateways that are alive, this one included, when it last looked. */
+  readonly gateways: number
+  /** Greatest epoch that it has owned a shard in; 0 before the first. */
+  readonly epoch: number
+  /** How often a shard was lost before it was given up. */
+  readonly fenced: number
+  /** Heartbeats that the servers have not taken. */
+  readonly missed: number
 }
 
 /** A link of a source, for those who show all of them. */

@@ -1,7 +1,7 @@
 // The gateway's own counters in the text form that Prometheus reads. No unit is a label: their
 // number has no bound, and a unit's life is in the store. Computed when asked, not kept.
-import type { Gauge } from 'prom-client'
-import type { SourceLink } from '../core/link.ts'
+import type { Counter, Gauge } from 'prom-client'
+import type { Leases, SourceLink } from '../core/link.ts'
 import type { Written } from '../core/queries.ts'
 import type { SinkHealth } from '../pipeline/protocol.ts'
 
@@ -53,11 +53,13 @@ export const openMetrics = async (): Promise<Metrics> => {
   const ready = gauge('ready', '1 while the gateway takes data')
   const connections = gauge('mqtt_connections', 'Clients of the embedded broker')
   const fillLinks = linkGauges(gauge)
+  const fillLeases = leaseFigures(gauge, counter)
 
   const fill = (vitals: Vitals): void => {
     for (const each of [records, dropped, appended, written]) each.reset()
     for (const each of [pending, lag, failing, units]) each.reset()
     fillLinks(vitals.links)
+    fillLeases(vitals.links.find(({ leases }) => leases !== undefined)?.leases)
     for (const { sink, ...health } of vitals.sinks) {
       for (const end of ['stored', 'duplicate', 'quarantined'] as const) {
         records.inc({ sink, end }, health[end])
@@ -90,7 +92,7 @@ export const openMetrics = async (): Promise<Metrics> => {
   }
 }
 
-type MakeGauge = <L extends string>(name: string, help: string, labels: readonly L[]) => Gauge<L>
+type MakeGauge = <L extends string>(name: string, help: string, labels?: readonly L[]) => Gauge<L>
 
 /** One time series for each peer that the settings name: few. */
 const linkGauges = (gauge: MakeGauge): ((links: readonly SourceLink[]) => void) => {
@@ -105,5 +107,28 @@ const linkGauges = (gauge: MakeGauge): ((links: readonly SourceLink[]) => void) 
       turned.set({ source, peer }, sinceUs / 1e6)
       if (heardUs !== undefined) heard.set({ source, peer }, heardUs / 1e6)
     }
+  }
+}
+
+type MakeCounter = (name: string, help: string) => Counter
+
+/** Shares of a fleet; 0 where the gateway has none. */
+const leaseFigures = (
+  gauge: MakeGauge,
+  counter: MakeCounter,
+): ((leases: Leases | undefined) => void) => {
+  const owned = gauge('nats_shards_owned', 'Shards that this gateway has a lease for')
+  const gateways = gauge('nats_gateways', 'Gateways of the fleet that are alive')
+  const epoch = gauge('nats_epoch', 'Greatest epoch that it has owned a shard in')
+  const fenced = counter('nats_fenced_total', 'Shards that were lost before they were given up')
+  const missed = counter('nats_missed_total', 'Heartbeats that the servers have not taken')
+  return (leases) => {
+    for (const each of [owned, gateways, epoch, fenced, missed]) each.reset()
+    if (leases === undefined) return
+    owned.set(leases.owned)
+    gateways.set(leases.gateways)
+    epoch.set(leases.epoch)
+    fenced.inc(leases.fenced)
+    missed.inc(leases.missed)
   }
 }

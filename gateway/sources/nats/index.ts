@@ -25,6 +25,7 @@ class NatsSource implements Source {
   readonly #link: LinkState
   /** Why the stream has not taken the last message that it was given. */
   #notTaken: string | undefined
+  #tally = { gateways: 0, epoch: 0, fenced: 0, missed: 0 }
   #fleet: Fleet | undefined
   #membership: Membership | undefined
   #keeping: Promise<void> | undefined
@@ -79,7 +80,9 @@ class NatsSource implements Source {
   }
 
   links(): LinkHealth[] {
-    const health = this.#link.health()
+    const { shards } = this.#settings
+    const leases = { ...this.#tally, owned: this.#shards.size, shards }
+    const health = { ...this.#link.health(), leases }
     if (this.#notTaken === undefined || !health.isConnected) return [health]
     return [{ ...health, said: this.#notTaken, isTrouble: true }]
   }
@@ -120,6 +123,7 @@ class NatsSource implements Source {
         this.#link.heard()
       } catch (error) {
         const { message } = error as Error
+        this.#tally.missed += 1
         this.#link.lost(`the fleet does not answer (nats_unreachable): ${message}`)
       }
       await clock.sleep(this.#settings.leaseMs / 5, signal)
@@ -132,6 +136,7 @@ class NatsSource implements Source {
     await membership.beat()
     if (!membership.isAlive()) return
     const members = Math.max(1, await membership.look())
+    this.#tally.gateways = members
     const share = Math.ceil(this.#settings.shards / members)
     const ours = [...this.#shards.values()]
     for (const { shard } of ours.slice(share)) shard.stop()
@@ -156,11 +161,15 @@ class NatsSource implements Source {
       .run()
       .then(async (end) => {
         if (end === 'released') await membership.release(held)
-        else note(`shard ${held.shard}: fenced at epoch ${held.epoch}: another gateway may own it`)
+        else {
+          this.#tally.fenced += 1
+          note(`shard ${held.shard}: fenced at epoch ${held.epoch}: another gateway may own it`)
+        }
       })
       .catch((error: Error) => note(`shard ${held.shard}: ${error.message}`))
       .finally(() => this.#shards.delete(held.shard))
     this.#shards.set(held.shard, { shard, run })
+    this.#tally.epoch = Math.max(this.#tally.epoch, held.epoch)
     note(`shard ${held.shard}: owned, epoch ${held.epoch}, from message ${held.position + 1}`)
   }
 
