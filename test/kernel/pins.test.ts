@@ -151,6 +151,8 @@ describe.runIf(build)('at the pins', () => {
     return bench
   }
   const restarted = (flash: W25q, trigger: number): Bench => {
+    // The battery may be pulled while something is written.
+    flash.cut()
     const bench = put(image, atRest(), flash)
     give(bench, 'trigger', trigger)
     bench.pico.run(150 * ms)
