@@ -72,6 +72,44 @@ export const issueLeaf = async (authority: Pair, leaf: Leaf): Promise<Pair> => {
   return { certificate: certificate.toString('pem'), key: await pem(keys.privateKey) }
 }
 
+export interface Revocation {
+  /** Hex digits. */
+  serial: string
+  /** Milliseconds since 1970. */
+  atMs: number
+}
+
+/**
+ * A list of revoked certificates (RFC 5280, clause 5), PEM. It holds as long as the authority may:
+ * one that has run out would lock everybody out, and only this gateway makes a newer one.
+ */
+export const signRevocations = async (
+  authority: Pair,
+  { revoked, nowMs }: { revoked: readonly Revocation[]; nowMs: number },
+): Promise<string> => {
+  const issuer = new x509.X509Certificate(authority.certificate)
+  const list = await x509.X509CrlGenerator.create({
+    issuer: issuer.subjectName,
+    thisUpdate: new Date(Math.min(nowMs - 3_600_000, ...revoked.map(({ atMs }) => atMs))),
+    nextUpdate: issuer.notAfter,
+    signingAlgorithm: algorithm,
+    signingKey: await privateKey(authority.key),
+    entries: revoked.map(({ serial, atMs }) => ({
+      serialNumber: serial,
+      revocationDate: new Date(atMs),
+    })),
+  })
+  // RFC 7468, clause 6 names it so; the library says "CRL", which OpenSSL does not read.
+  return textOf('X509 CRL', Buffer.from(list.rawData))
+}
+
+/** What a list revokes. Throws where it is none. @param list PEM */
+export const revocationsIn = (list: string): Revocation[] =>
+  new x509.X509Crl(list).entries.map(({ serialNumber, revocationDate }) => ({
+    serial: serialNumber.toLowerCase(),
+    atMs: revocationDate.getTime(),
+  }))
+
 const head = ({ nowMs, days, serial }: Issue) => ({
   // The first bit stays 0: a serial number is positive (RFC 5280, 4.1.2.2).
   serialNumber: Buffer.from([(serial[0] ?? 0) & 0x7f, ...serial.slice(1)]).toString('hex'),
@@ -87,8 +125,10 @@ const privateKey = (text: string) => {
   ])
 }
 
-const pem = async (key: webcrypto.CryptoKey): Promise<string> => {
-  const bytes = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key))
+const pem = async (key: webcrypto.CryptoKey): Promise<string> =>
+  textOf('PRIVATE KEY', Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key)))
+
+const textOf = (label: string, bytes: Buffer): string => {
   const lines = bytes.toString('base64').match(/.{1,64}/g) ?? []
-  return `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }

@@ -60,21 +60,18 @@ export const ownServer = async (
   return pair
 }
 
-/** A client certificate for a unit: its id is the common name. Kept nowhere. */
-export const issueClient = async (options: OwnCertificatesOptions, unit: string): Promise<Pair> => {
-  const authority = await ownAuthority(options)
-  const { issueLeaf } = await import('./authority.ts')
-  return issueLeaf(authority, { ...issueOf(options, unit, validity.client), for: 'client' })
-}
-
-const issueOf = ({ clock, random }: OwnCertificatesOptions, name: string, days: number): Issue => ({
+export const issueOf = (
+  { clock, random }: OwnCertificatesOptions,
+  name: string,
+  days: number,
+): Issue => ({
   name,
   nowMs: clock.nowUs() / 1000,
   days,
   serial: random(16),
 })
 
-const read = (folder: string, name: string): Pair => ({
+export const read = (folder: string, name: string): Pair => ({
   certificate: readFileSync(join(folder, `${name}.pem`), 'utf8'),
   key: readFileSync(join(folder, `${name}.key`), 'utf8'),
 })

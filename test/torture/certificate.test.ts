@@ -3,7 +3,8 @@
 // a restart. Nothing that was acknowledged is missing, nothing is there twice.
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { issueClient, ownAuthority, ownServer, validity } from '../../gateway/certificates/files.ts'
+import { issueClient } from '../../gateway/certificates/clients.ts'
+import { ownAuthority, ownServer, validity } from '../../gateway/certificates/files.ts'
 import { systemClock } from '../../gateway/core/clock.ts'
 import { connectUnit, type UnitConnection } from '../../gateway/mqtt/client.ts'
 import type { TlsDoor } from '../../gateway/sources/mqtt/listeners.ts'

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { ownRevoked, type Revoked, readRevoked } from '../../certificates/clients.ts'
 import { ownAuthority, ownServer } from '../../certificates/files.ts'
 import { limits } from '../../core/limits.ts'
 import type { SourceContext } from '../../core/source.ts'
@@ -53,6 +54,14 @@ const rolesOf = ({ sparkplug }: MqttSettings): Roles | undefined => {
   return new Map<string, Role>([...Object.entries(sparkplug.nodes), ...hosts])
 }
 
+const revokedBy = async (
+  { revoked, authority }: TlsSettings,
+  own: Parameters<typeof ownRevoked>[0],
+): Promise<Revoked | undefined> => {
+  if (revoked !== undefined) return readRevoked(readFileSync(revoked, 'utf8'))
+  return authority === undefined ? ownRevoked(own) : undefined
+}
+
 const doorOf = (tls: TlsSettings, { context, keysFolder }: BrokerParts): TlsDoor => {
   const { clock } = context
   const own = { folder: keysFolder, clock, random: context.random }
@@ -69,7 +78,8 @@ const doorOf = (tls: TlsSettings, { context, keysFolder }: BrokerParts): TlsDoor
       authority === undefined
         ? (await ownAuthority(own)).certificate
         : readFileSync(authority, 'utf8')
-    return { ...pair, authority: trusted }
+    const revoked = await revokedBy(tls, own)
+    return { ...pair, authority: trusted, ...(revoked === undefined ? {} : { revoked }) }
   }
   return { host: tls.host, port: tls.port, clients: tls.clients, material }
 }

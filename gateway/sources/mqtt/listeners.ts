@@ -4,6 +4,7 @@
 import { X509Certificate } from 'node:crypto'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls'
+import { bare, type Revoked } from '../../certificates/clients.ts'
 import { OperatingError } from '../../core/errors.ts'
 import { Frames, type TakeRun } from './frames.ts'
 
@@ -17,11 +18,12 @@ export interface TlsMaterial {
   certificate: string
   key: string
   authority: string
+  revoked?: Revoked
 }
 
 export interface TlsDoor extends Door {
   clients: 'password' | 'certificate' | 'either'
-  /** Read at the start and once an hour: what has changed is used for new connections. */
+  /** Read at the start and every ten seconds: what has changed is used for new connections. */
   material(): Promise<TlsMaterial>
 }
 
@@ -37,7 +39,7 @@ export interface ListenersOptions {
   accept(socket: Socket, named: boolean): TakeRun
 }
 
-const renewEveryMs = 3_600_000
+const renewEveryMs = 10_000
 const warnDays = 30
 const dayMs = 86_400_000
 
@@ -49,6 +51,8 @@ export class Listeners {
   #timer: NodeJS.Timeout | undefined
   /** Day and state of the last warning: an end is said also on a day that had a warning. */
   #warned = ''
+  /** Open connections that have shown a certificate. */
+  readonly #certified = new Set<TLSSocket>()
 
   constructor(options: ListenersOptions) {
     this.#options = options
@@ -77,19 +81,27 @@ export class Listeners {
     this.#timer.unref()
   }
 
-  /** Takes up a certificate that has changed; open connections keep theirs. */
+  /**
+   * Takes up certificates and a list of revoked ones that have changed. Open connections stay, but
+   * for those whose own certificate is revoked now.
+   */
   async renew(): Promise<void> {
     const { tls } = this.#options
     if (tls === undefined || this.#tls === undefined) return
     const material = await tls.material()
     this.#warn(material)
     const before = this.#material
-    if (before?.certificate === material.certificate && before.authority === material.authority) {
-      return
-    }
+    if (isSame(before, material)) return
     this.#tls.setSecureContext(contextOf(material, tls))
     this.#material = material
-    this.#options.note('mqtt: a renewed certificate is in use')
+    const isNew = before?.revoked?.list === material.revoked?.list
+    const what = isNew ? 'a renewed certificate' : 'a new list of revoked certificates'
+    this.#options.note(`mqtt: ${what} is in use`)
+    for (const socket of this.#certified) {
+      if (!isRevoked(socket, material)) continue
+      this.#options.note(`mqtt: ${certifiedName(socket)} disconnected (certificate_revoked)`)
+      socket.destroy()
+    }
   }
 
   /** Resolves when every connection has ended. */
@@ -106,9 +118,7 @@ export class Listeners {
     this.#warn(this.#material)
     let server: TlsServer
     try {
-      server = createTlsServer(contextOf(this.#material, tls), (socket) =>
-        this.#accept(socket, true),
-      )
+      server = createTlsServer(contextOf(this.#material, tls), (socket) => this.#acceptTls(socket))
     } catch (cause) {
       throw new OperatingError('certificate_wrong', {
         message: `MQTT over TLS: ${(cause as Error).message}`,
@@ -119,7 +129,9 @@ export class Listeners {
     }
     server.on('tlsClientError', (error, socket) => {
       const from = socket.remoteAddress ?? 'somebody'
-      this.#options.note(`mqtt: ${from} turned away (tls_refused): ${error.message}`)
+      const { authorizationError: why } = socket
+      const code = isRevocation(why) ? 'certificate_revoked' : 'tls_refused'
+      this.#options.note(`mqtt: ${from} turned away (${code}): ${error.message}`)
     })
     this.#add(server)
     await listen(server, tls, 'mqtt.tls')
@@ -148,6 +160,20 @@ export class Listeners {
     )
   }
 
+  #acceptTls(socket: TLSSocket): void {
+    if (isRevocation(socket.authorizationError)) {
+      const { note } = this.#options
+      note(`mqtt: ${commonName(socket)} turned away (certificate_revoked)`)
+      socket.destroy()
+      return
+    }
+    if (socket.authorized) {
+      this.#certified.add(socket)
+      socket.once('close', () => this.#certified.delete(socket))
+    }
+    this.#accept(socket, true)
+  }
+
   #accept(socket: Socket, named: boolean): void {
     const { packetBytesMax, note, accept } = this.#options
     socket.setNoDelay(true)
@@ -170,14 +196,35 @@ export class Listeners {
 /** Common name of the certificate that a client has shown and that is trusted. */
 export const certifiedName = (socket: unknown): string | undefined => {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined
+  return commonName(socket)
+}
+
+const commonName = (socket: TLSSocket): string | undefined => {
   const { CN } = socket.getPeerCertificate().subject ?? {}
   return typeof CN === 'string' ? CN : undefined
 }
 
-const contextOf = ({ certificate, key, authority }: TlsMaterial, { clients }: TlsDoor) => ({
+const isSame = (a: TlsMaterial | undefined, b: TlsMaterial): boolean =>
+  a?.certificate === b.certificate &&
+  a.authority === b.authority &&
+  a.revoked?.list === b.revoked?.list
+
+const isRevoked = (socket: TLSSocket, { revoked }: TlsMaterial): boolean => {
+  const { serialNumber } = socket.getPeerX509Certificate() ?? {}
+  return serialNumber !== undefined && revoked?.serials.has(bare(serialNumber)) === true
+}
+
+/** OpenSSL's word, which Node keeps at the socket. */
+const isRevocation = (error: unknown): boolean => error === 'CERT_REVOKED'
+
+const contextOf = (
+  { certificate, key, authority, revoked }: TlsMaterial,
+  { clients }: TlsDoor,
+) => ({
   cert: certificate,
   key,
   ca: authority,
+  ...(revoked === undefined ? {} : { crl: revoked.list }),
   minVersion: 'TLSv1.2' as const,
   requestCert: clients !== 'password',
   rejectUnauthorized: clients === 'certificate',

@@ -35,6 +35,12 @@ const Tls = Type.Object(
     authority: Type.Optional(
       Path("PEM file of who signs units' certificates; without it the gateway's own authority."),
     ),
+    revoked: Type.Optional(
+      Path(
+        'PEM file of certificates that this authority has revoked (a CRL); without it, and with ' +
+          'the gateway\'s own authority, what "tenfold certificate --revoke" has revoked.',
+      ),
+    ),
     clients: Type.Enum(['password', 'certificate', 'either'], {
       default: 'either',
       description: 'How a unit says who it is: certificate asks every client for one.',
