@@ -5,26 +5,17 @@ import { unitColumn } from '../../hardware-profiles/names.ts'
 import type { Reading } from '../core/delivery.ts'
 import { limits } from '../core/limits.ts'
 import type { Machine } from '../core/machine.ts'
-import {
-  type Daily,
-  dailyLine,
-  dailyOfRow,
-  type Gathered,
-  gather,
-  join,
-  keyOf,
-  measurementOf,
-  type Span,
-} from './daily.ts'
+import { type Daily, dailyLine, dailyOfRow, join, keyOf, measurementOf } from './daily.ts'
 import type { Deliver, Failed } from './delivery.ts'
 import type { Layout } from './points.ts'
 import type { Database } from './sink.ts'
 
 export interface Rollup {
-  /** What readings tell of their days, but for days that began before `oldestUs`. */
-  gather(readings: readonly Reading[], oldestUs?: number): Touched
-  /** Takes it into the days. The list names the readings whose day was refused. */
-  write(touched: Touched): Promise<Failed[]>
+  /**
+   * Takes readings into their days, but for days that began before `oldestUs`. The list names the
+   * readings whose day was refused.
+   */
+  write(readings: readonly Reading[], oldestUs?: number): Promise<Failed[]>
   /** Forgets what the database had: it was dropped, or is another one. */
   forget(): void
 }
@@ -34,13 +25,13 @@ export interface RollupParts {
   /** Writes daily points. */
   readonly deliver: (points: Parameters<Deliver>[1]) => Promise<Failed[]>
   readonly layout: (machine: Machine) => Layout
-  readonly span: Span
+  /** What a reading tells: `dailyOf` or `sessionOf`. */
+  readonly of: (reading: Reading, layout: Layout) => Daily | undefined
 }
 
-/** What a batch tells of days, by their key. */
-export type Touched = ReadonlyMap<string, TouchedDay>
-
-interface TouchedDay extends Gathered {
+/** What a batch tells of one day. */
+interface Touched {
+  day: Daily
   readonly offsets: number[]
 }
 
@@ -49,7 +40,7 @@ interface Known {
   readonly line: string
 }
 
-export const createRollup = ({ database, deliver, layout, span }: RollupParts): Rollup => {
+export const createRollup = ({ database, deliver, layout, of }: RollupParts): Rollup => {
   /** As in the database, by unit and day; the least recently changed first. */
   const known = new Map<string, Known>()
 
@@ -62,7 +53,11 @@ export const createRollup = ({ database, deliver, layout, span }: RollupParts): 
     }
   }
 
-  const write: Rollup['write'] = async (touched) => {
+  const write: Rollup['write'] = async (readings, oldestUs = Number.NEGATIVE_INFINITY) => {
+    const touched = daysOf(readings, (reading) => {
+      const day = of(reading, layout(reading.machine))
+      return day === undefined || day.dayUs < oldestUs ? undefined : day
+    })
     const present = await load(touched)
     const changed: (Known & { key: string; offsets: readonly number[] })[] = []
     for (const [key, { day, offsets }] of touched) {
@@ -81,7 +76,7 @@ export const createRollup = ({ database, deliver, layout, span }: RollupParts): 
     return failed
   }
 
-  const load = async (touched: Touched): Promise<Map<string, Known>> => {
+  const load = async (touched: ReadonlyMap<string, Touched>): Promise<Map<string, Known>> => {
     const present = new Map<string, Known>()
     const missing = new Map<number, Daily[]>()
     for (const [key, { day }] of touched) {
@@ -105,42 +100,24 @@ export const createRollup = ({ database, deliver, layout, span }: RollupParts): 
     return present
   }
 
-  return {
-    write,
-    forget: () => known.clear(),
-    gather: (readings, oldestUs = Number.NEGATIVE_INFINITY) =>
-      daysOf(readings, { span, layout, oldestUs }),
-  }
-}
-
-interface Gathering extends Pick<RollupParts, 'span' | 'layout'> {
-  oldestUs: number
+  return { write, forget: () => known.clear() }
 }
 
 const daysOf = (
   readings: readonly Reading[],
-  { span, layout, oldestUs }: Gathering,
-): Map<string, TouchedDay> => {
-  const touched = new Map<string, TouchedDay>()
-  /** Of each unit the one that its last reading fell into: most fall into the same. */
-  const last = new Map<string, TouchedDay>()
+  of: (reading: Reading) => Daily | undefined,
+): Map<string, Touched> => {
+  const touched = new Map<string, Touched>()
   for (const reading of readings) {
-    const { unit, offset } = reading
-    const dayUs = span.startUs(reading)
-    if (dayUs === undefined || dayUs < oldestUs) continue
-    let one = last.get(unit)
-    if (one?.day.dayUs !== dayUs) one = touched.get(keyOf({ unit, dayUs }))
-    if (one !== undefined) {
-      one.add(reading)
-      one.offsets.push(offset)
-    } else {
-      const places = layout(reading.machine)
-      const first = span.of(reading, places)
-      if (first === undefined) continue
-      one = { ...gather(first, places), offsets: [offset] }
-      touched.set(keyOf(first), one)
+    const day = of(reading)
+    if (day === undefined) continue
+    const key = keyOf(day)
+    const one = touched.get(key)
+    if (one === undefined) touched.set(key, { day, offsets: [reading.offset] })
+    else {
+      one.day = join(one.day, day)
+      one.offsets.push(reading.offset)
     }
-    last.set(unit, one)
   }
   return touched
 }

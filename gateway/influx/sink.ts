@@ -2,15 +2,14 @@
 // own place, until each line is durable or refused by name. How a line gets there and what an
 // answer means is the version's own: a Transport and a Database. Holds nothing that the database
 // does not.
-import { setImmediate } from 'node:timers/promises'
 import type { DeliveryResult, OutgoingBatch, Reading, Sink, UnitEvent } from '../core/delivery.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { Machine } from '../core/machine.ts'
-import { days, sessions } from './daily.ts'
-import { createDelivery, createOutcome, type Failed, type Outcome } from './delivery.ts'
+import { dailyOf, sessionOf } from './daily.ts'
+import { createDelivery, createOutcome, type Outcome } from './delivery.ts'
 import { lifePoint } from './life.ts'
 import { eventPoint, type Layout, layoutOf, type Point, reportPoint } from './points.ts'
-import { createRollup, type Rollup, type Touched } from './rollup.ts'
+import { createRollup } from './rollup.ts'
 
 /** A place of its own for each kind of point: retention policy, bucket or database. */
 export type Policy = 'reports' | 'daily' | 'events'
@@ -58,9 +57,6 @@ export interface Database {
 /** The code with which a transport says that database, policy or bucket have gone. */
 export const databaseMissing = 'influx_database_missing'
 
-/** Lines of one request. Several are on their way at once, so that the server is never idle. */
-const linesAtOnce = 2048
-
 /**
  * How much earlier than the server a point is called too old, so that none is lost on its way
  * there.
@@ -77,9 +73,14 @@ export interface InfluxParts {
 
 export const createInfluxSink = ({ name, transport, database, withDaily }: InfluxParts): Sink => {
   const deliver = createDelivery(transport)
-  const layout = rememberLayouts()
-  const rollups = [days, sessions].map((span) =>
-    createRollup({ database, layout, span, deliver: (points) => deliver('daily', points) }),
+  const layouts = new WeakMap<Machine, Layout>()
+  const layout = (machine: Machine): Layout => {
+    const known = layouts.get(machine) ?? layoutOf(machine)
+    layouts.set(machine, known)
+    return known
+  }
+  const rollups = [dailyOf, sessionOf].map((of) =>
+    createRollup({ database, layout, of, deliver: (points) => deliver('daily', points) }),
   )
   let retention: Retention | undefined
 
@@ -93,28 +94,22 @@ export const createInfluxSink = ({ name, transport, database, withDaily }: Influ
     const kept = retention ?? (await open())
     const outcome = createOutcome()
     const oldestUs = (policy: Policy): number => transport.serverNowUs() - kept[policy] + guardUs
-    const onTheirWay = new Requests()
-    for (let from = 0; from < batch.readings.length; from += linesAtOnce) {
-      const reports = encode(batch.readings.slice(from, from + linesAtOnce), outcome, {
-        oldestUs: oldestUs('reports'),
-        point: (reading) => reportPoint(reading, layout(reading.machine)),
-      })
-      onTheirWay.add(deliver('reports', reports))
-      // The server works on these lines while the next ones are made.
-      await setImmediate()
-    }
+    const reports = encode(batch.readings, outcome, {
+      oldestUs: oldestUs('reports'),
+      point: (reading) => reportPoint(reading, layout(reading.machine)),
+    })
     const events = encode(batch.events, outcome, {
       oldestUs: oldestUs('events'),
       point: (event) => eventPoint(event, layout(event.machine)),
     })
-    onTheirWay.add(deliver('events', events))
-    const told = withDaily ? new Days(rollups, oldestUs('daily')) : undefined
-    told?.gather(batch.readings)
-    outcome.failed(await onTheirWay.end())
-    // A reading too old for its own policy still belongs to its day, one that was refused does not.
+    outcome.failed(await deliver('reports', reports))
+    outcome.failed(await deliver('events', events))
+    if (!withDaily) return outcome.result()
+    // A reading too old for its own policy still belongs to its day.
     const counted = batch.readings.filter(({ offset }) => !outcome.isRefused(offset))
-    if (counted.length < batch.readings.length) told?.gather(counted)
-    outcome.failed((await told?.write()) ?? [])
+    for (const rollup of rollups) {
+      outcome.failed(await rollup.write(counted, oldestUs('daily')))
+    }
     return outcome.result()
   }
 
@@ -137,7 +132,11 @@ export const createInfluxSink = ({ name, transport, database, withDaily }: Influ
     async figures(figures) {
       if (retention === undefined) await open()
       const [first] = await deliver('daily', figures.map(lifePoint))
-      if (first !== undefined) throw figuresRefused(name, first)
+      if (first === undefined) return
+      throw new OperatingError('influx_figures_refused', {
+        message: `${name} refused figures of lives: ${first.reason}`,
+        remedy: 'Compare the types of the fields of unit_life and cohort_life there: floats.',
+      })
     },
     forget() {
       for (const rollup of rollups) rollup.forget()
@@ -145,65 +144,6 @@ export const createInfluxSink = ({ name, transport, database, withDaily }: Influ
     async stop() {
       transport.stop()
     },
-  }
-}
-
-const rememberLayouts = (): ((machine: Machine) => Layout) => {
-  const layouts = new WeakMap<Machine, Layout>()
-  return (machine) => {
-    const known = layouts.get(machine) ?? layoutOf(machine)
-    layouts.set(machine, known)
-    return known
-  }
-}
-
-const figuresRefused = (name: string, { reason }: Failed): OperatingError =>
-  new OperatingError('influx_figures_refused', {
-    message: `${name} refused figures of lives: ${reason}`,
-    remedy: 'Compare the types of the fields of unit_life and cohort_life there: floats.',
-  })
-
-/** What one batch tells of days and of sessions. */
-class Days {
-  readonly #rollups: readonly Rollup[]
-  readonly #oldestUs: number
-  #touched: readonly Touched[] = []
-
-  constructor(rollups: readonly Rollup[], oldestUs: number) {
-    this.#rollups = rollups
-    this.#oldestUs = oldestUs
-  }
-
-  /** In place of what was gathered before. */
-  gather(readings: readonly Reading[]): void {
-    this.#touched = this.#rollups.map((rollup) => rollup.gather(readings, this.#oldestUs))
-  }
-
-  write(): Promise<Failed[]> {
-    const requests = new Requests()
-    for (const [i, touched] of this.#touched.entries()) {
-      const rollup = this.#rollups[i]
-      if (rollup !== undefined) requests.add(rollup.write(touched))
-    }
-    return requests.end()
-  }
-}
-
-/** Requests that do not wait for each other. */
-class Requests {
-  readonly #ends: Promise<PromiseSettledResult<Failed[]>>[] = []
-
-  add(request: Promise<Failed[]>): void {
-    this.#ends.push(Promise.allSettled([request]).then(([end]) => end))
-  }
-
-  /** Throws the first error once the last has ended: none is on its way at the next attempt. */
-  async end(): Promise<Failed[]> {
-    const ends = await Promise.all(this.#ends)
-    return ends.flatMap((end) => {
-      if (end.status === 'rejected') throw end.reason
-      return end.value
-    })
   }
 }
 

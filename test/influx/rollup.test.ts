@@ -3,14 +3,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Reading } from '../../gateway/core/delivery.ts'
-import {
-  type Daily,
-  dailyOf,
-  days as dayAfterDay,
-  gather,
-  join,
-  sessionOf,
-} from '../../gateway/influx/daily.ts'
+import { type Daily, dailyOf, join, sessionOf } from '../../gateway/influx/daily.ts'
 import { layoutOf } from '../../gateway/influx/points.ts'
 import { createRollup } from '../../gateway/influx/rollup.ts'
 import { type Row, startInfluxd } from '../servers/influxd.ts'
@@ -101,23 +94,6 @@ describe('joining days', () => {
   })
 })
 
-test('readings gathered one by one are what joining each of them gives', () => {
-  const layout = layoutOf(drill)
-  const unordered = history.chain((readings) => fc.shuffledSubarray(readings, { minLength: 1 }))
-  fc.assert(
-    fc.property(unordered, (readings) => {
-      const ofBoot = readings.map((one) => ({ ...one, unit: 'drill-1', bootUs: firstDayUs }))
-      for (const of of [dailyOf, sessionOf]) {
-        const told = ofBoot.map((one): Daily => ({ ...(of(one, layout) as Daily), dayUs: 0 }))
-        const [first, ...others] = told as [Daily, ...Daily[]]
-        const gathered = gather(first, layout)
-        for (const one of ofBoot.slice(1)) gathered.add(one)
-        expect(gathered.day).toEqual(others.reduce(join, first))
-      }
-    }),
-  )
-})
-
 describe('what is remembered of the database', () => {
   const at = (starts: number) => [
     reading({ timeUs: firstDayUs + starts, sequence: starts, c: { starts } }),
@@ -127,7 +103,7 @@ describe('what is remembered of the database', () => {
     const taken: string[] = []
     const fail = { before: false, after: false }
     const rollup = createRollup({
-      span: dayAfterDay,
+      of: dailyOf,
       database: { days: async () => [] },
       deliver: async (points) => {
         if (fail.before) throw new Error('not done')
@@ -137,30 +113,29 @@ describe('what is remembered of the database', () => {
       },
       layout: layoutOf,
     })
-    const write = (readings: Reading[]) => rollup.write(rollup.gather(readings))
-    return { rollup, write, taken, fail }
+    return { rollup, taken, fail }
   }
 
   test.each(['before', 'after'] as const)(
     'a delivery that failed %s is made again',
     async (when) => {
-      const { write, taken, fail } = rollupOn()
+      const { rollup, taken, fail } = rollupOn()
       fail[when] = true
-      await expect(write(at(3))).rejects.toThrow('done')
+      await expect(rollup.write(at(3))).rejects.toThrow('done')
       fail[when] = false
-      await write(at(3))
+      await rollup.write(at(3))
       expect(taken.at(-1)).toContain('starts=3i')
       expect(taken).toHaveLength(when === 'before' ? 1 : 2)
     },
   )
 
   test('a day that did not change is not written again', async () => {
-    const { rollup, write, taken } = rollupOn()
-    await write(at(3))
-    await write(at(3))
+    const { rollup, taken } = rollupOn()
+    await rollup.write(at(3))
+    await rollup.write(at(3))
     expect(taken).toHaveLength(1)
     rollup.forget()
-    await write(at(3))
+    await rollup.write(at(3))
     expect(taken).toHaveLength(2)
   })
 })

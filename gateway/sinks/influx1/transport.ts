@@ -20,13 +20,10 @@ export const credentialsOf = ({
     : { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` }
 
 const compress = promisify(gzip)
-const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(host)
 const reasonLength = 300
 
 export const createTransport = (config: Influx1Config, clock: Clock): Transport => {
   const base = config.url.replace(/\/+$/, '')
-  // On the same machine there is no line to spare, only work for both sides.
-  const isNear = isLoopback(new URL(base).hostname)
   const patience = new Patience(config.timeoutMs ?? defaultTimeoutMs)
   const stopping = new AbortController()
   let server = { dateMs: clock.nowUs() / 1000, atMs: clock.monotonicMs() }
@@ -66,17 +63,15 @@ export const createTransport = (config: Influx1Config, clock: Clock): Transport 
         rp: retentionPolicies[policy],
         precision: 'ns',
       })
-      const text = lines.join('\n')
-      const type = { 'content-type': 'text/plain; charset=utf-8' }
-      const body = isNear ? text : await compress(text, { level: constants.Z_BEST_SPEED })
-      const headers = isNear ? type : { ...type, 'content-encoding': 'gzip' }
+      const body = await compress(lines.join('\n'), { level: constants.Z_BEST_SPEED })
+      const headers = { 'content-encoding': 'gzip', 'content-type': 'text/plain; charset=utf-8' }
       const { waitMs } = patience
       const beginMs = clock.monotonicMs()
       try {
         const answer = await ask(`/write?${target}`, { method: 'POST', headers, body }, waitMs)
-        const said = await textOf(answer, { base, timeoutMs: waitMs })
+        const text = await textOf(answer, { base, timeoutMs: waitMs })
         patience.answered(clock.monotonicMs() - beginMs)
-        return answer.status === 204 ? undefined : refusalOrThrow(answer, { text: said, base })
+        return answer.status === 204 ? undefined : refusalOrThrow(answer, { text, base })
       } catch (error) {
         if ((error as { code?: unknown }).code === 'influx_timeout') patience.ranOut()
         throw error
