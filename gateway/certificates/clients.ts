@@ -1,6 +1,7 @@
-// Client certificates of units: issued, listed, revoked. The certificate stays in `keys/tls/clients`,
-// so that it can be named later; its private key is handed out once and kept nowhere. What is
-// revoked stands in `revoked-1.pem`, `revoked-2.pem` ..., of which the last is in force.
+// Client certificates of units: issued, listed, revoked. The certificate stays in
+// `keys/tls/clients`, so that it can be named later; its private key is handed out once and kept
+// nowhere. What is revoked stands in `revoked-1.pem`, `revoked-2.pem` ..., of which the last is in
+// force.
 import { X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

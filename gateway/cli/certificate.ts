@@ -1,5 +1,6 @@
-// `tenfold certificate`: the client certificates of units that speak MQTT over TLS, by the gateway's
-// own authority: lists them, issues one, revokes them. A running gateway sees it within ten seconds.
+// `tenfold certificate`: the client certificates of units that speak MQTT over TLS, by the
+// gateway's own authority: lists them, issues one, revokes them. A running gateway sees it within
+// ten seconds.
 import { randomBytes } from 'node:crypto'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'

@@ -1,7 +1,7 @@
 // A fleet of three NATS servers, real gateways and one database: one server and one gateway are
 // killed, another gateway is stopped beyond its lease and wakes up, a third one joins. Nothing that
-// was acknowledged is lost, nothing is in the database twice, no chain forks. TENFOLD_FLEET=1 runs it, TENFOLD_LONG=1 does
-// it again and again.
+// was acknowledged is lost, nothing is in the database twice, no chain forks. TENFOLD_FLEET=1
+// runs it, TENFOLD_LONG=1 does it again and again.
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { RawUnit } from '../mqtt/raw-unit.ts'

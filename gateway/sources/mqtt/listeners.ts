@@ -129,9 +129,10 @@ export class Listeners {
     }
     server.on('tlsClientError', (error, socket) => {
       const from = socket.remoteAddress ?? 'somebody'
-      const { authorizationError: why } = socket
-      const code = isRevocation(why) ? 'certificate_revoked' : 'tls_refused'
-      this.#options.note(`mqtt: ${from} turned away (${code}): ${error.message}`)
+      const why = isRevocation(socket.authorizationError)
+        ? '(certificate_revoked)'
+        : `(tls_refused): ${error.message}`
+      this.#options.note(`mqtt: ${from} turned away ${why}`)
     })
     this.#add(server)
     await listen(server, tls, 'mqtt.tls')
