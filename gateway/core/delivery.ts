@@ -64,7 +64,7 @@ export interface UnitEvent {
   /** Of its record in a stream that gateways share: the same in all of them. */
   readonly identity?: number
   readonly rule: EventRuleSpec
-  /** Of an event that is attested. */
+  /** Where the unit stood, of an event that is attested. */
   readonly standing?: Standing
   /** The lifecycle change that the rule asks for; `refused` says why it was not made. */
   readonly transition?: {

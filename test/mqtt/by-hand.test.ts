@@ -7,19 +7,10 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { UnitSummary } from '../../gateway/core/queries.ts'
 import { startGatewayProcess } from '../servers/gateway.ts'
+import { isInstalled } from '../servers/installed.ts'
 import { read } from '../tree.ts'
 
-const installed = (): boolean => {
-  try {
-    execFileSync('sh', ['-c', 'command -v mosquitto_pub'], { stdio: 'ignore' })
-    return true
-  } catch {
-    const reason = 'mosquitto_pub is not installed (Debian: apt-get install mosquitto-clients)'
-    if (process.env['TENFOLD_REQUIRE_REAL'] === '1') throw new Error(reason)
-    console.log(`skipped: ${reason}`)
-    return false
-  }
-}
+const installed = (): boolean => isInstalled('mosquitto_pub', 'mosquitto-clients')
 
 const lines = read('README.md')
   .split('\n')

@@ -7,6 +7,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from './gateway.ts'
+import { isInstalled } from './installed.ts'
 
 export interface Mosquitto {
   readonly port: number
@@ -18,17 +19,7 @@ export interface Mosquitto {
   remove(): Promise<void>
 }
 
-export const mosquittoInstalled = (): boolean => {
-  try {
-    execFileSync('sh', ['-c', 'command -v mosquitto || test -x /usr/sbin/mosquitto'])
-    return true
-  } catch {
-    const reason = 'mosquitto is not installed (Debian: apt-get install mosquitto)'
-    if (process.env['TENFOLD_REQUIRE_REAL'] === '1') throw new Error(reason)
-    console.log(`skipped: ${reason}`)
-    return false
-  }
-}
+export const mosquittoInstalled = (): boolean => isInstalled('mosquitto', 'mosquitto')
 
 /** @param lines more lines of its configuration */
 export const startMosquitto = async (lines: string[] = []): Promise<Mosquitto> => {

@@ -1,13 +1,14 @@
 // Debian's nats-server of a test's own: one, or a cluster with JetStream on free loopback ports.
 // Where it is absent the tests are skipped with one printed line; with TENFOLD_REQUIRE_REAL=1 that
 // is an error.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from './gateway.ts'
+import { isInstalled } from './installed.ts'
 
 export interface NatsCluster {
   /** Addresses of its servers. */
@@ -18,17 +19,7 @@ export interface NatsCluster {
   remove(): Promise<void>
 }
 
-export const natsInstalled = (): boolean => {
-  try {
-    execFileSync('sh', ['-c', 'command -v nats-server || test -x /usr/sbin/nats-server'])
-    return true
-  } catch {
-    const reason = 'nats-server is not installed (Debian: apt-get install nats-server)'
-    if (process.env['TENFOLD_REQUIRE_REAL'] === '1') throw new Error(reason)
-    console.log(`skipped: ${reason}`)
-    return false
-  }
-}
+export const natsInstalled = (): boolean => isInstalled('nats-server', 'nats-server')
 
 /** @param lines more lines of every server's configuration */
 export const startNats = async (count: number, lines: string[] = []): Promise<NatsCluster> => {

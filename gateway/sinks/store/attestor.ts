@@ -12,7 +12,7 @@ import type { UnitCommand } from '../../core/source.ts'
 import { actOfClaim } from '../../lifecycle/acts.ts'
 import type { Fault } from '../../pipeline/decode.ts'
 import type { Outcome } from '../../pipeline/pipeline.ts'
-import { standingOf, type UnitState } from '../../pipeline/unit.ts'
+import type { UnitState } from '../../pipeline/unit.ts'
 import { type Chains, type Incoming, writeDisclosures } from './chains.ts'
 import type { Database } from './database.ts'
 import type { GatewayChains, Happening } from './gateway-chains.ts'
@@ -66,11 +66,11 @@ export class StoreAttestor implements Attestor {
   }
 
   event(event: UnitEvent): void {
-    if (event.rule.attest !== true) return
+    const { standing } = event
+    if (standing === undefined) return
     const state = this.#parts.unit(event.unit)
     // A unit with a key signs for itself, by the same rules.
     if (state === undefined || state.key !== null) return
-    const { standing = standingOf(state) } = event
     const details = [
       { name: 'cause', value: event.cause },
       { name: 'time_us', value: event.timeUs },

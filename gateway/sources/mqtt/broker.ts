@@ -213,7 +213,7 @@ export class MqttBroker implements MqttSource {
     return this.#broker !== undefined
   }
 
-  /** Looks for renewed certificates now; it does so by itself once an hour. */
+  /** Looks for renewed certificates now; it does so by itself every ten seconds. */
   async renew(): Promise<void> {
     await this.#listeners?.renew()
   }

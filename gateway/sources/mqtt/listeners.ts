@@ -94,8 +94,8 @@ export class Listeners {
     if (isSame(before, material)) return
     this.#tls.setSecureContext(contextOf(material, tls))
     this.#material = material
-    const isNew = before?.revoked?.list === material.revoked?.list
-    const what = isNew ? 'a renewed certificate' : 'a new list of revoked certificates'
+    const isSameList = before?.revoked?.list === material.revoked?.list
+    const what = isSameList ? 'a renewed certificate' : 'a new list of revoked certificates'
     this.#options.note(`mqtt: ${what} is in use`)
     for (const socket of this.#certified) {
       if (!isRevoked(socket, material)) continue
