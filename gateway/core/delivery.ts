@@ -35,21 +35,6 @@ export interface Reading {
 }
 
 /** Something that happened to a unit, past tense, by a rule of its profile or of the lifecycle. */
-/**
- * Where a unit stands at one record of its stream, however the records were batched: what a
- * gateway signs for a unit must come out the same wherever and whenever it is signed again.
- */
-export interface Standing {
-  readonly boot: number
-  /** Of the newest reading in that boot, microseconds. */
-  readonly uptimeUs: number
-  /** Counters over its life, in the profile's order. */
-  readonly totals: readonly (number | null)[]
-  /** Digest, hex, as its last hello has stated it. */
-  readonly firmware: string | null
-  readonly simulated: boolean
-}
-
 export interface UnitEvent {
   readonly machine: Machine
   readonly unit: string
@@ -64,8 +49,6 @@ export interface UnitEvent {
   /** Of its record in a stream that gateways share: the same in all of them. */
   readonly identity?: number
   readonly rule: EventRuleSpec
-  /** Where the unit stood, of an event that is attested. */
-  readonly standing?: Standing
   /** The lifecycle change that the rule asks for; `refused` says why it was not made. */
   readonly transition?: {
     readonly from: string | null

@@ -6,7 +6,7 @@ import { compileRules } from '../../hardware-profiles/rules.ts'
 import type { UnitEvent } from '../core/delivery.ts'
 import type { Machine } from '../core/machine.ts'
 import { change, type LifecycleState } from '../lifecycle/states.ts'
-import { standingOf, type UnitState } from './unit.ts'
+import type { UnitState } from './unit.ts'
 
 /** One moment of a unit, in the order of its own time. */
 export interface Moment {
@@ -88,7 +88,6 @@ const eventOf = (
     offset,
     counters,
     rule,
-    ...(rule.attest === true && { standing: standingOf(state) }),
     ...(transition && { transition }),
   }
 }

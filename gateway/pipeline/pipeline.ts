@@ -2,7 +2,7 @@
 // the units that it has met, as a cache over whatever keeps them; it writes nothing and knows no
 // sink.
 
-import type { Reading, Standing, UnitEvent } from '../core/delivery.ts'
+import type { Reading, UnitEvent } from '../core/delivery.ts'
 import type { QuarantineReason } from '../core/errors.ts'
 import type { Machine } from '../core/machine.ts'
 import { quality } from '../core/quality.ts'
@@ -27,7 +27,7 @@ import { type Origin, originOf } from './requeue.ts'
 import type { Seen } from './sequence.ts'
 import { identityOf } from './stream-place.ts'
 import { readTrip, tripEvent } from './trip.ts'
-import { fitToMachine, newUnit, standingOf, type UnitState } from './unit.ts'
+import { fitToMachine, newUnit, type UnitState } from './unit.ts'
 import { foldUsage } from './usage.ts'
 
 /** How one record ended in the pipeline. A sink's own verdict may still follow. */
@@ -44,13 +44,7 @@ export type Outcome =
     }
   | { readonly kind: 'hello'; machine: Machine; state: UnitState; events: readonly UnitEvent[] }
   | { readonly kind: 'answer'; machine: Machine; state: UnitState; events: readonly UnitEvent[] }
-  | {
-      readonly kind: 'signed'
-      state: UnitState
-      signed: 'entry' | 'claim'
-      record: LogRecord
-      standing: Standing
-    }
+  | { readonly kind: 'signed'; state: UnitState; signed: 'entry' | 'claim'; record: LogRecord }
   | {
       readonly kind: 'item'
       readonly machine: Machine
@@ -133,8 +127,7 @@ export class Pipeline {
     }
     const { record, route } = message
     if (message.kind === 'item') return this.#item(offset, message, state)
-    const signed = route.kind === 'claim' ? 'claim' : 'entry'
-    return { kind: 'signed', state, signed, record, standing: standingOf(state) }
+    return { kind: 'signed', state, signed: route.kind === 'claim' ? 'claim' : 'entry', record }
   }
 
   /** The state of a unit, from memory or from where it is kept. */

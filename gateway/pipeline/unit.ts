@@ -2,7 +2,6 @@
 // JSON data, so that it is kept in one transaction with a cursor; absent numbers are null. No logic
 // of its own beyond making a new one.
 import type { RuleState } from '../../hardware-profiles/rules.ts'
-import type { Standing } from '../core/delivery.ts'
 import type { Machine } from '../core/machine.ts'
 import { quality } from '../core/quality.ts'
 import { completeLife, type LifeState, newLife } from '../lifecycle/life.ts'
@@ -167,16 +166,4 @@ const move = <T>(
     if (place !== undefined) out[place] = from.list[i] ?? from.blank
   })
   return out
-}
-
-/** Where the unit stands now; a copy. */
-export const standingOf = (state: UnitState): Standing => {
-  const newest = state.boots.at(-1)
-  return {
-    boot: newest?.boot ?? 0,
-    uptimeUs: Math.max(0, (state.lastUs ?? 0) - (newest?.epochUs ?? 0)),
-    totals: [...state.totals],
-    firmware: state.firmware,
-    simulated: state.simulated,
-  }
 }

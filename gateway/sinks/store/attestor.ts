@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { type Claim, receiveClaim } from '../../attestation/claim.ts'
 import { AttestationError } from '../../attestation/codes.ts'
 import { type Entry, receiveEntry } from '../../attestation/entry.ts'
-import type { Standing, UnitEvent } from '../../core/delivery.ts'
+import type { UnitEvent } from '../../core/delivery.ts'
 import type { Machine } from '../../core/machine.ts'
 import type { LogRecord } from '../../core/record.ts'
 import type { UnitCommand } from '../../core/source.ts'
@@ -66,8 +66,7 @@ export class StoreAttestor implements Attestor {
   }
 
   event(event: UnitEvent): void {
-    const { standing } = event
-    if (standing === undefined) return
+    if (event.rule.attest !== true) return
     const state = this.#parts.unit(event.unit)
     // A unit with a key signs for itself, by the same rules.
     if (state === undefined || state.key !== null) return
@@ -76,7 +75,7 @@ export class StoreAttestor implements Attestor {
       { name: 'time_us', value: event.timeUs },
     ]
     const seq = this.#attest(state, {
-      happening: { type: event.type, timeUs: event.timeUs, standing, details },
+      happening: { type: event.type, timeUs: event.timeUs, details },
       ...{ offset: event.offset, receivedUs: event.timeUs },
     })
     for (const table of ['event', 'transition']) {
@@ -90,7 +89,7 @@ export class StoreAttestor implements Attestor {
 
   signed(offset: number, outcome: Signed, step: SignedStep): void {
     const arrival: Arrival = { offset, record: outcome.record, state: outcome.state }
-    if (outcome.signed === 'claim') this.#claim({ ...arrival, standing: outcome.standing }, step)
+    if (outcome.signed === 'claim') this.#claim(arrival, step)
     else this.#entry(arrival, step)
   }
 
@@ -196,7 +195,7 @@ export class StoreAttestor implements Attestor {
     )
   }
 
-  #claim(arrival: Arrival & { standing: Standing }, step: SignedStep): void {
+  #claim(arrival: Arrival, step: SignedStep): void {
     const { offset, record, state } = arrival
     const received = attempt(() => receiveClaim(record.payload), 'claim')
     if ('reason' in received) {
@@ -248,14 +247,11 @@ export class StoreAttestor implements Attestor {
   }
 
   /** For a unit without a key the gateway includes the claim itself. */
-  #include(
-    { offset, record, state, standing }: Arrival & { standing: Standing },
-    { kind, hash }: Claim,
-  ): void {
+  #include({ offset, record, state }: Arrival, { kind, hash }: Claim): void {
     const type = actOfClaim(kind)?.entry
     if (type === undefined) return
     const { receivedUs } = record
-    const happening = { type, timeUs: receivedUs, standing, details: [], claim: hash }
+    const happening = { type, timeUs: receivedUs, details: [], claim: hash }
     this.#attest(state, { happening, offset, receivedUs })
   }
 

@@ -5,7 +5,6 @@ import type { Detail } from '../../attestation/disclosure.ts'
 import { enrolmentType } from '../../attestation/entry.ts'
 import { type HolderState, UnitKeyHolder } from '../../attestation/holder.ts'
 import { type Signer, signerOfSeed } from '../../attestation/identity.ts'
-import type { Standing } from '../../core/delivery.ts'
 import type { Machine } from '../../core/machine.ts'
 import type { UnitState } from '../../pipeline/unit.ts'
 import { freeze, thaw } from './chains.ts'
@@ -15,8 +14,6 @@ import type { Database } from './database.ts'
 export interface Happening {
   readonly type: string
   readonly timeUs: number
-  /** Where the unit stood then. */
-  readonly standing: Standing
   readonly details: readonly Detail[]
   /** SHA-256 of the claim to include. */
   readonly claim?: Uint8Array
@@ -46,10 +43,7 @@ export class GatewayChains {
     const { holder } = this.#holderOf(state.unit)
     const head = holder.head()
     const messages: Uint8Array[] = []
-    const request = {
-      ...requestOf(state.counterNames, happening.standing, head),
-      details: happening.details,
-    }
+    const request = { ...requestOf(state, head), details: happening.details }
     this.#saltCount = 0
     if (head === undefined) {
       const isMade = happening.type === enrolmentType
@@ -60,10 +54,10 @@ export class GatewayChains {
           enrolment: {
             machine: state.machine,
             profile: Buffer.from(machine.digest, 'hex'),
-            firmware: Buffer.from(happening.standing.firmware ?? noFirmware, 'hex'),
+            firmware: Buffer.from(state.firmware ?? noFirmware, 'hex'),
             serial: state.unit,
             custody: 'gateway',
-            simulated: happening.standing.simulated,
+            simulated: state.simulated,
           },
         }),
       )
@@ -130,16 +124,13 @@ const holdersMax = 1024
 /**
  * Boot, uptime and counters of now; a chain's never go back, whatever a late report has changed.
  */
-const requestOf = (
-  counterNames: readonly string[],
-  standing: Standing,
-  head: HolderState | undefined,
-) => {
-  const { uptimeUs } = standing
-  const boot = Math.max(standing.boot, head?.boot ?? 0)
+const requestOf = (state: UnitState, head: HolderState | undefined) => {
+  const newest = state.boots.at(-1)
+  const uptimeUs = Math.max(0, (state.lastUs ?? 0) - (newest?.epochUs ?? 0))
+  const boot = Math.max(newest?.boot ?? 0, head?.boot ?? 0)
   const isSameBoot = head !== undefined && head.boot === boot
-  const counters = counterNames.flatMap((name, i) => {
-    const total = standing.totals[i] ?? null
+  const counters = state.counterNames.flatMap((name, i) => {
+    const total = state.totals[i] ?? null
     return total === null ? [] : [[name, Math.max(total, head?.counters[name] ?? 0)] as const]
   })
   return {
