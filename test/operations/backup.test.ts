@@ -79,6 +79,11 @@ describe('of a running gateway', () => {
   test('everything acknowledged comes back, and goes on', async () => {
     const first = await running(at('one'))
     for (let i = 0; i < 50; i++) await first.report()
+    // What is signed of its first use comes with the delivery, and would be newer than the backup.
+    await until(async () => {
+      const row = await stored(first.gateway)
+      return row !== undefined && row.stored === row.received
+    })
     const early = first.state.acknowledged
     const backup = io.tenfold('backup', '--data', at('one'), '--out', 'one.tar')
     let over = false
