@@ -13,9 +13,9 @@ import { LifecycleWriter } from './lifecycle.ts'
 import { type ReportTable, ReportWriter } from './report-tables.ts'
 import type { SinkBooks } from './sink-books.ts'
 import type { UnitIds } from './unit-ids.ts'
+import { Unsummed } from './unsummed.ts'
 
 export const storeName = 'store'
-export const minuteUs = 60_000_000
 
 type Signed = Extract<Outcome, { kind: 'signed' }>
 type Greeting = Extract<Outcome, { kind: 'hello' }>
@@ -55,13 +55,13 @@ export class LocalStage implements Stage {
   readonly name = storeName
   readonly #parts: LocalStageParts
   readonly #writers = new Map<Machine, ReportWriter>()
-  /** Last minute noted as not summed in this batch, by unit: most readings fall into it. */
-  readonly #marked = new Map<number, number>()
+  readonly #unsummed: Unsummed
   readonly #newest = new Map<string, Reading>()
   readonly #lifecycle: LifecycleWriter
 
   constructor(parts: LocalStageParts) {
     this.#parts = parts
+    this.#unsummed = new Unsummed(parts.db)
     this.#lifecycle = new LifecycleWriter(parts.db, { machines: new Map(), authorities: new Set() })
     for (const [machine, table] of parts.tables) {
       this.#writers.set(machine, new ReportWriter(parts.db, table))
@@ -79,8 +79,7 @@ export class LocalStage implements Stage {
     const { pipeline, books, attestor, onKept } = this.#parts
     const step = { tally: emptyTally(), aside: [] as Aside[] }
     this.#newest.clear()
-    // Maintenance may have summed a minute since the last batch: it is noted again.
-    this.#marked.clear()
+    this.#unsummed.begin()
     try {
       books.keepWith(
         () => ({ ...step, cursor: batch.next, units: pipeline.touched() }),
@@ -121,6 +120,7 @@ export class LocalStage implements Stage {
         }
       }
     }
+    this.#unsummed.keep()
     this.#parts.attestor?.finish()
   }
 
@@ -140,11 +140,7 @@ export class LocalStage implements Stage {
       return
     }
     this.#newest.set(reading.unit, reading)
-    const minute = Math.floor(reading.timeUs / minuteUs)
-    if (this.#marked.get(unitId) !== minute) {
-      this.#marked.set(unitId, minute)
-      this.#parts.db.prepare('INSERT OR IGNORE INTO unsummed VALUES (?, ?)').run(unitId, minute)
-    }
+    this.#unsummed.note(unitId, reading.timeUs)
     if (spans.length > 0) this.#lifecycle.spans(unitId, spans)
     if (events.length > 0) this.#events(events)
   }

@@ -2,8 +2,8 @@
 // maxima stay, and so does everything else. What went is counted. In small steps: the path of a
 // reading waits.
 import type { Database } from './database.ts'
-import { minuteUs } from './local-stage.ts'
 import type { ReportTable } from './report-tables.ts'
+import { minuteUs } from './unsummed.ts'
 
 export interface RetentionBounds {
   readingAgeUs: number

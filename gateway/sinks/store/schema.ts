@@ -233,6 +233,12 @@ export const migrations: readonly string[] = [
   -- Where a record was received first that had been in quarantine before and came in again.
   ALTER TABLE quarantine ADD COLUMN origin INTEGER;
   `,
+  `
+  -- From the first to the last reading of the minute that is new: only that is read again.
+  ALTER TABLE unsummed ADD COLUMN from_us INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE unsummed ADD COLUMN to_us INTEGER NOT NULL DEFAULT 0;
+  UPDATE unsummed SET from_us = minute * 60000000, to_us = minute * 60000000 + 59999999;
+  `,
 ]
 
 export const schemaVersion = migrations.length

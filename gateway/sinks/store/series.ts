@@ -6,7 +6,7 @@ import { limits } from '../../core/limits.ts'
 import type { Series } from '../../core/queries.ts'
 import type { Database } from './database.ts'
 import type { ReportTable } from './report-tables.ts'
-import { type Summaries, spansUs } from './summaries.ts'
+import { extreme, type Summaries, spansUs } from './summaries.ts'
 
 export interface SeriesQuery {
   unit: string
@@ -109,15 +109,9 @@ const merge = (buckets: Map<number, Bucket>, bucket: number, more: Bucket): void
     buckets.set(bucket, more)
     return
   }
-  known.min = known.min.map((value, i) => pick(value, more.min[i] ?? null, Math.min))
-  known.max = known.max.map((value, i) => pick(value, more.max[i] ?? null, Math.max))
+  known.min = known.min.map((value, i) => extreme(value, more.min[i] ?? null, Math.min))
+  known.max = known.max.map((value, i) => extreme(value, more.max[i] ?? null, Math.max))
 }
-
-const pick = (
-  a: number | null,
-  b: number | null,
-  of: (a: number, b: number) => number,
-): number | null => (a === null ? b : b === null ? a : of(a, b))
 
 /** Two rows a bucket, its least values and its greatest, half a bucket apart. */
 const rowsOf = ({ originUs, widthUs, buckets }: Frame): (number | null)[][] =>

@@ -8,7 +8,7 @@ import type { Machine } from '../../core/machine.ts'
 import { Pipeline } from '../../pipeline/pipeline.ts'
 import type { UnitState } from '../../pipeline/unit.ts'
 import { Database } from './database.ts'
-import { type Attestor, LocalStage, minuteUs, storeName } from './local-stage.ts'
+import { type Attestor, LocalStage, storeName } from './local-stage.ts'
 import { StoreQueries } from './reader.ts'
 import { prepareTables, type ReportTable, reportTable } from './report-tables.ts'
 import { Retention, type RetentionBounds } from './retention.ts'
@@ -16,6 +16,7 @@ import { checkVersion, migrate } from './schema.ts'
 import { type BooksBounds, SinkBooks } from './sink-books.ts'
 import { Summaries } from './summaries.ts'
 import { UnitIds } from './unit-ids.ts'
+import { minuteUs } from './unsummed.ts'
 
 export const storeFile = 'store.sqlite'
 
@@ -134,8 +135,8 @@ export class Store {
 
   /** A little of the work that is not on the path of a reading; true when there is more. */
   maintain(nowUs: number): boolean {
-    const summed = this.#summaries.sum(Math.floor(nowUs / minuteUs), minutesAtOnce)
-    if (summed === minutesAtOnce) return true
+    const { minutes } = this.#summaries.sum(Math.floor(nowUs / minuteUs), minutesAtOnce)
+    if (minutes === minutesAtOnce) return true
     if (nowUs < this.#retentionDueUs) return false
     const removed = this.#retention.step(nowUs)
     // Looking for what is too old costs a query a unit: once a minute is enough.
