@@ -1,4 +1,4 @@
-// The drill's whole image for a Pico, at any rate and under load: what the figures of cycles and
+// A machine's whole image for a Pico, the drill's at any rate and under load: what the figures of cycles and
 // sizes are taken of. Leaves out the check of the rate, because the rate is what is asked.
 import { buildImage, type Image } from '../../firmware/image.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
@@ -13,7 +13,11 @@ const at = (profile: Profile, rateHz: number): Profile => ({
 })
 
 /** @param lines Symbols and line numbers stay in its ELF. */
-export const wholeImage = (subject: Subject, rateHz: number, lines = false): Promise<Image> =>
+export const wholeImage = (
+  subject: Subject,
+  rateHz = subject.spec.rateHz,
+  lines = false,
+): Promise<Image> =>
   buildImage({
     profile: at(subject.profile, rateHz),
     profileDigest: '',

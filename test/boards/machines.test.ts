@@ -28,25 +28,10 @@ import {
   subjectOf,
   wasmOf,
 } from './stand.ts'
+import { work } from './work.ts'
 
 const build = compilerInstalled()
 const qemu = build && qemuInstalled()
-const [never, always, either] = [
-  [0, 0],
-  [1, 1],
-  [0, 2],
-] as const
-
-/** Readings that arm it, let it work, and trip it on several things. */
-const work: Record<string, Parameters<typeof rangesOf>[1]> = {
-  earth_block_press: {
-    ...{ hold: either, emergency_stop: always, main_top: either, main_bottom: never },
-    ...{ drawer_out: never, drawer_middle: never, drawer_in: either },
-    ...{ pressure: [60, 200], oil_temperature: [20, 90] },
-  },
-  hot_end: { enable: either, temperature: [180, 330], target: [190, 260] },
-}
-
 interface Runs {
   /** Loop and kernel, 100,000 steps. */
   guarded: { drive: Drive; ran: Ran }
