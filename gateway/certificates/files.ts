@@ -4,8 +4,10 @@
 import { X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
+import { OperatingError } from '../core/errors.ts'
 import type { Issue, Pair } from './authority.ts'
 
 export interface OwnCertificatesOptions {
@@ -34,17 +36,18 @@ export const ownAuthority = async (options: OwnCertificatesOptions): Promise<Pai
 /**
  * The server certificate in use; makes one where there is none for these hosts, or where the last
  * has less than 30 days left.
+ * @param of which server's: each has its own, so that their hosts may differ
  */
 export const ownServer = async (
   options: OwnCertificatesOptions,
   hosts: readonly string[],
+  of: 'server' | 'pages' = 'server',
 ): Promise<Pair> => {
   const authority = await ownAuthority(options)
   const { folder, clock } = options
-  const numbers = readdirSync(folder).map((name) => Number(/^server-(\d+)\.pem$/.exec(name)?.[1]))
-  const last = Math.max(0, ...numbers.filter(Number.isInteger))
+  const last = lastOf(folder, of)
   if (last > 0) {
-    const pair = read(folder, `server-${last}`)
+    const pair = read(folder, `${of}-${last}`)
     const certificate = new X509Certificate(pair.certificate)
     const leftDays = (Date.parse(certificate.validTo) - clock.nowUs() / 1000) / dayMs
     const fits = hosts.every((host) =>
@@ -56,8 +59,44 @@ export const ownServer = async (
   const name = hosts[0] ?? 'localhost'
   const issue = issueOf(options, name, validity.server)
   const pair = await issueLeaf(authority, { ...issue, for: 'server', hosts })
-  keep(folder, `server-${last + 1}`, pair)
+  keep(folder, `${of}-${last + 1}`, pair)
   return pair
+}
+
+const lastOf = (folder: string, of: string): number => {
+  const names = readdirSync(folder).filter((name) => name.startsWith(`${of}-`))
+  const numbers = names.map((name) => Number(/-(\d+)\.pem$/.exec(name)?.[1]))
+  return Math.max(0, ...numbers.filter(Number.isInteger))
+}
+
+/** Settings of a server that shows a certificate of its own, or of the gateway's authority. */
+export interface ServerSettings {
+  readonly host: string
+  /** Other names that the own certificate is for. */
+  readonly names: readonly string[]
+  readonly certificate?: string | undefined
+  readonly key?: string | undefined
+}
+
+/** What a server shows by its settings. Throws where the files cannot be read. */
+export const serverPair = async (
+  options: OwnCertificatesOptions,
+  { host, names, certificate, key }: ServerSettings,
+  of: 'server' | 'pages',
+): Promise<Pair> => {
+  if (certificate !== undefined && key !== undefined) {
+    return { certificate: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') }
+  }
+  if (certificate !== key) {
+    throw new OperatingError('certificate_wrong', {
+      message: `${certificate ?? key}: certificate and key belong together, and one is missing`,
+      remedy: `Set both under ${of === 'server' ? 'mqtt' : 'http'}.tls, or neither.`,
+    })
+  }
+  const hosts = new Set([...names, hostname(), 'localhost', '127.0.0.1', '::1'])
+  // An address that stands for all of a machine's addresses is none that a client asks for.
+  if (host !== '0.0.0.0' && host !== '::') hosts.add(host)
+  return ownServer(options, [...hosts], of)
 }
 
 export const issueOf = (

@@ -100,7 +100,7 @@ describe('the rate of a client', () => {
     const gaps = fc.array(fc.integer({ min: 0, max: 50 }), { minLength: 1, maxLength: 400 })
     fc.assert(
       fc.property(gaps, fc.integer({ min: 1, max: 100 }), (gapsMs, perSecond) => {
-        const rate = new Rate(perSecond)
+        const rate = new Rate({ perSecond })
         let nowMs = 0
         const passed = gapsMs.map((gap) => {
           nowMs += gap

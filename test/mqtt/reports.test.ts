@@ -5,7 +5,8 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../gateway/core/clock.ts'
 import type { LogRecord } from '../../gateway/core/record.ts'
-import { type BrokerOptions, MqttBroker } from '../../gateway/sources/mqtt/broker.ts'
+import { MqttBroker } from '../../gateway/sources/mqtt/broker.ts'
+import type { BrokerOptions } from '../../gateway/sources/mqtt/options.ts'
 import { connect, heard, topicOfDrill, until } from './stand.ts'
 
 const stops: (() => unknown)[] = []

@@ -6,7 +6,8 @@ import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import { afterEach } from 'vitest'
 import { systemClock } from '../../gateway/core/clock.ts'
 import type { LogRecord } from '../../gateway/core/record.ts'
-import { type BrokerOptions, MqttBroker } from '../../gateway/sources/mqtt/broker.ts'
+import { MqttBroker } from '../../gateway/sources/mqtt/broker.ts'
+import type { BrokerOptions } from '../../gateway/sources/mqtt/options.ts'
 
 const stops: (() => unknown)[] = []
 afterEach(async () => {

@@ -64,13 +64,22 @@ export const maySubscribe = (
   return parts?.unit === who.unit && parts.kind === 'command' && who.machines.has(parts.machine)
 }
 
+/** What every client may send; one object for all of them, so that a change is everybody's. */
+export interface Pace {
+  readonly perSecond: number
+}
+
 /** Bounds a client's messages a second, with a second's worth at once (GCRA, ITU-T I.371). */
 export class Rate {
-  readonly #stepMs: number
+  readonly #pace: Pace
   #freeMs = Number.NEGATIVE_INFINITY
 
-  constructor(perSecond: number) {
-    this.#stepMs = 1000 / perSecond
+  constructor(pace: Pace) {
+    this.#pace = pace
+  }
+
+  get #stepMs(): number {
+    return 1000 / this.#pace.perSecond
   }
 
   /** Whether the next message need not wait. */

@@ -11,25 +11,21 @@ import {
   type PublishPacket,
 } from 'aedes'
 import { parseTopic, topicOf } from '../../../hardware-profiles/names.ts'
-import type { Profile } from '../../../hardware-profiles/profile.ts'
-import type { Clock } from '../../core/clock.ts'
 import { operatingError } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
-import type { Emit, KnownUnit, Source, UnitCommand } from '../../core/source.ts'
+import type { Emit, KnownUnit, UnitCommand } from '../../core/source.ts'
 import { Announcer } from '../../discovery/announcer.ts'
-import type { Foreign } from '../../foreign/translate.ts'
 import type { DurableMap } from '../../log/durable-map.ts'
-import {
-  type CheckPassword,
-  logIn,
-  maySubscribe,
-  Rate,
-  type Refusal,
-  refusePublish,
-} from './access.ts'
+import { logIn, maySubscribe, Rate, type Refusal, refusePublish } from './access.ts'
 import { Audience } from './audience.ts'
 import type { TakeRun } from './frames.ts'
 import { certifiedName, Listeners, type TlsDoor } from './listeners.ts'
+import {
+  type BrokerLimits,
+  type BrokerOptions,
+  type MqttSource,
+  packetBytesMax,
+} from './options.ts'
 import { Reports } from './reports.ts'
 import { type Memory, Sessions } from './sessions.ts'
 import {
@@ -37,57 +33,8 @@ import {
   hideFromWildcards,
   isSparkplug,
   mayHear,
-  type Roles,
   refuseSparkplug,
 } from './sparkplug.ts'
-
-export interface BrokerOptions {
-  host: string
-  port: number
-  tls?: TlsDoor | undefined
-  clock: Clock
-  /** Names of the machines that there are profiles of. */
-  machines: ReadonlySet<string>
-  /** Makes connection epochs unique over restarts: at least 8 characters, new at every start. */
-  epoch: string
-  /** Says whether a unit's password is right; undefined = no credentials, loopback only. */
-  authenticate?: CheckPassword
-  /** Remembers sessions over restarts; the broker closes it. Without it they end with it. */
-  sessions?: () => Promise<DurableMap>
-  /** Longest payload that is taken, bytes; see `packetBytesMax`. */
-  payloadBytes: number
-  /** Most connections at once; one more is closed before it says anything. */
-  connections: number
-  /** Most messages of one client a second; beyond, its acknowledgements wait. */
-  messagesPerSecond?: number
-  /** Serves Sparkplug B, with who is who in it; absent: its topics mean nothing here. */
-  sparkplug?: Roles | undefined
-  /** Units that speak topics of their own. */
-  foreign?: Foreign
-  /** Announces units of these machines to Home Assistant; absent: none. */
-  announce?: readonly Profile[] | undefined
-  /** How long a client may leave what it asked for untaken, milliseconds. */
-  slowMs?: number
-  /** Called for what an operator should see: refused publishers, storage failures. */
-  note: (line: string) => void
-}
-
-/** What the gateway asks of its broker beside receiving. */
-export interface MqttSource extends Source {
-  /** Ports that it listens on, after `start`; 0 where it does not. */
-  readonly port: number
-  readonly tlsPort: number
-  readonly connections: number
-  /** Sends a command to a unit that listens now, QoS 1, never retained, never kept for later. */
-  command(command: UnitCommand): boolean
-}
-
-/**
- * A packet longer than this is cut off while it arrives. A payload over its limit but below this is
- * taken and quarantined: refused, it would be sent again for ever and block its unit.
- */
-const packetBytesMax = ({ payloadBytes }: BrokerOptions): number =>
-  4 * payloadBytes + limits.topicBytes + 16
 
 interface Session {
   id: string
@@ -113,6 +60,7 @@ const notAuthorized = (): AuthenticateError =>
 
 /** What of aedes its types leave out. */
 interface Inside {
+  opts: { drainTimeout: number }
   persistence: Memory | Sessions
   clients: Readonly<Record<string, Client & { subscriptions: Readonly<Record<string, unknown>> }>>
 }
@@ -125,6 +73,7 @@ export class MqttBroker implements MqttSource {
   /** Units heard in this run, by topic; only where they are announced. */
   readonly #heard = new Set<string>()
   readonly #audience = new Audience()
+  readonly #pace: { perSecond: number }
   #opened = 0
   #emit: Emit | undefined
   #broker: (Aedes & Inside) | undefined
@@ -134,6 +83,7 @@ export class MqttBroker implements MqttSource {
 
   constructor(options: BrokerOptions) {
     this.#options = options
+    this.#pace = { perSecond: options.messagesPerSecond ?? Number.POSITIVE_INFINITY }
     const keep = (topic: string, payload: string) => this.#keep(topic, payload)
     if (options.announce) this.#announcer = new Announcer(options.announce, keep)
   }
@@ -213,9 +163,19 @@ export class MqttBroker implements MqttSource {
     return this.#broker !== undefined
   }
 
-  /** Looks for renewed certificates now; it does so by itself every ten seconds. */
-  async renew(): Promise<void> {
-    await this.#listeners?.renew()
+  /**
+   * Looks for renewed certificates now; it does so by itself every ten seconds. Throws where they
+   * cannot be used. @param material where they come from from now on
+   */
+  async renew(material?: TlsDoor['material']): Promise<void> {
+    await this.#listeners?.renew(material)
+  }
+
+  /** Other limits, for what comes from now on; nobody is disconnected. */
+  limit({ connections, messagesPerSecond, slowMs }: BrokerLimits): void {
+    this.#listeners?.bound(connections)
+    this.#pace.perSecond = messagesPerSecond
+    if (this.#broker !== undefined) this.#broker.opts.drainTimeout = slowMs
   }
 
   async stop(): Promise<void> {
@@ -385,7 +345,7 @@ export class MqttBroker implements MqttSource {
       id: `${this.#options.epoch}-${++this.#opened}`,
       named: false,
       unit: undefined,
-      rate: new Rate(this.#options.messagesPerSecond ?? Number.POSITIVE_INFINITY),
+      rate: new Rate(this.#pace),
       allowed: undefined,
       ours: false,
       reports: undefined,

@@ -1,10 +1,9 @@
 // Makes the embedded broker from its settings: where its certificates come from, where it remembers
 // its sessions. The one source that is always there, so main.ts wires it by name.
 import { readFileSync } from 'node:fs'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { ownRevoked, type Revoked, readRevoked } from '../../certificates/clients.ts'
-import { ownAuthority, ownServer } from '../../certificates/files.ts'
+import { ownAuthority, serverPair } from '../../certificates/files.ts'
 import { limits } from '../../core/limits.ts'
 import type { SourceContext } from '../../core/source.ts'
 import { createForeign } from '../../foreign/translate.ts'
@@ -12,6 +11,7 @@ import { openDurableMap } from '../../log/durable-map.ts'
 import type { CheckPassword } from './access.ts'
 import { MqttBroker } from './broker.ts'
 import type { TlsDoor, TlsMaterial } from './listeners.ts'
+import type { BrokerLimits } from './options.ts'
 import type { MqttSettings, TlsSettings } from './settings.ts'
 import type { Role, Roles } from './sparkplug.ts'
 
@@ -25,7 +25,6 @@ export interface BrokerParts {
 export const createBroker = (settings: MqttSettings, parts: BrokerParts): MqttBroker => {
   const { context, authenticate } = parts
   const { clock, profiles, folder, note } = context
-  const { connections, messagesPerSecond, slowSeconds } = settings.limits
   return new MqttBroker({
     host: settings.host,
     port: settings.port,
@@ -36,9 +35,7 @@ export const createBroker = (settings: MqttSettings, parts: BrokerParts): MqttBr
     sessions: () =>
       openDurableMap({ folder: join(folder, 'sessions'), clock, random: context.random }),
     payloadBytes: limits.payloadBytes,
-    connections,
-    messagesPerSecond,
-    slowMs: slowSeconds * 1000,
+    ...limitsOf(settings),
     sparkplug: rolesOf(settings),
     announce: settings.homeAssistant ? profiles : undefined,
     foreign: createForeign(settings.foreign, profiles),
@@ -62,18 +59,27 @@ const revokedBy = async (
   return authority === undefined ? ownRevoked(own) : undefined
 }
 
+/** Other limits and certificates for a broker that runs; throws where one cannot be used. */
+export const change = async (
+  broker: MqttBroker,
+  settings: MqttSettings,
+  parts: BrokerParts,
+): Promise<void> => {
+  if (settings.tls !== undefined) await broker.renew(doorOf(settings.tls, parts).material)
+  broker.limit(limitsOf(settings))
+}
+
+const limitsOf = ({ limits: { slowSeconds, ...given } }: MqttSettings): BrokerLimits => ({
+  ...given,
+  slowMs: slowSeconds * 1000,
+})
+
 const doorOf = (tls: TlsSettings, { context, keysFolder }: BrokerParts): TlsDoor => {
   const { clock } = context
   const own = { folder: keysFolder, clock, random: context.random }
-  const names = new Set([...tls.names, hostname(), 'localhost', '127.0.0.1', '::1'])
-  // An address that stands for all of a machine's addresses is none that a client asks for.
-  if (tls.host !== '0.0.0.0' && tls.host !== '::') names.add(tls.host)
   const material = async (): Promise<TlsMaterial> => {
-    const { certificate, key, authority } = tls
-    const pair =
-      certificate === undefined || key === undefined
-        ? await ownServer(own, [...names])
-        : { certificate: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') }
+    const { authority } = tls
+    const pair = await serverPair(own, tls, 'server')
     const trusted =
       authority === undefined
         ? (await ownAuthority(own)).certificate

@@ -1,10 +1,10 @@
 // The doors of the broker: a plain port, and one with TLS. Cuts off packets that announce too much
 // before they fill memory, bounds the connections, and takes up renewed certificates while running.
 // What a client says behind the door is the broker's matter.
-import { X509Certificate } from 'node:crypto'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls'
 import { bare, type Revoked } from '../../certificates/clients.ts'
+import { Renewal } from '../../certificates/renewal.ts'
 import { OperatingError } from '../../core/errors.ts'
 import { Frames, type TakeRun } from './frames.ts'
 
@@ -39,23 +39,18 @@ export interface ListenersOptions {
   accept(socket: Socket, named: boolean): TakeRun
 }
 
-const renewEveryMs = 10_000
-const warnDays = 30
-const dayMs = 86_400_000
-
 export class Listeners {
   readonly #options: ListenersOptions
   #servers: Server[] = []
   #tls: TlsServer | undefined
-  #material: TlsMaterial | undefined
-  #timer: NodeJS.Timeout | undefined
-  /** Day and state of the last warning: an end is said also on a day that had a warning. */
-  #warned = ''
+  #renewal: Renewal<TlsMaterial> | undefined
+  #connections: number
   /** Open connections that have shown a certificate. */
   readonly #certified = new Set<TLSSocket>()
 
   constructor(options: ListenersOptions) {
     this.#options = options
+    this.#connections = options.connections
   }
 
   get port(): number {
@@ -72,53 +67,42 @@ export class Listeners {
     this.#add(server)
     await listen(server, plain, 'mqtt')
     if (tls === undefined) return
-    this.#tls = await this.#startTls(tls)
-    this.#timer = setInterval(() => {
-      this.renew().catch((error: Error) => {
-        this.#options.note(`mqtt: the certificate stays as it was: ${error.message}`)
-      })
-    }, renewEveryMs)
-    this.#timer.unref()
+    const { nowMs, note } = this.#options
+    const named = { name: 'mqtt', section: 'mqtt.tls', material: tls.material }
+    const renewal = new Renewal<TlsMaterial>({ ...named, nowMs, note })
+    this.#tls = await this.#startTls(tls, await renewal.first())
+    this.#renewal = renewal
+    renewal.follow((material, before) => this.#use(tls, material, before))
   }
 
   /**
    * Takes up certificates and a list of revoked ones that have changed. Open connections stay, but
-   * for those whose own certificate is revoked now.
+   * for those whose own certificate is revoked now. Throws where they cannot be used.
+   * @param material where they come from from now on
    */
-  async renew(): Promise<void> {
-    const { tls } = this.#options
-    if (tls === undefined || this.#tls === undefined) return
-    const material = await tls.material()
-    this.#warn(material)
-    const before = this.#material
-    if (isSame(before, material)) return
-    this.#tls.setSecureContext(contextOf(material, tls))
-    this.#material = material
-    const isSameList = before?.revoked?.list === material.revoked?.list
-    const what = isSameList ? 'a renewed certificate' : 'a new list of revoked certificates'
-    this.#options.note(`mqtt: ${what} is in use`)
-    for (const socket of this.#certified) {
-      if (!isRevoked(socket, material)) continue
-      this.#options.note(`mqtt: ${certifiedName(socket)} disconnected (certificate_revoked)`)
-      socket.destroy()
-    }
+  async renew(material?: TlsDoor['material']): Promise<void> {
+    await this.#renewal?.renew(material)
+  }
+
+  /** Most connections from now on; those that are open stay. */
+  bound(connections: number): void {
+    this.#connections = connections
+    for (const server of this.#servers) server.maxConnections = connections
   }
 
   /** Resolves when every connection has ended. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
+    this.#renewal?.stop()
     const servers = this.#servers.filter(({ listening }) => listening)
     await Promise.all(
       servers.map((server) => new Promise<void>((done) => server.close(() => done()))),
     )
   }
 
-  async #startTls(tls: TlsDoor): Promise<TlsServer> {
-    this.#material = await tls.material()
-    this.#warn(this.#material)
+  async #startTls(tls: TlsDoor, material: TlsMaterial): Promise<TlsServer> {
     let server: TlsServer
     try {
-      server = createTlsServer(contextOf(this.#material, tls), (socket) => this.#acceptTls(socket))
+      server = createTlsServer(contextOf(material, tls), (socket) => this.#acceptTls(socket))
     } catch (cause) {
       throw new OperatingError('certificate_wrong', {
         message: `MQTT over TLS: ${(cause as Error).message}`,
@@ -139,26 +123,25 @@ export class Listeners {
     return server
   }
 
-  #add(server: Server): void {
-    const { connections, note } = this.#options
-    server.maxConnections = connections
-    server.on('drop', (lost) => {
-      note(`mqtt: ${lost?.remoteAddress} turned away: ${connections} connections are the limit`)
-    })
-    this.#servers.push(server)
+  #use(tls: TlsDoor, material: TlsMaterial, before: TlsMaterial): void {
+    this.#tls?.setSecureContext(contextOf(material, tls))
+    const isSameList = before.revoked?.list === material.revoked?.list
+    const what = isSameList ? 'a renewed certificate' : 'a new list of revoked certificates'
+    this.#options.note(`mqtt: ${what} is in use`)
+    for (const socket of this.#certified) {
+      if (!isRevoked(socket, material)) continue
+      this.#options.note(`mqtt: ${certifiedName(socket)} disconnected (certificate_revoked)`)
+      socket.destroy()
+    }
   }
 
-  #warn({ certificate }: TlsMaterial): void {
-    const nowMs = this.#options.nowMs()
-    const { validTo } = new X509Certificate(certificate)
-    const days = Math.floor((Date.parse(validTo) - nowMs) / dayMs)
-    const state = days < 0 ? 'has expired' : `expires in ${days} days`
-    const warning = `${Math.floor(nowMs / dayMs)} ${days < 0}`
-    if (days >= warnDays || this.#warned === warning) return
-    this.#warned = warning
-    this.#options.note(
-      `mqtt: the certificate ${state} (${validTo}); replace its file, no restart is needed`,
-    )
+  #add(server: Server): void {
+    server.maxConnections = this.#connections
+    server.on('drop', (lost) => {
+      const from = `${lost?.remoteAddress} turned away`
+      this.#options.note(`mqtt: ${from}: ${this.#connections} connections are the limit`)
+    })
+    this.#servers.push(server)
   }
 
   #acceptTls(socket: TLSSocket): void {
@@ -204,11 +187,6 @@ const commonName = (socket: TLSSocket): string | undefined => {
   const { CN } = socket.getPeerCertificate().subject ?? {}
   return typeof CN === 'string' ? CN : undefined
 }
-
-const isSame = (a: TlsMaterial | undefined, b: TlsMaterial): boolean =>
-  a?.certificate === b.certificate &&
-  a.authority === b.authority &&
-  a.revoked?.list === b.revoked?.list
 
 const isRevoked = (socket: TLSSocket, { revoked }: TlsMaterial): boolean => {
   const { serialNumber } = socket.getPeerX509Certificate() ?? {}
