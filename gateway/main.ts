@@ -14,23 +14,23 @@ import type { Clock } from './core/clock.ts'
 import { OperatingError } from './core/errors.ts'
 import { limits } from './core/limits.ts'
 import type { SourceContext, UnitCommand } from './core/source.ts'
-import { parseCredentials } from './credentials.ts'
 import { Live } from './live.ts'
 import { realFiles } from './log/files.ts'
 import { lockFolder } from './log/lock.ts'
 import type { FileSystem, Log } from './log/log.ts'
 import { openLog } from './log/open.ts'
 import { openDisk } from './operations/disk.ts'
-import { type Operations, startOperations } from './operations/index.ts'
+import { startOperations } from './operations/index.ts'
 import { authentication, openPairing } from './pairing/open.ts'
 import { type Delivery, type SinkConfig, startDelivery } from './pipeline/client.ts'
-import { type ReplaceableDelivery, startReplaceable } from './reload/delivery.ts'
+import { startReplaceable } from './reload/delivery.ts'
+import { openReloader, settingsOf } from './reload/open.ts'
 import type { Settings } from './reload/plan.ts'
-import { Reloader, type ReloadOutcome } from './reload/reload.ts'
+import type { ReloadOutcome } from './reload/reload.ts'
 import { requeue } from './requeue.ts'
 import { storedCursor } from './sinks/store/cursor.ts'
 import type { MqttBroker } from './sources/mqtt/broker.ts'
-import { createBroker } from './sources/mqtt/index.ts'
+import { type BrokerParts, createBroker } from './sources/mqtt/index.ts'
 import { keptRecordings } from './sources/serial/shelf.ts'
 import { type Sources, startSources } from './sources.ts'
 import type { Actions } from './web/actions.ts'
@@ -129,7 +129,11 @@ const start = async (
     secret: (where) => secretOf(parts, where),
   })
   stops.push(async () => operations.stop())
-  const reloader = reloaderOf(parts, { ...receiving, names, operations, delivery, log })
+  const reloader = openReloader({
+    ...{ ...receiving, names, operations, delivery, clock, reread: parts.reread },
+    deliveryOptions: (wanted) => deliveryOptions({ ...parts, config: wanted }, log),
+  })
+  const reload = (isDry: boolean): Promise<ReloadOutcome> => reloader.reload(isDry)
 
   const web = await startWeb({
     ...config.http,
@@ -138,8 +142,7 @@ const start = async (
     queries: { ...delivery.queries, books: () => delivery.health() },
     ...{ profiles, clock, live, links, job: actions.job },
     recordings: keptRecordings(config.data, profiles),
-    actions: { ...actions, reload: (isDry) => reloader.reload(isDry) },
-    images: openImages(),
+    ...{ actions: { ...actions, reload }, images: openImages() },
     metrics: () => operations.metrics(),
     written: () => operations.written(),
     notReady: () => admission.notReady(),
@@ -148,50 +151,12 @@ const start = async (
   })
   stops.push(() => web.stop())
   const mqttUrl = `mqtt://${config.mqtt.host}:${broker.port}`
-  const reload = (isDry: boolean): Promise<ReloadOutcome> => reloader.reload(isDry)
   return { pageUrl: web.url, mqttUrl, failed: failed.promise, reload }
-}
-
-/** The settings in use, with the files that they name read. */
-type InUse = { -readonly [K in keyof Settings]: Settings[K] }
-
-const settingsOf = (config: Config): InUse => ({
-  config,
-  mqttNames: credentialsIn(config.mqtt.credentials),
-  httpNames: credentialsIn(config.http.credentials),
-})
-
-interface Reloadable {
-  names: InUse
-  sources: Sources
-  broker: MqttBroker
-  operations: Operations
-  delivery: ReplaceableDelivery
-  log: Log
-}
-
-/** What of a running gateway takes up other settings, and how. */
-const reloaderOf = (parts: GatewayParts, running: Reloadable): Reloader => {
-  const { names, sources, broker, operations, delivery, log } = running
-  return new Reloader({
-    settings: { ...names },
-    read: () => settingsOf(parts.reread()),
-    parts: {
-      source: (name, settings) => sources.replace(name, settings),
-      delivery: ({ config }) => delivery.replace(deliveryOptions({ ...parts, config }, log)),
-      alerts: ({ config }) => operations.alert(config.alerts),
-      credentials: ({ mqttNames, httpNames }) => {
-        const [before, after] = [names.mqttNames ?? {}, mqttNames ?? {}]
-        Object.assign(names, { mqttNames, httpNames })
-        const changed = Object.keys(before).filter((name) => before[name] !== after[name])
-        broker.dismiss(new Set(changed))
-      },
-    },
-  })
 }
 
 interface Receiving {
   broker: MqttBroker
+  brokerParts: BrokerParts
   sources: Sources
   actions: Omit<Actions, 'reload'>
   /** False where no source hears the unit. */
@@ -212,11 +177,12 @@ const startReceiving = async (
   const emit = commands.tap(admission.emit)
   const pairing = config.units.enrol === 'pairing' ? await openPairing(parts) : undefined
   stops.push(async () => pairing?.close())
-  const broker = createBroker(config.mqtt, {
+  const brokerParts = {
     context: sourceContext(parts, 'mqtt'),
     keysFolder: join(config.data, 'keys', 'tls'),
     ...authentication(() => names.mqttNames, pairing),
-  })
+  }
+  const broker = createBroker(config.mqtt, brokerParts)
   const sources = await startSources({
     settings: config.sources,
     context: (name) => ({ ...sourceContext(parts, name), handover: delivery.handover }),
@@ -241,7 +207,7 @@ const startReceiving = async (
     requeue: (request) => requeue({ ...delivery, emit: admission.emit }, request),
     ...(pairing && { pair: () => pairing.desk.offer() }),
   }
-  return { broker, sources, actions, send }
+  return { broker, brokerParts, sources, actions, send }
 }
 
 /** How soon Home Assistant is told of a unit. */
@@ -352,9 +318,6 @@ const sinksOf = (parts: GatewayParts): SinkConfig[] =>
     >
     return [{ name, config: Object.fromEntries(read), exception, recordsPerSecond }]
   })
-
-const credentialsIn = (path: string | undefined) =>
-  path === undefined ? undefined : parseCredentials(path, readFileSync(path, 'utf8'))
 
 interface Watched {
   parts: GatewayParts

@@ -3,18 +3,25 @@
 // needs a restart until it is named here.
 import type { Config } from '../config.ts'
 import type { Credentials } from '../credentials.ts'
+import { changedFiles, type NamedFiles } from './files.ts'
 
-/** Settings as they are used: files of credentials read. */
+/** Settings as they are used: files of credentials read, of others a digest. */
 export interface Settings {
   readonly config: Config
+  readonly files: NamedFiles
   readonly mqttNames: Credentials | undefined
   readonly httpNames: Credentials | undefined
 }
 
-export type Change =
+/** `files`: settings whose file has other contents under the same name. */
+export type Change = { readonly files?: readonly string[] } & Kind
+
+type Kind =
   | { readonly kind: 'source'; readonly name: string; readonly how: How }
   | { readonly kind: 'delivery'; readonly settings: readonly string[] }
   | { readonly kind: 'alerts' }
+  | { readonly kind: 'limits' }
+  | { readonly kind: 'tls'; readonly of: 'mqtt' }
   | { readonly kind: 'credentials'; readonly of: 'mqtt' | 'http'; readonly names: string[] }
 
 export type How = 'start' | 'stop' | 'restart'
@@ -29,23 +36,58 @@ export interface Plan {
 const deliverySettings = ['sinks', 'units', 'durability', 'store', 'ledger'] as const
 
 export const planOf = (from: Settings, to: Settings): Plan => {
+  const { mqtt } = from.config
   const changes = [
     ...credentialChanges(from, to),
-    ...sourceChanges(from.config, to.config),
-    ...deliveryChange(from.config, to.config),
-    ...(isSame(from.config.alerts, to.config.alerts) ? [] : [{ kind: 'alerts' } as const]),
+    ...(isSame(mqtt.limits, to.config.mqtt.limits) ? [] : [{ kind: 'limits' } as const]),
+    ...tlsChange(from, to),
+    ...sourceChanges(from, to),
+    ...deliveryChange(from, to),
+    ...(differs(from, to, 'alerts') ? [{ kind: 'alerts' } as const] : []),
   ]
-  return { changes, restart: restartsOf(from.config, to.config) }
+  return { changes: changes.map((one) => withFiles(one, from, to)), restart: restartsOf(from, to) }
 }
 
 /** One line a change, for the person who asked. */
 export const lineOf = (change: Change): string => {
+  const { files = [] } = change
+  return files.length === 0 ? said(change) : `${said(change)} (new contents: ${files.join(', ')})`
+}
+
+const said = (change: Change): string => {
   if (change.kind === 'source') return `sources.${change.name}: ${change.how}`
   if (change.kind === 'alerts') return 'alerts: taken up'
+  if (change.kind === 'limits') return 'mqtt.limits: taken up; nobody is disconnected'
+  if (change.kind === 'tls') return `${change.of}.tls: new connections see it, open ones stay`
   if (change.kind === 'credentials') {
     return `${change.of}.credentials: ${change.names.join(', ')}: taken up`
   }
   return `${change.settings.join(', ')}: delivery restarts; what is acknowledged waits in the log`
+}
+
+/** Parts of the settings that a change takes up. */
+const partsOf = (change: Change): readonly string[] => {
+  if (change.kind === 'source') return [`sources.${change.name}`]
+  if (change.kind === 'delivery') return change.settings
+  if (change.kind === 'tls') return [`${change.of}.tls`]
+  return change.kind === 'alerts' ? ['alerts'] : []
+}
+
+const withFiles = (change: Change, from: Settings, to: Settings): Change => {
+  const files = partsOf(change).flatMap((part) =>
+    filesBelow(from, to, part).filter((key) => from.files[key]?.path === to.files[key]?.path),
+  )
+  return files.length === 0 ? change : { ...change, files }
+}
+
+const filesBelow = (from: Settings, to: Settings, part: string): string[] =>
+  changedFiles(from.files, to.files).filter((key) => key.startsWith(`${part}.`))
+
+/** Whether a part of the settings is another one, or has a file with other contents. */
+const differs = (from: Settings, to: Settings, part: string): boolean => {
+  const at = ({ config }: Settings): unknown =>
+    part.split('.').reduce<unknown>((node, name) => Reflect.get(Object(node), name), config)
+  return !isSame(at(from), at(to)) || filesBelow(from, to, part).length > 0
 }
 
 const credentialChanges = (from: Settings, to: Settings): Change[] =>
@@ -57,34 +99,54 @@ const credentialChanges = (from: Settings, to: Settings): Change[] =>
     return names.length === 0 ? [] : [{ kind: 'credentials', of, names }]
   })
 
-const sourceChanges = (from: Config, to: Config): Change[] => {
-  const [before, after] = [from.sources, to.sources] as Record<string, unknown>[]
+/** Where it is opened or closed, its address changes: that is a restart. */
+const tlsChange = (from: Settings, to: Settings): Change[] => {
+  const isOpen = from.config.mqtt.tls !== undefined && to.config.mqtt.tls !== undefined
+  return isOpen && differs(from, to, 'mqtt.tls') ? [{ kind: 'tls', of: 'mqtt' }] : []
+}
+
+const sourceChanges = (from: Settings, to: Settings): Change[] => {
+  const [before, after] = [from.config.sources, to.config.sources] as Record<string, unknown>[]
   return Object.keys({ ...before, ...after }).flatMap((name) => {
-    if (isSame(before?.[name], after?.[name])) return []
+    if (!differs(from, to, `sources.${name}`)) return []
     const how = before?.[name] === undefined ? 'start' : 'restart'
     return [{ kind: 'source', name, how: after?.[name] === undefined ? 'stop' : how }]
   })
 }
 
-const deliveryChange = (from: Config, to: Config): Change[] => {
-  const settings = deliverySettings.filter((name) => !isSame(from[name], to[name]))
+const deliveryChange = (from: Settings, to: Settings): Change[] => {
+  const settings = deliverySettings.filter((name) => differs(from, to, name))
   return settings.length === 0 ? [] : [{ kind: 'delivery', settings }]
 }
 
-const restartsOf = (from: Config, to: Config): string[] => {
-  const paired = (config: Config): boolean => config.units.enrol === 'pairing'
-  const guarded = (config: Config, of: 'mqtt' | 'http'): boolean =>
+const restartsOf = (given: Settings, wanted: Settings): string[] => {
+  const [from, to] = [given.config, wanted.config]
+  const isGuarded = (config: Config, of: 'mqtt' | 'http'): boolean =>
     config[of].credentials !== undefined
   const fixed = (['data', 'log'] as const).filter((name) => !isSame(from[name], to[name]))
   const doors = (['mqtt', 'http'] as const).flatMap((of) => {
-    const { credentials: _, ...before } = from[of]
-    const { credentials: __, ...after } = to[of]
-    const opened = guarded(from, of) === guarded(to, of) ? [] : [`${of}.credentials`]
-    return [...differing(of, before, after), ...opened]
+    const opened = isGuarded(from, of) === isGuarded(to, of) ? [] : [`${of}.credentials`]
+    return [...differing(of, fixedOf(from[of]), fixedOf(to[of])), ...opened]
   })
   // Between two runs of it, what machines send would go past the fleet.
-  const fleet = isSame(from.sources.nats, to.sources.nats) ? [] : ['sources.nats']
-  return [...fixed, ...fleet, ...doors, ...(paired(from) === paired(to) ? [] : ['units.enrol'])]
+  const fleet = differs(given, wanted, 'sources.nats') ? ['sources.nats'] : []
+  const isPaired = (config: Config): boolean => config.units.enrol === 'pairing'
+  return [...fixed, ...fleet, ...doors, ...(isPaired(from) === isPaired(to) ? [] : ['units.enrol'])]
+}
+
+/** What of a door only a restart changes: of its TLS the address, and how clients log in. */
+const fixedOf = (door: object & { tls?: object | undefined }): object => {
+  const { credentials: _, limits: __, tls, ...rest } = door as Record<string, unknown>
+  if (tls === undefined) return rest
+  const {
+    certificate: ___,
+    key,
+    authority,
+    revoked,
+    names,
+    ...address
+  } = tls as Record<string, unknown>
+  return { ...rest, tls: address }
 }
 
 const differing = (place: string, before: object, after: object): string[] =>

@@ -1,5 +1,5 @@
 // Takes up other settings while the gateway runs, all of them or none: each part that changes can
-// be taken back, and is where a later one fails. It never touches a connection of the broker.
+// be taken back, and is where a later one fails. No connection of the broker is touched.
 import { OperatingError } from '../core/errors.ts'
 import { type Change, lineOf, planOf, type Settings } from './plan.ts'
 
@@ -9,6 +9,9 @@ export interface Parts {
   delivery(settings: Settings): Promise<void>
   alerts(settings: Settings): void
   credentials(settings: Settings): void
+  /** Limits of the broker, or the certificate of a server; for what comes from now on. */
+  limits(settings: Settings): void
+  tls(of: 'mqtt', settings: Settings): Promise<void>
 }
 
 export interface ReloadOutcome {
@@ -21,6 +24,8 @@ export interface ReloaderOptions {
   settings: Settings
   /** Reads and checks the settings anew; throws an OperatingError with every mistake. */
   read(): Settings
+  /** Looks at the files that differ before anything is taken up; throws where one is wrong. */
+  check(from: Settings, to: Settings): Promise<void>
   parts: Parts
 }
 
@@ -49,6 +54,7 @@ export class Reloader {
     const [from, to] = [this.#settings, this.#options.read()]
     const { changes, restart } = planOf(from, to)
     if (restart.length > 0) throw needsRestart(restart)
+    await this.#options.check(from, to)
     const lines = changes.map(lineOf)
     if (isDry || changes.length === 0) return { changes: lines, applied: false }
     const done: Change[] = []
@@ -68,6 +74,8 @@ export class Reloader {
   #apply(change: Change, settings: Settings): Promise<void> | void {
     const { parts } = this.#options
     if (change.kind === 'credentials') return parts.credentials(settings)
+    if (change.kind === 'limits') return parts.limits(settings)
+    if (change.kind === 'tls') return parts.tls(change.of, settings)
     if (change.kind === 'alerts') return parts.alerts(settings)
     if (change.kind === 'delivery') return parts.delivery(settings)
     return parts.source(change.name, Reflect.get(settings.config.sources, change.name))

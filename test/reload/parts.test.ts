@@ -12,7 +12,7 @@ const settings = (config: object, mqttNames?: Record<string, string>): Settings 
     ...{ file: '/x/tenfold.json', text: JSON.stringify(config), env: {} },
     readFile: () => '{}',
   }).config,
-  ...{ mqttNames, httpNames: undefined },
+  ...{ mqttNames, httpNames: undefined, files: {} },
 })
 
 /** Notes each call; fails where it is told to. */
@@ -26,32 +26,47 @@ const recording = (failing: string) => {
     source: async (name, given) => call(`source ${name} ${given === undefined ? 'off' : 'on'}`),
     delivery: async ({ config }) => call(`delivery ${config.store.retentionDays}`),
     alerts: ({ config }) => call(`alerts ${config.alerts.silentMinutes}`),
+    limits: ({ config }) => call(`limits ${config.mqtt.limits.slowSeconds}`),
+    tls: async (of, { config }) => call(`tls ${of} ${config.mqtt.tls?.names}`),
     credentials: ({ mqttNames }) => call(`names ${Object.keys(mqttNames ?? {})}`),
   }
   return { calls, parts }
 }
 
-const from = settings({}, { ann: 'a' })
+const mqtt = (name: string, slowSeconds: number) => ({
+  mqtt: { tls: { names: [name] }, limits: { slowSeconds } },
+})
+const check = async (): Promise<void> => {}
+const from = settings(mqtt('a', 1), { ann: 'a' })
 const to = settings(
   {
+    ...mqtt('b', 2),
     sources: { serial: { ports: [{ path: '/dev/a' }] } },
     ...{ store: { retentionDays: 7 }, alerts: { silentMinutes: 5 } },
   },
   { bob: 'b' },
 )
-const steps = ['names bob', 'source serial on', 'delivery 7', 'alerts 5']
-const back = ['names ann', 'source serial off', 'delivery 365']
+const steps = ['names bob', 'limits 2', 'tls mqtt b', 'source serial on', 'delivery 7', 'alerts 5']
+const back = ['names ann', 'limits 1', 'tls mqtt a', 'source serial off', 'delivery 365']
 
-test.each([0, 1, 2, 3])('a failure at step %i takes back the steps before it', async (at) => {
+test.each([0, 1, 2, 3, 4, 5])('a failure at step %i takes back the steps before it', async (at) => {
   const { calls, parts } = recording(steps[at] as string)
-  const reloader = new Reloader({ settings: from, read: () => to, parts })
+  const reloader = new Reloader({ settings: from, read: () => to, check, parts })
   await expect(reloader.reload(false)).rejects.toThrow('failed')
   expect(calls).toEqual([...steps.slice(0, at + 1), ...back.slice(0, at).reverse()])
 })
 
+test('a file that cannot be used is found before the first step, also by a dry run', async () => {
+  const { calls, parts } = recording('')
+  const wrong = async (): Promise<void> => Promise.reject(new Error('no key'))
+  const reloader = new Reloader({ settings: from, read: () => to, check: wrong, parts })
+  for (const isDry of [true, false]) await expect(reloader.reload(isDry)).rejects.toThrow('no key')
+  expect(calls).toEqual([])
+})
+
 test('two at once are one after the other, the second finds nothing left', async () => {
   const { calls, parts } = recording('')
-  const reloader = new Reloader({ settings: from, read: () => to, parts })
+  const reloader = new Reloader({ settings: from, read: () => to, check, parts })
   const both = await Promise.all([reloader.reload(false), reloader.reload(false)])
   expect(both.map(({ applied }) => applied)).toEqual([true, false])
   expect(calls).toEqual(steps)

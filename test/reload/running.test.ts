@@ -135,11 +135,11 @@ test('where a part cannot start, those before it are taken back', async () => {
   drill.on('close', () => closed++)
   const work = sending(drill, 'drill-1')
   write('names.json', { 'drill-1': await hash('one'), 'drill-3': await hash('three') })
-  const broker = { url: 'mqtts://127.0.0.1:1', authority: join(folder, 'no-such-file.pem') }
+  const broker = { username: 'ann', password: { env: 'TENFOLD_NOT_SET' } }
   config({ sources: { 'mqtt-client': broker }, sinks: { influx1: { url: 'http://127.0.0.1:1' } } })
   const failed = await reload()
   expect(failed.code).not.toBe(0)
-  expect(failed.said).toContain('no-such-file.pem')
+  expect(failed.said).toContain('TENFOLD_NOT_SET')
   await connect('drill-2', 'two')
   await expect(connect('drill-3', 'three')).rejects.toThrow()
   expect((await books()).map(({ sink }) => sink)).toEqual(['store'])

@@ -10,7 +10,7 @@ import { createForeign } from '../../foreign/translate.ts'
 import { openDurableMap } from '../../log/durable-map.ts'
 import type { CheckPassword } from './access.ts'
 import { MqttBroker } from './broker.ts'
-import type { TlsDoor, TlsMaterial } from './listeners.ts'
+import type { TlsDoor } from './listeners.ts'
 import type { BrokerLimits } from './options.ts'
 import type { MqttSettings, TlsSettings } from './settings.ts'
 import type { Role, Roles } from './sparkplug.ts'
@@ -28,7 +28,7 @@ export const createBroker = (settings: MqttSettings, parts: BrokerParts): MqttBr
   return new MqttBroker({
     host: settings.host,
     port: settings.port,
-    tls: settings.tls === undefined ? undefined : doorOf(settings.tls, parts),
+    tls: doorOf(settings, parts),
     clock,
     machines: new Set(profiles.map(({ machine }) => machine)),
     epoch: Buffer.from(context.random(6)).toString('hex'),
@@ -59,25 +59,21 @@ const revokedBy = async (
   return authority === undefined ? ownRevoked(own) : undefined
 }
 
-/** Other limits and certificates for a broker that runs; throws where one cannot be used. */
-export const change = async (
-  broker: MqttBroker,
-  settings: MqttSettings,
-  parts: BrokerParts,
-): Promise<void> => {
-  if (settings.tls !== undefined) await broker.renew(doorOf(settings.tls, parts).material)
-  broker.limit(limitsOf(settings))
-}
-
-const limitsOf = ({ limits: { slowSeconds, ...given } }: MqttSettings): BrokerLimits => ({
+/** What its settings say of the limits that can change while it runs. */
+export const limitsOf = ({ limits: { slowSeconds, ...given } }: MqttSettings): BrokerLimits => ({
   ...given,
   slowMs: slowSeconds * 1000,
 })
 
-const doorOf = (tls: TlsSettings, { context, keysFolder }: BrokerParts): TlsDoor => {
-  const { clock } = context
-  const own = { folder: keysFolder, clock, random: context.random }
-  const material = async (): Promise<TlsMaterial> => {
+/** Where the certificates that it shows and trusts come from; undefined where it has no TLS. */
+export const materialOf = (
+  { tls }: MqttSettings,
+  { context, keysFolder }: BrokerParts,
+): TlsDoor['material'] | undefined => {
+  if (tls === undefined) return undefined
+  const { clock, random } = context
+  const own = { folder: keysFolder, clock, random: (bytes: number) => random(bytes) }
+  return async () => {
     const { authority } = tls
     const pair = await serverPair(own, tls, 'server')
     const trusted =
@@ -87,5 +83,11 @@ const doorOf = (tls: TlsSettings, { context, keysFolder }: BrokerParts): TlsDoor
     const revoked = await revokedBy(tls, own)
     return { ...pair, authority: trusted, ...(revoked === undefined ? {} : { revoked }) }
   }
-  return { host: tls.host, port: tls.port, clients: tls.clients, material }
+}
+
+const doorOf = (settings: MqttSettings, parts: BrokerParts): TlsDoor | undefined => {
+  const material = materialOf(settings, parts)
+  if (settings.tls === undefined || material === undefined) return undefined
+  const { host, port, clients } = settings.tls
+  return { host, port, clients, material }
 }
