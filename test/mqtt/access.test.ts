@@ -130,26 +130,44 @@ describe('the rate of a client', () => {
   })
 })
 
-test('a client that does not read is let go, and the others go on', async () => {
-  const { broker, url, notes } = await startBroker({ slowMs: 200 })
-  const socket = connectTcp(broker.port, '127.0.0.1')
-  socket.on('error', () => {})
-  // CONNECT as "a", SUBSCRIBE to "shop/#" at QoS 0, then nothing is read any more.
-  socket.write(Buffer.from([0x10, 0x0d, 0, 4, 77, 81, 84, 84, 4, 2, 0, 0, 0, 1, 97]))
-  socket.write(Buffer.from([0x82, 0x0b, 0, 1, 0, 6, ...Buffer.from('shop/#'), 0]))
-  socket.pause()
-  await until(() => broker.connections === 1)
-  const reader = await connect(url)
-  const got = heard(reader)
-  await reader.subscribeAsync('shop/#')
-  const writer = await connect(url)
-  const big = Buffer.alloc(60_000)
-  let sent = 0
-  while (!notes.some((line) => line.includes('drain timeout'))) {
-    await writer.publishAsync('shop/big', big, { qos: 1 })
-    sent += 1
+test('other limits hold for what is sent next, by who is connected already', async () => {
+  const { broker, url, records } = await startBroker()
+  const drill = await connect(url)
+  await drill.publishAsync(topicOfDrill('report'), 'before', { qos: 1 })
+  broker.limit({ connections: 100, messagesPerSecond: 1, slowMs: 15_000 })
+  for (let n = 0; n < 50; n++) {
+    drill.publishAsync(topicOfDrill('report'), `${n}`, { qos: 1 }).catch(() => {})
   }
-  await until(() => got.length === sent)
-  expect(broker.connections).toBe(2)
-  socket.destroy()
+  await until(() => records.length >= 2)
+  expect(records.length).toBeLessThan(51)
+  expect(drill.connected).toBe(true)
 })
+
+test.each(['from the start', 'by a limit that came later'])(
+  'a client that does not read is let go, and the others go on: %s',
+  async (when) => {
+    const isLater = when !== 'from the start'
+    const { broker, url, notes } = await startBroker({ slowMs: isLater ? 3_600_000 : 200 })
+    if (isLater) broker.limit({ connections: 100, messagesPerSecond: 10_000, slowMs: 200 })
+    const socket = connectTcp(broker.port, '127.0.0.1')
+    socket.on('error', () => {})
+    // CONNECT as "a", SUBSCRIBE to "shop/#" at QoS 0, then nothing is read any more.
+    socket.write(Buffer.from([0x10, 0x0d, 0, 4, 77, 81, 84, 84, 4, 2, 0, 0, 0, 1, 97]))
+    socket.write(Buffer.from([0x82, 0x0b, 0, 1, 0, 6, ...Buffer.from('shop/#'), 0]))
+    socket.pause()
+    await until(() => broker.connections === 1)
+    const reader = await connect(url)
+    const got = heard(reader)
+    await reader.subscribeAsync('shop/#')
+    const writer = await connect(url)
+    const big = Buffer.alloc(60_000)
+    let sent = 0
+    while (!notes.some((line) => line.includes('drain timeout'))) {
+      await writer.publishAsync('shop/big', big, { qos: 1 })
+      sent += 1
+    }
+    await until(() => got.length === sent)
+    expect(broker.connections).toBe(2)
+    socket.destroy()
+  },
+)

@@ -5,8 +5,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { expect, test } from 'vitest'
+import { issueLeaf } from '../../gateway/certificates/authority.ts'
 import { issueClient } from '../../gateway/certificates/clients.ts'
-import { ownAuthority, ownServer } from '../../gateway/certificates/files.ts'
+import { issueOf, ownAuthority, ownServer } from '../../gateway/certificates/files.ts'
 import { systemClock } from '../../gateway/core/clock.ts'
 import { connectUnit } from '../../gateway/mqtt/client.ts'
 import type { TlsDoor } from '../../gateway/sources/mqtt/listeners.ts'
@@ -145,6 +146,33 @@ test('a key that does not belong to the certificate is said with the setting', a
     code: 'certificate_wrong',
     remedy: expect.stringContaining('mqtt.tls.key'),
   })
+})
+
+test('one that cannot be used is not taken up, and the former one stays in use', async () => {
+  const own = authority()
+  const good = await ownServer(own, hosts)
+  const old = { ...authority(own.folder, systemClock().nowUs() - 900 * dayUs) }
+  const ended = await issueLeaf(await ownAuthority(own), {
+    ...{ ...issueOf(old, 'gateway', 30), for: 'server', hosts },
+  })
+  const other = await ownServer(authority(), hosts)
+  let pair = good
+  const material = async () => ({ ...pair, authority: other.certificate })
+  const tls: TlsDoor = { host: '127.0.0.1', port: 0, clients: 'either', material }
+  const { broker } = await startBroker({ tls })
+  const before = await shown(broker.tlsPort)
+  for (const [wrong, why] of [
+    [ended, /has expired/],
+    [{ ...other, key: good.key }, /not that of the certificate/],
+    [{ ...other, certificate: 'x' }, /cannot be read/],
+  ] as const) {
+    pair = wrong
+    await expect(broker.renew()).rejects.toThrow(why)
+    expect(await shown(broker.tlsPort)).toBe(before)
+  }
+  pair = other
+  await broker.renew()
+  expect(await shown(broker.tlsPort)).not.toBe(before)
 })
 
 test('the own server certificate follows the names that it is asked for', async () => {
