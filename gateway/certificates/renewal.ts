@@ -104,7 +104,7 @@ export const checkPair = (
   const wrong = (what: string, cause?: unknown) =>
     new OperatingError('certificate_wrong', {
       message: `${section}: ${what}`,
-      remedy: `Check that ${section}.certificate and ${section}.key are of PEM and belong together.`,
+      remedy: `Check that ${section}.certificate and ${section}.key belong together, both in PEM.`,
       cause,
     })
   const parse = <T>(what: string, read: () => T): T => {
