@@ -23,13 +23,17 @@ struct box_step {
 #endif
 };
 
+/* In a recording the modules' states and the steps begin at multiples of 8 bytes, whether or not a
+ * module has numbers of 64 bits: who reads it knows their sizes only. */
+#define BOX_ALIGNED __attribute__((aligned(8)))
+
 struct box_state {
   u32 turn;
   s32 inputs[INPUTS];
   s32 outputs[OUTPUTS];
   s32 told[TOLD];
-  w2c_loop loop;
-  w2c_kernel kernel;
+  w2c_loop loop BOX_ALIGNED;
+  w2c_kernel kernel BOX_ALIGNED;
 };
 
 struct box_block {

@@ -51,7 +51,7 @@ export interface Recording {
 const magic = 0x58424654
 const sector = 4096
 const bodyAt = 512
-const tellWords = 3
+const toldWords = 3
 
 /** All whole recordings in a copy of the flash or of a part of it, oldest first. */
 export const recordingsIn = (flash: Uint8Array): Recording[] => {
@@ -136,16 +136,18 @@ const blocksOf = (head: Head, body: Uint8Array): Block[] => {
   return blocks
 }
 
-/** Places as the C compiler lays the struct out: i64 globals align what holds them to 8 bytes. */
+const aligned = (at: number): number => (at + 7) & ~7
+
+/** Places as the C compiler lays the struct out: states and steps begin at multiples of 8 bytes. */
 const blockOf = (head: Head, bytes: Uint8Array, isNewest: boolean): Block => {
   const [order = 0, count = 0] = words(bytes, 0, 2)
   const setpointBytes = 4 * head.setpoints
   const stepBytes = 8 + setpointBytes
-  const stepsAt = head.blockBytes - ((head.stepsMost * stepBytes + 7) & ~7)
   const outputsAt = 12 + 4 * head.inputs
   const toldAt = outputsAt + 4 * head.outputs
-  const kernelAt = stepsAt - head.kernelBytes
-  const loopAt = kernelAt - head.loopBytes
+  const loopAt = aligned(toldAt + 4 * toldWords)
+  const kernelAt = aligned(loopAt + head.loopBytes)
+  const stepsAt = aligned(kernelAt + head.kernelBytes)
   const open = isNewest && (head.flags & 1) !== 0 ? 1 : 0
   const steps = Array.from({ length: Math.min(count + open, head.stepsMost) }, (_, i) => {
     const at = stepsAt + i * stepBytes
@@ -157,9 +159,9 @@ const blockOf = (head: Head, bytes: Uint8Array, isNewest: boolean): Block => {
     turn: words(bytes, 8, 1)[0] ?? 0,
     inputs: words(bytes, 12, head.inputs),
     outputs: words(bytes, outputsAt, head.outputs),
-    told: words(bytes, toldAt, tellWords),
-    loop: bytes.subarray(loopAt, kernelAt),
-    kernel: bytes.subarray(kernelAt, stepsAt),
+    told: words(bytes, toldAt, toldWords),
+    loop: bytes.subarray(loopAt, loopAt + head.loopBytes),
+    kernel: bytes.subarray(kernelAt, kernelAt + head.kernelBytes),
   }
   return { order: order >>> 0, start, steps }
 }

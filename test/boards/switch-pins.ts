@@ -35,23 +35,33 @@ const wiringOf = ({ profile }: Subject) => {
   return wiring
 }
 
-/** Powered up; time moves by `step`, or by the Pico's own `run` with the plant standing still. */
-export const join = (subject: Subject, image: Image, plant?: Plant): SwitchBench => {
+export interface Wires {
+  /** Number of the pin that carries a signal; `gate` for the drivers' enable. */
+  pin: (signal: string) => number
+  /** Value of an input in place of the plant's, SI. */
+  override: Map<string, number>
+  /** Inputs whose converter shows no noise. */
+  frozen: Set<string>
+  /** What the converter gives for a channel. */
+  counts: (channel: number) => number
+  /** Contacts as they are now, to the pins. */
+  drive: (pico: Pico) => void
+  /** What the pins say, to the plant, which goes on by a time. */
+  move: (pico: Pico, dtS: number) => void
+}
+
+/** A machine's sensors and drivers, wired to a Pico as its file says. */
+export const wiresOf = (subject: Subject, plant?: Plant): Wires => {
   const wiring = wiringOf(subject)
-  const { loop, spec, profile } = subject
+  const { loop, spec } = subject
   const { pins } = loadBoard('rp2040-pico')
   const pin = (signal: string): number => {
     const name = signal === 'gate' ? wiring.gate : wiring.pins[signal]?.pin
     return pins[name ?? '']?.number ?? -1
   }
   const signalOf = (channel: string): string => spec.channels[channel] ?? channel
-  const outputs = loop.outputs.map(({ name }) => signalOf(name))
-  const power = [...outputs.map(pin), pin('gate')]
-  const opposed = (profile.safety?.opposed ?? []).map((pair) => pair.map(pin))
   const override = new Map<string, number>()
   const frozen = new Set<string>()
-  const heard: [pin: number, cycle: number, high: boolean][] = []
-  const both: number[] = []
   const value = (signal: string): number => {
     const channel = loop.inputs.find(({ name }) => signalOf(name) === signal)?.name ?? signal
     return override.get(signal) ?? plant?.readings[plant.inputs.indexOf(channel)] ?? 0
@@ -74,23 +84,42 @@ export const join = (subject: Subject, image: Image, plant?: Plant): SwitchBench
     const volts = v0 + ((value(signal) - a0) * (v1 - v0)) / (a1 - a0)
     return Math.min(Math.max(Math.round((volts / 3.3) * 4096 + noise), 0), 4095)
   }
+  const contacts = loop.inputs.filter(({ values }) => values !== undefined).map((one) => one.name)
+  const drive = (pico: Pico): void => {
+    for (const name of contacts) pico.drive(pin(signalOf(name)), value(signalOf(name)) === 1)
+  }
+  const move = (pico: Pico, dtS: number): void => {
+    plant?.outputs.forEach((name, i) => {
+      plant.drives[i] = Number(pico.level(pin(signalOf(name))))
+    })
+    plant?.step(dtS)
+  }
+  return { pin, override, frozen, counts, drive, move }
+}
+
+/** Powered up; time moves by `step`, or by the Pico's own `run` with the plant standing still. */
+export const join = (subject: Subject, image: Image, plant?: Plant): SwitchBench => {
+  const wires = wiresOf(subject, plant)
+  const { pin, override, frozen } = wires
+  const { loop, spec, profile } = subject
+  const outputs = loop.outputs.map(({ name }) => spec.channels[name] ?? name)
+  const power = [...outputs.map(pin), pin('gate')]
+  const opposed = (profile.safety?.opposed ?? []).map((pair) => pair.map(pin))
+  const heard: [pin: number, cycle: number, high: boolean][] = []
+  const both: number[] = []
   const pico: Pico = new Pico({
     bin: image.bin,
-    analogue: counts,
+    analogue: wires.counts,
     onEdge: (which, high, cycle) => {
       heard.push([which, cycle, high])
       for (const [a = -1, b = -1] of opposed) if (pico.level(a) && pico.level(b)) both.push(cycle)
     },
   })
-  const contacts = loop.inputs.filter(({ values }) => values !== undefined).map((one) => one.name)
-  const drive = (): void => {
-    for (const name of contacts) pico.drive(pin(signalOf(name)), value(signalOf(name)) === 1)
-  }
   const word = (symbol: string, index = 0): number =>
     pico.read((image.symbols.get(symbol) ?? 0) + 4 * index) | 0
   const periodCycles = (1e6 / spec.rateHz) * cyclesPerUs
   let longest = 0
-  drive()
+  wires.drive(pico)
   return {
     ...{ pico, override, frozen, pin, power, both, word },
     longest: () => longest,
@@ -98,7 +127,7 @@ export const join = (subject: Subject, image: Image, plant?: Plant): SwitchBench
       heard.flatMap(([one, at, high]) => (one === which && at >= since ? [[at, high]] : [])),
     isLow: () => power.every((one) => !pico.level(one)),
     step: () => {
-      drive()
+      wires.drive(pico)
       const before = word('link_steps')
       const end = pico.cycles + 2 * periodCycles
       // Other interrupts, of the link, come in between.
@@ -110,12 +139,7 @@ export const join = (subject: Subject, image: Image, plant?: Plant): SwitchBench
       }
       if (word('link_steps') === before) return false
       longest = Math.max(longest, pico.cycles - began)
-      if (plant !== undefined) {
-        plant.outputs.forEach((name, i) => {
-          plant.drives[i] = Number(pico.level(pin(signalOf(name))))
-        })
-        plant.step(1 / spec.rateHz)
-      }
+      wires.move(pico, 1 / spec.rateHz)
       return true
     },
   }

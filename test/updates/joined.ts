@@ -10,6 +10,15 @@ const ms = 125_000
 const bytesPerSlice = 11
 const slice = ms / 4
 
+/** What a board's pins are joined to. */
+export interface World {
+  /** Counts of a converter channel. */
+  counts: (channel: number, level: (pin: number) => boolean) => number
+  /** Before each slice of so many seconds: drives pins, moves a plant. */
+  before?: (pico: Pico, dtS: number) => void
+  onEdge?: (pin: number, high: boolean, cycle: number) => void
+}
+
 export class JoinedPico {
   readonly wire = new Wire()
   readonly flash: W25q
@@ -25,13 +34,17 @@ export class JoinedPico {
   currentCounts = 2048
   /** Power is off. */
   isOff = false
+  readonly #world: World
   readonly #coming: number[] = []
   #fresh: number[] = []
+  #wiggle = 0
   #isStopping = false
   #ended: Promise<void> | undefined
 
-  constructor(flash: W25q) {
+  /** Without a world, a sound drill whose trigger and current are set here. */
+  constructor(flash: W25q, world?: World) {
     this.flash = flash
+    this.#world = world ?? { counts: (channel, level) => this.#drill(channel, level) }
     this.pico = this.#chip()
   }
 
@@ -75,6 +88,7 @@ export class JoinedPico {
   }
 
   #slice(): void {
+    this.#world.before?.(this.pico, slice / 125e6)
     for (let bytes = bytesPerSlice; bytes > 0 && this.#coming.length > 0; bytes -= 1) {
       if (!this.pico.feed(this.#coming[0] as number)) break
       this.#coming.shift()
@@ -90,18 +104,22 @@ export class JoinedPico {
   }
 
   #chip(): Pico {
-    let wiggle = 0
     return new Pico({
       ...{ bin: this.flash.cells.slice(0, 256), flash: this.flash, noise: noiseOf(11) },
-      analogue: (channel, level) => {
-        const position = Number(level(10)) + 2 * Number(level(11))
-        wiggle = (wiggle + 1) & 3
-        const counts = countsOf(channel, position, this.isPulled)
-        return (channel === 1 ? this.currentCounts : counts) + wiggle
-      },
+      analogue: this.#world.counts,
       onUart: (byte) => this.#fresh.push(byte),
-      onEdge: (pin, high) => high && this.rose.add(pin),
+      onEdge: (pin, high, cycle) => {
+        if (high) this.rose.add(pin)
+        this.#world.onEdge?.(pin, high, cycle)
+      },
     })
+  }
+
+  #drill(channel: number, level: (pin: number) => boolean): number {
+    const position = Number(level(10)) + 2 * Number(level(11))
+    this.#wiggle = (this.#wiggle + 1) & 3
+    const counts = countsOf(channel, position, this.isPulled)
+    return (channel === 1 ? this.currentCounts : counts) + this.#wiggle
   }
 }
 
