@@ -78,19 +78,6 @@ const prepare = async (
   const names = namesOf(settings)
   const js = jetstream(connection, { timeout: requestMs })
   const jsm = await js[administration]()
-  const info = await jsm.streams.info(names.stream).catch(() => undefined)
-  if (info === undefined) {
-    await jsm.streams.add({
-      name: names.stream,
-      subjects: [names.subjects],
-      retention: RetentionPolicy.Limits,
-      storage: StorageType.File,
-      // What is full refuses the new: a machine keeps what was not acknowledged.
-      discard: DiscardPolicy.New,
-      max_bytes: settings.bytesMax,
-      num_replicas: settings.replicas,
-    })
-  }
   const kvm = new Kvm(js)
   // Read from the leader: any other server may still answer with what was there before.
   const options = { replicas: settings.replicas, history: 1, allow_direct: false }
@@ -98,20 +85,47 @@ const prepare = async (
   const leases = await bucket(names.leases)
   await agreeOnShards(leases, settings)
   await agreeOnKey(leases, chainKey)
+  await makeStreams(jsm, { settings, names })
   const [units, chains] = [await bucket(names.units), await bucket(names.chains)]
   return { connection, js, jsm, names, leases, units, chains }
+}
+
+/** One stream a shard, each with its part of the room; those that are there already stay. */
+const makeStreams = async (
+  jsm: StreamAdmin,
+  { settings, names }: { settings: NatsSettings; names: Names },
+): Promise<void> => {
+  const { shards, replicas, bytesMax } = settings
+  const known = new Set<string>()
+  for await (const name of jsm.streams.names()) known.add(name)
+  for (let shard = 0; shard < shards; shard += 1) {
+    const name = names.streamOf(shard)
+    if (known.has(name)) continue
+    await jsm.streams.add({
+      name,
+      subjects: [names.subjectsOf(shard)],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      // What is full refuses the new: a machine keeps what was not acknowledged.
+      discard: DiscardPolicy.New,
+      max_bytes: Math.ceil(bytesMax / shards),
+      num_replicas: replicas,
+    })
+  }
 }
 
 /**
  * Keys of a bucket that match a filter, deleted ones included. By one request that has an end: the
  * client's own listing reads messages, and waits for ever when its process was stopped meanwhile.
+ * Throws where the server that answers has not come to revision `since` yet.
  */
 export const keysOf = async (
   jsm: StreamAdmin,
-  { bucket, filter }: { bucket: string; filter: string },
+  { bucket, filter, since = 0 }: { bucket: string; filter: string; since?: number },
 ): Promise<string[]> => {
   const head = `$KV.${bucket}.`
   const { state } = await jsm.streams.info(`KV_${bucket}`, { subjects_filter: `${head}${filter}` })
+  if (state.last_seq < since) throw new Error(`bucket ${bucket} is behind; it is read again`)
   return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(head.length))
 }
 

@@ -7,9 +7,6 @@ import { parseTopic } from '../../../hardware-profiles/names.ts'
 const strayUnit = 'stray'
 
 export interface Names {
-  readonly stream: string
-  /** All that the stream takes. */
-  readonly subjects: string
   /** Lease of each shard, heartbeat of each gateway. */
   readonly leases: string
   /** State of each unit as of its last checkpoint. */
@@ -17,12 +14,13 @@ export interface Names {
   /** Signed entries, each place of a chain written once. */
   readonly chains: string
   subjectOf(topic: string): string
-  filterOf(shard: number): string
+  /** Stream of a shard: its sequences have no gap, so that a skipped message shows. */
+  streamOf(shard: number): string
+  /** All that the stream of a shard takes. */
+  subjectsOf(shard: number): string
 }
 
 export const namesOf = ({ fleet, shards }: { fleet: string; shards: number }): Names => ({
-  stream: `${fleet}_messages`,
-  subjects: `${fleet}.message.>`,
   leases: `${fleet}_leases`,
   units: `${fleet}_units`,
   chains: `${fleet}_chains`,
@@ -30,13 +28,16 @@ export const namesOf = ({ fleet, shards }: { fleet: string; shards: number }): N
     const unit = parseTopic(topic)?.unit ?? strayUnit
     return `${fleet}.message.${shardOf(unit, shards)}.${unit}`
   },
-  filterOf: (shard) => `${fleet}.message.${shard}.>`,
+  streamOf: (shard) => `${fleet}_messages_${shard}`,
+  subjectsOf: (shard) => `${fleet}.message.${shard}.>`,
 })
 
 export const shardOf = (unit: string, shards: number): number =>
   createHash('sha256').update(unit).digest().readUInt32BE(0) % shards
 
 export const shardKey = (shard: number): string => `shard.${shard}`
+/** Written first by a new owner, in every bucket that it reads; no unit has such a name. */
+export const ownerKey = (shard: number): string => `=owner.${shard}`
 export const memberKey = (name: string): string => `member.${name}`
 export const unitKey = (shard: number, unit: string): string => `${shard}.${unit}`
 /** Place of an entry: the key's did is the chain's name. */

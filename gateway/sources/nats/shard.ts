@@ -8,7 +8,7 @@ import type { Emit } from '../../core/source.ts'
 import { type Fleet, keysOf } from './connection.ts'
 import { type Held, isConflict, type Membership, swap } from './membership.ts'
 import { decodeMessage } from './message.ts'
-import { entryKey, unitKey } from './names.ts'
+import { entryKey, ownerKey, unitKey } from './names.ts'
 
 export interface ShardParts {
   readonly fleet: Fleet
@@ -45,6 +45,8 @@ const waitMs = 1000
 /** For a round's reading, its consumer's making included. */
 const readMs = 8000
 const retryMs = 300
+/** So long the servers are asked for messages that none of them has. */
+const goneMs = 60_000
 
 export class Shard {
   readonly #parts: ShardParts
@@ -55,7 +57,8 @@ export class Shard {
   readonly #fencing = new AbortController()
   #fenced = false
   #consumer: Consumer | undefined
-  #next = 1
+  /** Since when the next message is nowhere, though later ones are there. */
+  #goneSinceMs: number | undefined
 
   constructor(parts: ShardParts) {
     this.#parts = parts
@@ -110,8 +113,8 @@ export class Shard {
     const { fleet, handover, held } = this.#parts
     // What this gateway still has of an earlier lease comes first, or it would go over the state.
     if (!(await this.#settled())) return false
-    const bucket = fleet.names.units
-    for (const key of await keysOf(fleet.jsm, { bucket, filter: unitKey(held.shard, '>') })) {
+    const [bucket, filter] = [fleet.names.units, unitKey(held.shard, '>')]
+    for (const key of await keysOf(fleet.jsm, { bucket, filter, since: await this.#claim() })) {
       if (!this.#isOurs()) return false
       const entry = await fleet.units.get(key)
       if (entry === null) continue
@@ -121,6 +124,18 @@ export class Shard {
       this.#units.set(kept.unit, { revision: entry.revision, position })
     }
     return true
+  }
+
+  /**
+   * Writes before it reads: who leads a bucket since a moment ago may not know yet what its
+   * predecessor took, but has applied all of it when it has taken this. Returns the revision of
+   * what was written to the units.
+   */
+  async #claim(): Promise<number> {
+    const { fleet, held } = this.#parts
+    const key = ownerKey(held.shard)
+    await fleet.chains.put(key, String(held.epoch))
+    return await fleet.units.put(key, String(held.epoch))
   }
 
   async #entriesOf(unit: string): Promise<KeptUnit['entries']> {
@@ -149,8 +164,8 @@ export class Shard {
     }
     if (!(await membership.keep(held, last.seq))) return this.fence()
     // Only now is it acknowledged to the stream: the sink has it, and so has the state.
-    const { stream, filterOf } = fleet.names
-    await fleet.jsm.streams.purge(stream, { filter: filterOf(held.shard), seq: last.seq + 1 })
+    // The last one stays: a stream that is empty could forget how far it has counted.
+    await fleet.jsm.streams.purge(fleet.names.streamOf(held.shard), { seq: last.seq })
   }
 
   /** The client waits for ever for an answer of a server that has died in between: we do not. */
@@ -190,21 +205,55 @@ export class Shard {
       const fetched = await this.#consumer.fetch({ max_messages: more, expires: waitMs })
       for await (const message of fetched) messages.push(message)
     }
-    for (const { info } of messages) {
-      if (info.deliverySequence !== this.#next) {
-        throw new Error('messages were lost on their way from the stream; they are read again')
-      }
-      this.#next += 1
+    return await this.#whole(messages)
+  }
+
+  /**
+   * What follows the position, without a gap. A consumer of a real server was seen to begin behind
+   * messages that the stream had: then they are read again, by another consumer.
+   */
+  async #whole(messages: readonly JsMsg[]): Promise<JsMsg[]> {
+    const { position } = this.#parts.held
+    const fresh = messages.filter(({ seq }) => seq > position)
+    let next = position + 1
+    for (const { seq } of fresh) {
+      if (seq !== next) await this.#pass(next, seq)
+      next = seq + 1
     }
-    return messages
+    this.#goneSinceMs = undefined
+    return fresh
+  }
+
+  /** Messages from `from` to before `to` were not delivered: throws unless they are gone for good. */
+  async #pass(from: number, to: number): Promise<void> {
+    const { fleet, held, clock, note } = this.#parts
+    const stream = fleet.names.streamOf(held.shard)
+    const [gone, missing] = [`${from} to ${to - 1}`, to - from]
+    for (let seq = from; seq < to; seq += 1) {
+      if ((await fleet.jsm.streams.getMessage(stream, { seq })) === null) continue
+      throw new Error(`${missing} messages were skipped from ${from} on; they are read again`)
+    }
+    this.#goneSinceMs ??= clock.monotonicMs()
+    if (clock.monotonicMs() - this.#goneSinceMs < goneMs) {
+      throw new Error(`messages ${gone} are not in the stream; they are asked for again`)
+    }
+    note(
+      `shard ${held.shard}: messages ${gone} are gone from ${stream} (nats_lost): it goes on ` +
+        'behind them; check whether they were deleted, or most servers lost their disks',
+    )
   }
 
   async #consume(): Promise<Consumer> {
     const { fleet, held } = this.#parts
-    const { stream, filterOf } = fleet.names
-    this.#next = 1
+    const stream = fleet.names.streamOf(held.shard)
+    const { state } = await fleet.jsm.streams.info(stream)
+    if (state.last_seq < held.position) {
+      throw new Error(
+        `${stream} ends at ${state.last_seq}, and ${held.position} was confirmed (nats_behind): ` +
+          'a server is behind, or the stream was made anew; bring its servers back',
+      )
+    }
     const { name } = await fleet.jsm.consumers.add(stream, {
-      filter_subject: filterOf(held.shard),
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: held.position + 1,
       ack_policy: AckPolicy.None,
