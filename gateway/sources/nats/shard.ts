@@ -165,6 +165,8 @@ export class Shard {
     if (!(await membership.keep(held, last.seq))) return this.fence()
     // Only now is it acknowledged to the stream: the sink has it, and so has the state.
     // The last one stays: a stream that is empty could forget how far it has counted.
+    // (Up to 1 would be understood as all of it.)
+    if (last.seq === 1) return
     await fleet.jsm.streams.purge(fleet.names.streamOf(held.shard), { seq: last.seq })
   }
 
