@@ -1,7 +1,7 @@
 // A fleet of three NATS servers, real gateways and one database: one server and one gateway are
 // killed, another gateway is stopped beyond its lease and wakes up, a third one joins. Nothing that
-// was acknowledged is lost, nothing is in the database twice, no chain forks. TENFOLD_FLEET=1
-// runs it, TENFOLD_LONG=1 does it again and again.
+// was acknowledged is lost, nothing is in the database twice, no chain forks. TENFOLD_LONG=1 does
+// it again and again.
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { RawUnit } from '../mqtt/raw-unit.ts'
@@ -18,8 +18,6 @@ import {
 } from './fleet.ts'
 
 const rounds = process.env['TENFOLD_LONG'] === '1' ? 20 : 1
-/** It fails in most runs: "Known defect" in gateway/sources/nats/README.md. */
-const isAsked = process.env['TENFOLD_FLEET'] === '1' || rounds > 1
 const stops: (() => unknown)[] = []
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop()
@@ -79,7 +77,7 @@ const drain = async (fleet: Fleet, units: readonly Reporting[]): Promise<void> =
   }
 }
 
-test.runIf(isAsked)(
+test(
   'a fleet loses nothing, doubles nothing and forks no chain',
   async () => {
     const fleet = await startFleet()
@@ -140,5 +138,5 @@ test.runIf(isAsked)(
       `${units.reduce((sum, { unit }) => sum + unit.sent, 0)} reports, ${places.size} entries`,
     )
   },
-  3_600_000,
+  rounds * 600_000,
 )

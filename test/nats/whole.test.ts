@@ -91,8 +91,7 @@ const skipping = (fleet: Fleet, times: number): Fleet => {
   return { ...fleet, js }
 }
 
-const upTo = (last: number, from = 1): number[] =>
-  Array.from({ length: last - from + 1 }, (_, i) => from + i)
+const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => 1 + i)
 
 describe.runIf(natsInstalled())('a shard takes its messages', () => {
   test('again where a consumer has skipped one', async () => {
@@ -104,15 +103,23 @@ describe.runIf(natsInstalled())('a shard takes its messages', () => {
     expect(notes.join()).not.toContain('nats_lost')
   }, 60_000)
 
-  test('each once, whatever was purged meanwhile, and leaves the last one there', async () => {
+  test('each once, also those that come while it purges, and leaves the last one there', async () => {
     const { fleet, publish } = await stand(1)
+    const { streams } = fleet.jsm
+    const purge = streams.purge.bind(streams)
+    streams.purge = async (...args) => {
+      streams.purge = purge
+      await publish(10)
+      return await purge(...args)
+    }
     const { taken, held } = await owner(fleet)
     await until(() => held.position === 1)
-    await publish(30)
-    await until(() => held.position === 31)
-    expect(taken).toEqual(upTo(31))
+    await publish(5)
+    await until(() => taken.length >= 16)
+    expect(taken).toEqual(upTo(16))
+    await until(() => held.position === 16)
     const { state } = await fleet.jsm.streams.info(stream)
-    expect(state).toMatchObject({ last_seq: 31 })
+    expect(state).toMatchObject({ last_seq: 16 })
     expect(state.messages).toBeGreaterThan(0)
   }, 60_000)
 

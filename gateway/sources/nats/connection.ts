@@ -1,4 +1,4 @@
-// The connection to a fleet's NATS servers, and the stream and buckets there, made where they are
+// The connection to a fleet's NATS servers, and the streams and buckets there, made where they are
 // missing. It keeps nothing; what cannot be reached is said with what to check.
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'

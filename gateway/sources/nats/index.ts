@@ -1,5 +1,5 @@
 // Shares a fleet's units with other gateways: as a front it gives what this gateway's other sources
-// receive to the stream, and acknowledges when most servers have it; as an owner it takes in the
+// receive to the streams, and acknowledges when most servers have it; as an owner it takes in the
 // messages of the shards that it has a lease for. It delivers nothing.
 import { OperatingError } from '../../core/errors.ts'
 import type { Handover } from '../../core/handover.ts'

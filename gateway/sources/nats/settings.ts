@@ -63,7 +63,8 @@ export const NatsSettings = Type.Object(
     bytesMax: Type.Integer({
       minimum: 1024 ** 2,
       default: 16 * 1024 ** 3,
-      description: 'Most bytes that wait in the stream; beyond, machines get no acknowledgement.',
+      description:
+        'Most bytes that wait in the streams, an equal part a shard; beyond, nothing is taken.',
     }),
     username: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'Name.' })),
     password: Secret('Where its password is: {"env": "NAME"} or {"file": "path"}.'),
