@@ -226,7 +226,7 @@ export class Shard {
     return fresh
   }
 
-  /** Messages from `from` to before `to` were not delivered: throws unless they are gone for good. */
+  /** Messages from `from` to before `to` did not come: throws unless they are gone for good. */
   async #pass(from: number, to: number): Promise<void> {
     const { fleet, held, clock, note } = this.#parts
     const stream = fleet.names.streamOf(held.shard)
