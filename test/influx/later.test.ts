@@ -1,7 +1,7 @@
 // The sinks for InfluxDB 2.x and 3: what they ask of the server and what its answers mean, against
 // a stand-in that answers as the documents say; and for 2.x the way of the lines over a stop of a
 // real server. What no real server here has shown is said in their READMEs.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../gateway/core/clock.ts'
 import type { Sink } from '../../gateway/core/delivery.ts'
 import { operatingError } from '../../gateway/core/errors.ts'
@@ -180,17 +180,17 @@ const text = (_: string, value: unknown): unknown =>
 
 const victoria = await startVictoria()
 describe.skipIf(victoria === undefined)('influx2 to a real server that takes its writes', () => {
-  afterEach(() => victoria?.remove())
+  afterAll(() => victoria?.remove())
+  const readings = (from: number) =>
+    Array.from({ length: 500 }, (_, i) => {
+      const sequence = from + i
+      const timeUs = noon + sequence * 100_000
+      return reading({ timeUs, sequence, v: { motor_current: sequence / 8 }, c: { starts: 1 } })
+    })
 
   test('every line arrives, compressed, over a stop of the server', async () => {
     if (victoria === undefined) return
     const sink = sinkOf(2, victoria.url, { setUp: false })
-    const readings = (from: number) =>
-      Array.from({ length: 500 }, (_, i) => {
-        const sequence = from + i
-        const timeUs = noon + sequence * 100_000
-        return reading({ timeUs, sequence, v: { motor_current: sequence / 8 }, c: { starts: 1 } })
-      })
     await deliver(sink, { readings: readings(0) })
     await victoria.stop()
     const during = deliver(sink, { readings: readings(500) })
@@ -205,4 +205,22 @@ describe.skipIf(victoria === undefined)('influx2 to a real server that takes its
     }
     await sink.stop()
   })
+
+  test('a server that stands still is given up, and has every line when it goes on', async () => {
+    if (victoria === undefined) return
+    const sink = sinkOf(2, victoria.url, { setUp: false })
+    await deliver(sink, { readings: readings(2000) })
+    victoria.freeze()
+    const batch = { readings: readings(2500), events: [] }
+    expect((await failureOf(sink.write(batch)))?.code).toBe('influx_timeout')
+    expect((await failureOf(sink.open()))?.code).toBe('influx_timeout')
+    victoria.thaw()
+    expect((await deliver(sink, batch)).refused).toEqual([])
+    const found = await victoria.points('{__name__=~"test_drill_motor_current_a"}')
+    const [values] = [...found.values()]
+    for (let sequence = 2000; sequence < 3000; sequence++) {
+      expect(values?.get(Math.floor(noon / 1000) + sequence * 100)).toBe(sequence / 8)
+    }
+    await sink.stop()
+  }, 60_000)
 })

@@ -14,6 +14,9 @@ export interface Victoria {
   /** Ends it as a service manager would; killed, it would forget its last seconds. */
   stop(): Promise<void>
   start(): Promise<void>
+  /** It stands still, connections open, and goes on: as a cable that was pulled. */
+  freeze(): void
+  thaw(): void
   /** Values by series name and time (ms) of all points whose name matches. */
   points(match: string): Promise<Map<string, Map<number, number>>>
   remove(): Promise<void>
@@ -55,6 +58,8 @@ export const startVictoria = async (): Promise<Victoria | undefined> => {
     url,
     start,
     stop,
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
     points: (match) => points(url, match),
     async remove() {
       await stop()

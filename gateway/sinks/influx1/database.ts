@@ -5,8 +5,9 @@ import { InfluxDB, type IRetentionOptions, escape as spell } from 'influx'
 import { retentionPolicies, unitColumn } from '../../../hardware-profiles/names.ts'
 import { OperatingError } from '../../core/errors.ts'
 import type { Database, Retention } from '../../influx/sink.ts'
+import { timedOut, unreachable } from '../../influx/waiting.ts'
 import { defaultTimeoutMs, type Influx1Config } from './config.ts'
-import { operatingError, unreachable } from './transport.ts'
+import { operatingError } from './transport.ts'
 
 const hourUs = 3_600_000_000
 const unitsAtOnce = 200
@@ -127,16 +128,13 @@ const explained = async <T>(config: Influx1Config, work: () => Promise<T>): Prom
       res?: { statusCode?: number }
       code?: unknown
     }
-    const timeoutMs = config.timeoutMs ?? defaultTimeoutMs
-    if (typeof code === 'string') throw unreachable(base, timeoutMs, { message } as Error)
+    if (typeof code === 'string') throw unreachable(base, message)
     if (res?.statusCode !== undefined) {
       const reason =
         res.statusCode < 500 ? message.replace(/^.*"error":"|"}\s*$/gs, '') : 'no reason'
       throw operatingError(res.statusCode, { reason, base, isInflux: true })
     }
-    if (message === 'Request timed out') {
-      throw unreachable(base, timeoutMs, { name: 'TimeoutError', message } as Error)
-    }
+    if (message === 'Request timed out') throw timedOut(base)
     throw new OperatingError('influx_setup', {
       message: `InfluxDB at ${base} refused: ${message}`,
       remedy: 'Make the database and its policies by hand, or give this sink an administrator.',

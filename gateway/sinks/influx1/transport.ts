@@ -6,8 +6,8 @@ import { constants, gzip } from 'node:zlib'
 import { retentionPolicies } from '../../../hardware-profiles/names.ts'
 import type { Clock } from '../../core/clock.ts'
 import { OperatingError } from '../../core/errors.ts'
-import { Patience } from '../../influx/patience.ts'
 import { databaseMissing, type Transport } from '../../influx/sink.ts'
+import { createWaiting, unreachable } from '../../influx/waiting.ts'
 import { defaultTimeoutMs, type Influx1Config } from './config.ts'
 
 /** Headers that log in, if there is a name. */
@@ -24,39 +24,35 @@ const reasonLength = 300
 
 export const createTransport = (config: Influx1Config, clock: Clock): Transport => {
   const base = config.url.replace(/\/+$/, '')
-  const patience = new Patience(config.timeoutMs ?? defaultTimeoutMs)
-  const stopping = new AbortController()
+  const waiting = createWaiting({ base, mostMs: config.timeoutMs ?? defaultTimeoutMs, clock })
   let server = { dateMs: clock.nowUs() / 1000, atMs: clock.monotonicMs() }
 
-  const ask = async (path: string, init: RequestInit, timeoutMs: number) => {
-    let answer: Response
+  const ask = async (path: string, init: RequestInit) => {
     try {
-      answer = await fetch(base + path, {
+      const answer = await fetch(base + path, {
         ...init,
         headers: { ...init.headers, ...credentialsOf(config) },
         // A redirect could carry the credentials elsewhere.
         redirect: 'manual',
-        signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(timeoutMs)]),
       })
+      const dateMs = Date.parse(answer.headers.get('date') ?? '')
+      if (Number.isFinite(dateMs)) server = { dateMs, atMs: clock.monotonicMs() }
+      return { answer, text: await answer.text() }
     } catch (error) {
-      throw unreachable(base, timeoutMs, error)
+      // The cause of a fetch that failed names host and port, never a header.
+      const { cause, message } = error as Error
+      throw unreachable(base, cause instanceof Error ? cause.message : message)
     }
-    const dateMs = Date.parse(answer.headers.get('date') ?? '')
-    if (Number.isFinite(dateMs)) server = { dateMs, atMs: clock.monotonicMs() }
-    return answer
   }
 
   return {
-    async ping() {
-      const answer = await ask('/ping', { method: 'GET' }, patience.shortMs).catch((error) => {
-        patience.alone()
-        throw error
-      })
-      await answer.arrayBuffer()
-      const version = answer.headers.get('x-influxdb-version')
-      if (answer.ok && version !== null && /^v?1\./.test(version)) return
-      throw foreign(base, version === null ? `HTTP ${answer.status}` : `version ${version}`)
-    },
+    ping: () =>
+      waiting.ask(async (signal) => {
+        const { answer } = await ask('/ping', { method: 'GET', signal })
+        const version = answer.headers.get('x-influxdb-version')
+        if (answer.ok && version !== null && /^v?1\./.test(version)) return
+        throw foreign(base, version === null ? `HTTP ${answer.status}` : `version ${version}`)
+      }),
     async write(policy, lines) {
       const target = new URLSearchParams({
         db: config.database,
@@ -65,28 +61,14 @@ export const createTransport = (config: Influx1Config, clock: Clock): Transport 
       })
       const body = await compress(lines.join('\n'), { level: constants.Z_BEST_SPEED })
       const headers = { 'content-encoding': 'gzip', 'content-type': 'text/plain; charset=utf-8' }
-      const { waitMs } = patience
-      const beginMs = clock.monotonicMs()
-      try {
-        const answer = await ask(`/write?${target}`, { method: 'POST', headers, body }, waitMs)
-        const text = await textOf(answer, { base, timeoutMs: waitMs })
-        patience.answered(clock.monotonicMs() - beginMs)
+      return waiting.write(async (signal) => {
+        const init = { method: 'POST', headers, body, signal }
+        const { answer, text } = await ask(`/write?${target}`, init)
         return answer.status === 204 ? undefined : refusalOrThrow(answer, { text, base })
-      } catch (error) {
-        if ((error as { code?: unknown }).code === 'influx_timeout') patience.ranOut()
-        throw error
-      }
+      })
     },
     serverNowUs: () => 1000 * (server.dateMs + clock.monotonicMs() - server.atMs),
-    stop: () => stopping.abort(),
-  }
-}
-
-const textOf = async (answer: Response, to: { base: string; timeoutMs: number }) => {
-  try {
-    return await answer.text()
-  } catch (error) {
-    throw unreachable(to.base, to.timeoutMs, error)
+    stop: () => waiting.stop(),
   }
 }
 
@@ -151,19 +133,3 @@ const foreign = (base: string, what: string): OperatingError =>
     message: `${base} did not answer as an InfluxDB 1.x does: ${what}`,
     remedy: 'Check the url of this sink: is it an InfluxDB 1.x, or a proxy or another version?',
   })
-
-/** No answer at all. The cause of a fetch that failed names host and port, never a header. */
-export const unreachable = (base: string, timeoutMs: number, error: unknown): OperatingError => {
-  const { name, cause, message } = error as Error
-  if (name === 'TimeoutError') {
-    return new OperatingError('influx_timeout', {
-      message: `InfluxDB at ${base} gave no answer within ${timeoutMs} ms`,
-      remedy: 'Nothing is lost, it is tried again; look at the load and the disk of the server.',
-    })
-  }
-  const reason = cause instanceof Error ? cause.message : message
-  return new OperatingError('influx_unreachable', {
-    message: `cannot reach InfluxDB at ${base}: ${reason}`,
-    remedy: 'Nothing is lost, it is tried again; check that it runs, its address and its port.',
-  })
-}

@@ -5,6 +5,7 @@ import { InfluxDB, type ResponseStartedFn } from '@influxdata/influxdb-client'
 import type { Clock } from '../../core/clock.ts'
 import type { Sink } from '../../core/delivery.ts'
 import { createInfluxSink, type Transport } from '../../influx/sink.ts'
+import { createWaiting } from '../../influx/waiting.ts'
 import { explained, refusalOrThrow, unexpected } from './answers.ts'
 import { bucketOf, createBuckets } from './buckets.ts'
 import { defaultTimeoutMs, type Influx2Config } from './config.ts'
@@ -35,47 +36,45 @@ export const create = (config: unknown, { clock }: SinkContext): Sink => {
 const gzipThreshold = 1024
 
 const transportOf = (client: InfluxDB, config: Influx2Config, clock: Clock): Transport => {
-  const stopping = new AbortController()
+  const { url: base, timeoutMs: mostMs = defaultTimeoutMs } = config
+  const waiting = createWaiting({ base, mostMs, clock })
   let server = { dateMs: clock.nowUs() / 1000, atMs: clock.monotonicMs() }
-  let status = 0
-  const started: ResponseStartedFn = (headers, statusCode) => {
-    status = statusCode ?? 0
+  const started: ResponseStartedFn = (headers) => {
     const dateMs = Date.parse(String(headers['date']))
     if (Number.isFinite(dateMs)) server = { dateMs, atMs: clock.monotonicMs() }
   }
   return {
-    async ping() {
-      try {
-        await client.transport.request(
-          '/ping',
-          '',
-          { method: 'GET', signal: stopping.signal },
-          started,
-        )
-      } catch (error) {
-        throw explained(error, config.url)
-      }
-    },
-    async write(policy, lines) {
+    ping: () =>
+      waiting.ask(async (signal) => {
+        try {
+          await client.transport.request('/ping', '', { method: 'GET', signal }, started)
+        } catch (error) {
+          throw explained(error, base)
+        }
+      }),
+    write(policy, lines) {
       const bucket = bucketOf(config, policy)
       const target = new URLSearchParams({ org: config.org, bucket, precision: 'ns' })
+      const path = `/api/v2/write?${target}`
       const headers = { 'content-type': 'text/plain; charset=utf-8' }
-      const options = { method: 'POST', headers, gzipThreshold, signal: stopping.signal }
-      try {
-        await client.transport.request(
-          `/api/v2/write?${target}`,
-          lines.join('\n'),
-          options,
-          started,
-        )
-        // Only this says that it is durable: a proxy may say 200 to anything.
-        if (status !== 204) throw unexpected(status, config.url)
-        return undefined
-      } catch (error) {
-        return refusalOrThrow(error, config.url)
-      }
+      return waiting.write(async (signal) => {
+        const options = { method: 'POST', headers, gzipThreshold, signal }
+        let status: number | undefined
+        const answered: ResponseStartedFn = (answer, statusCode) => {
+          status = statusCode
+          started(answer)
+        }
+        try {
+          await client.transport.request(path, lines.join('\n'), options, answered)
+          // Only this says that it is durable: a proxy may say 200 to anything.
+          if (status !== 204) throw unexpected(status ?? 0, base)
+          return undefined
+        } catch (error) {
+          return refusalOrThrow(error, base)
+        }
+      })
     },
     serverNowUs: () => 1000 * (server.dateMs + clock.monotonicMs() - server.atMs),
-    stop: () => stopping.abort(),
+    stop: () => waiting.stop(),
   }
 }

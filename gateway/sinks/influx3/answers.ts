@@ -3,6 +3,7 @@
 import { HttpError, RequestTimedOutError } from '@influxdata/influxdb3-client'
 import { OperatingError } from '../../core/errors.ts'
 import { databaseMissing, type Refused } from '../../influx/sink.ts'
+import { timedOut, unreachable } from '../../influx/waiting.ts'
 
 const reasonLength = 300
 
@@ -34,18 +35,9 @@ export const refusalOrThrow = (error: unknown, base: string): Refused => {
 export const explained = (error: unknown, base: string): OperatingError => {
   if (error instanceof OperatingError) return error
   if (error instanceof HttpError) return fromStatus(error.statusCode, reasonOf(error), base)
-  if (error instanceof RequestTimedOutError) {
-    return new OperatingError('influx_timeout', {
-      message: `InfluxDB at ${base} gave no answer in time`,
-      remedy: 'Nothing is lost, it is tried again; look at the load and the disk of the server.',
-    })
-  }
+  if (error instanceof RequestTimedOutError) return timedOut(base)
   const { code, message } = error as { code?: unknown; message: string }
-  const why = typeof code === 'string' ? code : oneLine(message)
-  return new OperatingError('influx_unreachable', {
-    message: `cannot reach InfluxDB at ${base}: ${why}`,
-    remedy: 'Nothing is lost, it is tried again; check that it runs, its address and its port.',
-  })
+  return unreachable(base, typeof code === 'string' ? code : oneLine(message))
 }
 
 export const fromStatus = (status: number, reason: string, base: string): OperatingError => {
