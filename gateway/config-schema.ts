@@ -16,6 +16,7 @@ import { NatsSettings } from './sources/nats/settings.ts'
 import { OpcUaSource } from './sources/opcua/settings.ts'
 import { serialSettings } from './sources/serial/settings.ts'
 import { SparkplugSource } from './sources/sparkplug/settings.ts'
+import { PagesTls } from './web/settings.ts'
 
 const closed = { additionalProperties: false } as const
 const didPattern = '^did:key:z[1-9A-HJ-NP-Za-km-z]{16,128}$'
@@ -57,6 +58,7 @@ const Http = Type.Object(
     credentials: Type.Optional(
       Path('File of names and scrypt hashes that may see the pages (tenfold config user).'),
     ),
+    tls: Type.Optional(PagesTls),
   },
   { ...closed, description: 'The pages and their data.' },
 )

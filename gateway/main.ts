@@ -34,6 +34,7 @@ import { type BrokerParts, createBroker } from './sources/mqtt/index.ts'
 import { keptRecordings } from './sources/serial/shelf.ts'
 import { type Sources, startSources } from './sources.ts'
 import type { Actions } from './web/actions.ts'
+import { pagesMaterial } from './web/door.ts'
 import { openImages } from './web/images.ts'
 import { startWeb } from './web/server.ts'
 
@@ -117,35 +118,35 @@ const start = async (
   // Before, there was nobody to hear one; what the worker asks is asked again at a hello.
   hearing.send = send
   const links = () => receiving.sources.links()
+  const notReady = () => admission.notReady()
 
   const operations = startOperations({
     data: config.data,
     alerts: config.alerts,
-    ...{ clock, log, disk, note, links, queries: delivery.queries, env: parts.env },
+    ...{ clock, log, disk, note, links, notReady, queries: delivery.queries, env: parts.env },
     health: () => delivery.health(),
     freeBytes: () => statfs(config.data).then(({ bavail, bsize }) => bavail * bsize),
     connections: () => broker.connections,
-    notReady: () => admission.notReady(),
     secret: (where) => secretOf(parts, where),
   })
   stops.push(async () => operations.stop())
   const reloader = openReloader({
     ...{ ...receiving, names, operations, delivery, clock, reread: parts.reread },
+    pages: () => web,
     deliveryOptions: (wanted) => deliveryOptions({ ...parts, config: wanted }, log),
   })
   const reload = (isDry: boolean): Promise<ReloadOutcome> => reloader.reload(isDry)
 
   const web = await startWeb({
     ...config.http,
+    tls: pagesMaterial(config.http, receiving.brokerParts),
     credentials: () => names.httpNames,
     // The health of a sink is its books and how it fares: what the page and `tenfold doctor` show.
     queries: { ...delivery.queries, books: () => delivery.health() },
-    ...{ profiles, clock, live, links, job: actions.job },
+    ...{ profiles, clock, live, links, note, notReady, job: actions.job },
     recordings: keptRecordings(config.data, profiles),
     ...{ actions: { ...actions, reload }, images: openImages() },
-    metrics: () => operations.metrics(),
-    written: () => operations.written(),
-    notReady: () => admission.notReady(),
+    ...{ metrics: () => operations.metrics(), written: () => operations.written() },
     token: { folder: config.data, random: parts.random },
     onDefect: (error) => note(`pages: ${String(error)}`),
   })

@@ -69,6 +69,16 @@ const lastOf = (folder: string, of: string): number => {
   return Math.max(0, ...numbers.filter(Number.isInteger))
 }
 
+/** Path of the own certificate that such a server shows; undefined where there is none to see. */
+export const newestServer = (folder: string, of: 'server' | 'pages'): string | undefined => {
+  try {
+    const last = lastOf(folder, of)
+    return last === 0 ? undefined : join(folder, `${of}-${last}.pem`)
+  } catch {
+    return undefined
+  }
+}
+
 /** Settings of a server that shows a certificate of its own, or of the gateway's authority. */
 export interface ServerSettings {
   readonly host: string

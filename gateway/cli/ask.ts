@@ -1,9 +1,12 @@
 // How a command asks a running gateway to do something: over its pages' address, with the same name
 // and password as a person. Not a command by itself.
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { resolveSecret } from '../config.ts'
 import { OperatingError } from '../core/errors.ts'
+import { explain } from '../mqtt/tls.ts'
 import type { Io } from './io.ts'
+import { request } from './request.ts'
 
 /** Who asks, where the pages ask for a password. */
 export const passwordOptions = {
@@ -14,6 +17,7 @@ export const passwordOptions = {
 
 export const askOptions = {
   gateway: { type: 'string', default: 'http://127.0.0.1:8080' },
+  ca: { type: 'string' },
   ...passwordOptions,
 } as const
 
@@ -21,10 +25,13 @@ export const askPassword = `  --user NAME, --password-env NAME, --password-file 
                    as at the pages, where they ask for a password`
 
 export const askUsage = `  --gateway URL    where its pages are (default http://127.0.0.1:8080)
+  --ca FILE        who signs its certificate, for an https URL, PEM: of the gateway's own it is
+                   keys/tls/authority.pem of the data folder; without it the usual authorities
 ${askPassword}`
 
 export interface AskValues {
   gateway: string
+  ca?: string
   user?: string
   'password-env'?: string
   'password-file'?: string
@@ -41,26 +48,53 @@ export const ask = async <T>(
 ): Promise<T> => {
   const url = new URL(path, values.gateway)
   const headers = { 'content-type': 'application/json', ...authorization(io, values) }
-  let reply: Response
+  const said = body === undefined ? {} : { method: 'POST' as const, body: JSON.stringify(body) }
+  const trust = values.ca === undefined ? {} : { ca: readAuthority(io, values.ca) }
+  const reply = await request(url, { ...said, headers, trust }).catch((cause: Error) => {
+    throw new OperatingError('gateway_unreachable', {
+      message: `no gateway answers at ${values.gateway}: ${explain(cause)}`,
+      remedy:
+        'Is it running? Compare --gateway with its first line of output, and --ca with https.',
+      cause,
+    })
+  })
+  const answer = parse(reply.text, values) as T & {
+    code?: string
+    message?: string
+    remedy?: string
+  }
+  if (reply.ok) return answer
+  const { code = 'gateway_refused', message = `status ${reply.status}`, remedy = '' } = answer
+  throw new OperatingError(code, { message, remedy })
+}
+
+const parse = (text: string, { gateway }: AskValues): unknown => {
   try {
-    const said = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }
-    reply = await fetch(url, { ...said, headers })
+    return JSON.parse(text)
   } catch (cause) {
     throw new OperatingError('gateway_unreachable', {
-      message: `no gateway answers at ${values.gateway}`,
-      remedy: 'Is it running? Compare --gateway with its first line of output.',
+      message: `what answers at ${gateway} is no gateway`,
+      remedy: 'Compare --gateway with the first line of output of the gateway.',
       cause,
     })
   }
-  const answer = (await reply.json()) as T & { code?: string; message?: string; remedy?: string }
-  if (reply.ok) return answer
-  const { code = 'gateway_refused', message = reply.statusText, remedy = '' } = answer
-  throw new OperatingError(code, { message, remedy })
+}
+
+const readAuthority = ({ cwd }: Io, path: string): string => {
+  try {
+    return readFileSync(resolve(cwd, path), 'utf8')
+  } catch (cause) {
+    throw new OperatingError('file_unreadable', {
+      message: `--ca ${path} cannot be read: ${(cause as Error).message}`,
+      remedy: 'Check its path and who may read it.',
+      cause,
+    })
+  }
 }
 
 export const authorization = (
   io: Io,
-  values: Omit<AskValues, 'gateway'>,
+  values: Omit<AskValues, 'gateway' | 'ca'>,
 ): Record<string, string> => {
   const { user, 'password-env': env, 'password-file': file } = values
   if (user === undefined) return {}

@@ -5,6 +5,7 @@ import { access, constants, stat, statfs } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { certificateFinding, type ShownCertificate } from '../certificate-findings.ts'
 import type { Config } from '../config.ts'
 import { configOptions, configUsage, readConfig } from '../config-file.ts'
 import { systemClock } from '../core/clock.ts'
@@ -25,7 +26,9 @@ import { type NewestReading, traceOf } from '../trace.ts'
 import { readToken } from '../web/token.ts'
 import { askPassword, authorization, passwordOptions } from './ask.ts'
 import type { Io } from './io.ts'
+import { request } from './request.ts'
 import { profilesOf } from './serve.ts'
+import { shownBy } from './shown.ts'
 
 export const summary = 'says why no data arrives, for one unit or for the gateway'
 export const usage = `usage: tenfold doctor [unit] [--json]
@@ -53,10 +56,12 @@ export const run = async (args: string[], io: Io): Promise<number> => {
     })
   }
   const { config } = readConfig(io, values).loaded
-  const pages = openPages(config, authorization(io, values))
+  const shown = shownBy(config)
+  const pages = openPages(config, authorization(io, values), shown)
   const { newest, ...facts } = await gather({ config, unit, io, pages })
   const findings = [...diagnose(facts), ...(newest === undefined ? [] : traceOf(newest, facts))]
   findings.push(...(await fromPages(pages)))
+  findings.push(...shown.map((one) => certificateFinding(one, facts.nowUs)))
   if (config.sources.serial !== undefined) {
     const health = readSerialHealth(join(config.data, 'sources', 'serial'))
     findings.push(...serialFindings(health, { unit, nowUs: systemClock().nowUs() }))
@@ -150,7 +155,8 @@ const isThere = (path: string): Promise<boolean> =>
 /** Where this machine can ask for the pages. */
 const pageUrl = ({ http }: Config): string => {
   const host = http.host === '0.0.0.0' ? '127.0.0.1' : http.host === '::' ? '::1' : http.host
-  return `http://${host.includes(':') ? `[${host}]` : host}:${http.port}/`
+  const scheme = http.tls === undefined ? 'http' : 'https'
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${http.port}/`
 }
 
 const patienceMs = 2000
@@ -166,11 +172,17 @@ interface Pages {
   isClosed(): boolean
 }
 
-const openPages = (config: Config, given: Record<string, string>): Pages => {
+const openPages = (
+  config: Config,
+  given: Record<string, string>,
+  shown: readonly ShownCertificate[],
+): Pages => {
   const url = pageUrl(config)
   const token = readToken(config.data)
   const own = token === undefined ? {} : { authorization: `Bearer ${token}` }
   const headers = given['authorization'] === undefined ? own : given
+  const certificate = shown.find(({ setting }) => setting === 'http.tls')?.content
+  const trust = Buffer.isBuffer(certificate) ? { ca: `${certificate}`, pinned: true } : {}
   let isClosed = false
   return {
     url,
@@ -178,9 +190,9 @@ const openPages = (config: Config, given: Record<string, string>): Pages => {
     ask: async <T>(path: string): Promise<T | undefined> => {
       try {
         const signal = AbortSignal.timeout(patienceMs)
-        const response = await fetch(url + path, { signal, headers })
-        if (response.status === 401) isClosed = true
-        return response.ok || response.status === 503 ? ((await response.json()) as T) : undefined
+        const { status, ok, text } = await request(new URL(url + path), { signal, headers, trust })
+        if (status === 401) isClosed = true
+        return ok || status === 503 ? (JSON.parse(text) as T) : undefined
       } catch {
         return undefined
       }

@@ -9,6 +9,8 @@ import type { DeliveryOptions } from '../pipeline/client.ts'
 import type { MqttBroker } from '../sources/mqtt/broker.ts'
 import { type BrokerParts, limitsOf, materialOf } from '../sources/mqtt/index.ts'
 import type { Sources } from '../sources.ts'
+import { pagesMaterial } from '../web/door.ts'
+import type { Web } from '../web/server.ts'
 import type { ReplaceableDelivery } from './delivery.ts'
 import { checkFiles, filesOf } from './files.ts'
 import type { Settings } from './plan.ts'
@@ -34,6 +36,8 @@ export interface Reloadable {
   sources: Sources
   broker: MqttBroker
   brokerParts: BrokerParts
+  /** Asked when they are there. */
+  pages(): Pick<Web, 'renew'>
   operations: Operations
   delivery: ReplaceableDelivery
   deliveryOptions(config: Config): DeliveryOptions
@@ -50,7 +54,10 @@ export const openReloader = (running: Reloadable): Reloader => {
       delivery: ({ config }) => delivery.replace(running.deliveryOptions(config)),
       alerts: ({ config }) => operations.alert(config.alerts),
       limits: ({ config }) => broker.limit(limitsOf(config.mqtt)),
-      tls: async (_, { config }) => broker.renew(materialOf(config.mqtt, brokerParts)),
+      tls: async (of, { config }) => {
+        if (of === 'mqtt') return broker.renew(materialOf(config.mqtt, brokerParts))
+        await running.pages().renew(pagesMaterial(config.http, brokerParts))
+      },
       credentials: ({ mqttNames, httpNames }) => {
         const [before, after] = [names.mqttNames ?? {}, mqttNames ?? {}]
         Object.assign(names, { mqttNames, httpNames })

@@ -21,7 +21,7 @@ type Kind =
   | { readonly kind: 'delivery'; readonly settings: readonly string[] }
   | { readonly kind: 'alerts' }
   | { readonly kind: 'limits' }
-  | { readonly kind: 'tls'; readonly of: 'mqtt' }
+  | { readonly kind: 'tls'; readonly of: 'mqtt' | 'http' }
   | { readonly kind: 'credentials'; readonly of: 'mqtt' | 'http'; readonly names: string[] }
 
 export type How = 'start' | 'stop' | 'restart'
@@ -40,7 +40,7 @@ export const planOf = (from: Settings, to: Settings): Plan => {
   const changes = [
     ...credentialChanges(from, to),
     ...(isSame(mqtt.limits, to.config.mqtt.limits) ? [] : [{ kind: 'limits' } as const]),
-    ...tlsChange(from, to),
+    ...tlsChanges(from, to),
     ...sourceChanges(from, to),
     ...deliveryChange(from, to),
     ...(differs(from, to, 'alerts') ? [{ kind: 'alerts' } as const] : []),
@@ -100,10 +100,11 @@ const credentialChanges = (from: Settings, to: Settings): Change[] =>
   })
 
 /** Where it is opened or closed, its address changes: that is a restart. */
-const tlsChange = (from: Settings, to: Settings): Change[] => {
-  const isOpen = from.config.mqtt.tls !== undefined && to.config.mqtt.tls !== undefined
-  return isOpen && differs(from, to, 'mqtt.tls') ? [{ kind: 'tls', of: 'mqtt' }] : []
-}
+const tlsChanges = (from: Settings, to: Settings): Change[] =>
+  (['mqtt', 'http'] as const).flatMap((of) => {
+    const isOpen = from.config[of].tls !== undefined && to.config[of].tls !== undefined
+    return isOpen && differs(from, to, `${of}.tls`) ? [{ kind: 'tls', of }] : []
+  })
 
 const sourceChanges = (from: Settings, to: Settings): Change[] => {
   const [before, after] = [from.config.sources, to.config.sources] as Record<string, unknown>[]

@@ -11,7 +11,7 @@ export interface Parts {
   credentials(settings: Settings): void
   /** Limits of the broker, or the certificate of a server; for what comes from now on. */
   limits(settings: Settings): void
-  tls(of: 'mqtt', settings: Settings): Promise<void>
+  tls(of: 'mqtt' | 'http', settings: Settings): Promise<void>
 }
 
 export interface ReloadOutcome {

@@ -15,6 +15,7 @@ export interface Guard {
 }
 
 export interface GuardOptions {
+  scheme: 'http' | 'https'
   /** Where the server is bound. */
   host: string
   port: () => number
@@ -105,19 +106,22 @@ const checkMethod = ({ method, headers }: IncomingMessage, path: string): void =
 
 const hostOf = (origin: string): string => (URL.canParse(origin) ? new URL(origin).host : '')
 
-const checkHost = ({ headers }: IncomingMessage, { host, port, names }: GuardOptions): void => {
+const checkHost = (
+  { headers }: IncomingMessage,
+  { scheme, host, port, names }: GuardOptions,
+): void => {
   const asked = headers.host ?? ''
   const at = /^(?<name>\[[0-9a-f:.]+\]|[^:]*)(?::(?<port>\d{1,5}))?$/i.exec(asked)?.groups
   const name = (at?.['name'] ?? '').toLowerCase()
   const bound = host.includes(':') ? `[${host}]` : host.toLowerCase()
   if (names.some((other) => other.toLowerCase() === name)) return
-  const portFits = Number(at?.['port'] ?? 80) === port()
+  const portFits = Number(at?.['port'] ?? (scheme === 'https' ? 443 : 80)) === port()
   // An address is nobody's name: it cannot be pointed elsewhere.
   const isAddress = isIP(name.replace(/^\[|\]$/g, '')) !== 0
   if (portFits && (isAddress || name === bound || name === 'localhost')) return
   throw new Refused(421, 'host_refused', {
     message: `The pages were asked for under "${asked.slice(0, 100)}", which is not their name.`,
-    remedy: `Open http://${bound}:${port()}/, or add the name to the setting http.names.`,
+    remedy: `Open ${scheme}://${bound}:${port()}/, or add the name to the setting http.names.`,
   })
 }
 

@@ -1,6 +1,6 @@
 // The web server: pages, their data and live values, on node:http. It only reads, and answers
 // from what it is given (Queries, LiveFeed); it must not know a store, a broker or one machine.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { OperatingError } from '../core/errors.ts'
 import type { LiveFeed } from '../core/live.ts'
@@ -8,12 +8,13 @@ import type { Credentials } from '../credentials.ts'
 import { type Actions, act } from './actions.ts'
 import { type ApiOptions, answer, unitOf } from './api.ts'
 import { type Assets, openAssets } from './assets.ts'
+import { type DoorOptions, openDoor, type PagesMaterial } from './door.ts'
 import { createGuard, type Guard, securityHeaders } from './guard.ts'
 import { defectReply, errorReply, Refused, send } from './reply.ts'
 import { createStreams, type Streams } from './stream.ts'
 import { openToken } from './token.ts'
 
-export interface WebOptions extends ApiOptions {
+export interface WebOptions extends ApiOptions, DoorOptions {
   /** Address to bind; config.ts has refused anything but loopback without credentials. */
   host: string
   /** 0 takes a free port. */
@@ -35,6 +36,8 @@ export interface Web {
   readonly port: number
   /** Where a browser finds the pages. */
   readonly url: string
+  /** Looks for a renewed certificate now; see Door. */
+  renew(tls?: PagesMaterial): Promise<void>
   /** Ends every connection and frees the port. */
   stop(): Promise<void>
 }
@@ -44,20 +47,20 @@ export interface Web {
  */
 export const startWeb = async (options: WebOptions): Promise<Web> => {
   const assets = await openAssets()
+  const door = await openDoor(options)
+  const { server, scheme } = door
   const streams = createStreams(options.live)
   const port = (): number => (server.address() as AddressInfo | null)?.port ?? options.port
   const { host, names, token: { folder, random } = {} } = options
   const token = folder && random ? openToken(folder, random) : undefined
   const guard = createGuard({
-    host,
-    port,
-    names,
+    ...{ scheme, host, port, names },
     token: token?.text,
     credentials: () => options.credentials(),
   })
   const headers = securityHeaders(assets.importMapHash)
   const parts = { options, assets, streams, guard }
-  const server = createServer({ maxHeaderSize: 16 * 1024 }, (request, response) => {
+  server.on('request', (request, response) => {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
     handle(parts, request, response).catch((error: unknown) => {
       const reply = errorReply(error)
@@ -69,14 +72,19 @@ export const startWeb = async (options: WebOptions): Promise<Web> => {
   server.headersTimeout = 10_000
   server.requestTimeout = 10_000
   server.maxConnections = 256
-  await listen(server, options)
+  await listen(server, options).catch((error: Error) => {
+    door.stop()
+    throw error
+  })
   const shown = host.includes(':') ? `[${host}]` : host
   return {
     host,
     port: port(),
-    url: `http://${shown}:${port()}/`,
+    url: `${scheme}://${shown}:${port()}/`,
+    renew: (tls) => door.renew(tls),
     stop: () =>
       new Promise((resolve) => {
+        door.stop()
         token?.close()
         streams.stop()
         server.close(() => resolve())
