@@ -33,13 +33,27 @@ export const readRelease = (file: Uint8Array): ReleaseFile => {
     if (Buffer.compare(digest, head.manifest) !== 0) throw wrong('its manifest was changed')
   }
   const { version, board, machine, profile } = one
-  const manifest = JSON.parse(Buffer.from(text).toString()) as Manifest
+  const manifest = manifestIn(Buffer.from(text).toString())
   return { a, b, head: { version, board, machine, profile }, manifest }
 }
 
 /** Whether both images are signed by this key. */
 export const isReleaseBy = ({ a, b }: ReleaseFile, publicKey: Uint8Array): boolean =>
   isSignedBy(a, publicKey) && isSignedBy(b, publicKey)
+
+/** Of what it says only the digests are looked at here; anybody may have written it. */
+const manifestIn = (text: string): Manifest => {
+  let found: Partial<Manifest> | null | undefined
+  try {
+    found = JSON.parse(text) as Partial<Manifest> | null
+  } catch {
+    // The same as another form.
+  }
+  const { profile, module } = found?.digests ?? {}
+  const { key = '' } = found?.release ?? {}
+  if ([profile, module, key].every((word) => typeof word === 'string')) return found as Manifest
+  throw wrong('its manifest cannot be read')
+}
 
 const part = (file: Uint8Array, at: number): Uint8Array => {
   const rest = file.subarray(at)

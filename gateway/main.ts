@@ -143,7 +143,7 @@ const start = async (
     credentials: () => names.httpNames,
     // The health of a sink is its books and how it fares: what the page and `tenfold doctor` show.
     queries: { ...delivery.queries, books: () => delivery.health() },
-    ...{ profiles, clock, live, links, note, notReady, job: actions.job },
+    ...{ profiles, clock, live, links, note, notReady, firmware: actions.firmware },
     recordings: keptRecordings(config.data, profiles),
     ...{ actions: { ...actions, reload }, images: openImages() },
     ...{ metrics: () => operations.metrics(), written: () => operations.written() },
@@ -203,8 +203,7 @@ const startReceiving = async (
   stops.push(async () => clearInterval(looking))
   const actions: Receiving['actions'] = {
     command: commands.command,
-    update: commands.update,
-    job: commands.job,
+    ...{ update: commands.update, check: commands.check, firmware: commands.firmware },
     requeue: (request) => requeue({ ...delivery, emit: admission.emit }, request),
     ...(pairing && { pair: () => pairing.desk.offer() }),
   }

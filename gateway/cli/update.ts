@@ -2,9 +2,9 @@
 // and ends when it is kept or refused. Ctrl-C ends only the showing. Not a command by itself.
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { UpdateJob } from '../commands/updates.ts'
 import { systemClock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
+import type { UpdateJob } from '../core/update.ts'
 import { type AskValues, ask } from './ask.ts'
 import type { Io } from './io.ts'
 

@@ -7,10 +7,11 @@ import type { Clock } from '../core/clock.ts'
 import { operatingError } from '../core/errors.ts'
 import { profileDigest } from '../core/machine.ts'
 import type { Emit, UnitCommand, UnitFacts, UnitLine } from '../core/source.ts'
+import type { ReleaseFace, UnitFirmware, UpdateJob } from '../core/update.ts'
 import { CommandDesk, type CommandOutcome, type SetpointRequest } from './desk.ts'
 import { Trips } from './trips.ts'
 import { type MadeKey, UnitKeys } from './unit-keys.ts'
-import { type UpdateJob, Updates } from './updates.ts'
+import { Updates } from './updates.ts'
 
 export type CommandRequest =
   | SetpointRequest
@@ -29,7 +30,9 @@ export interface Commands {
     request: CommandRequest,
   ): Promise<CommandOutcome | MadeKey | { releaseKey: string } | { cleared: string }>
   update(unit: string, file: Uint8Array): Promise<UpdateJob>
-  job(unit: string): UpdateJob | undefined
+  /** What a release is, and whether the unit would take it; nothing is sent. */
+  check(unit: string, file: Uint8Array): Promise<ReleaseFace>
+  firmware(unit: string): UnitFirmware
   stop(): Promise<void>
 }
 
@@ -92,7 +95,8 @@ export const openCommands = (parts: CommandsParts): Commands => {
       return done
     },
     update: (unit, file) => updates.start(unit, file),
-    job: (unit) => updates.job(unit),
+    check: (unit, file) => updates.check(unit, file),
+    firmware: (unit) => updates.firmware(unit),
     stop: async () => updates.stop(),
   }
 }

@@ -2,8 +2,9 @@
 // it, has the board restart into its trial, and confirms only what it then heard: the new firmware
 // in the hello, and a report. Whatever fails before that, the board goes back by itself. One at a
 // time for each unit; nothing waits for a board that is away, nothing outlives the gateway.
+import { createHash } from 'node:crypto'
 import { isReleaseBy, type ReleaseFile, readRelease } from '../../firmware/release-file.ts'
-import { headBytes } from '../../firmware/signed-image.ts'
+import { headBytes, isUnsigned } from '../../firmware/signed-image.ts'
 import {
   confirmUpdate,
   expectOk,
@@ -13,9 +14,11 @@ import {
   updateKinds,
 } from '../../firmware/update.ts'
 import { didOf } from '../attestation/did.ts'
+import { isStrongKey } from '../attestation/ed25519.ts'
 import type { Clock } from '../core/clock.ts'
 import { OperatingError, operatingError } from '../core/errors.ts'
 import type { UnitFacts, UnitLine, UnitReply } from '../core/source.ts'
+import type { ReleaseFace, UnitFirmware, UpdateJob } from '../core/update.ts'
 import { notTaken, silentLine } from './line-errors.ts'
 
 export interface UpdatesParts {
@@ -26,16 +29,6 @@ export interface UpdatesParts {
   /** Told how each ended: an event of the unit. `word` is short, with underscores. */
   ended(unit: string, facts: UnitFacts | undefined, what: { good: boolean; word: string }): void
   pace?: Partial<Pace>
-}
-
-export interface UpdateJob {
-  unit: string
-  version: number
-  state: 'sending' | 'restarting' | 'trying' | 'done' | 'failed'
-  /** Bytes of the image, without its head. */
-  sent: number
-  total: number
-  error?: { code: string; message: string; remedy: string }
 }
 
 export const updatePace = {
@@ -67,22 +60,35 @@ export class Updates {
     this.#pace = { ...updatePace, ...parts.pace }
   }
 
-  /** The newest update of a unit, as it stands. */
-  job(unit: string): UpdateJob | undefined {
-    return this.#jobs.get(unit)
+  /** The board that is heard now, and the newest update, as it stands. */
+  firmware(unit: string): UnitFirmware {
+    const facts = this.#parts.line(unit)?.facts()
+    return {
+      board: facts === undefined ? null : { name: facts.board, firmware: facts.firmware },
+      job: this.#jobs.get(unit) ?? null,
+    }
+  }
+
+  /** What a file is, and whether the unit would take it now. Rejects where it is no release. */
+  async check(unit: string, file: Uint8Array): Promise<ReleaseFace> {
+    const release = readOrExplain(file)
+    const face = faceOf(release, file)
+    try {
+      const { state } = await this.#admit(unit, release)
+      return { ...face, ...(state.version !== undefined && { running: state.version }) }
+    } catch (error) {
+      const refusal = operatingError(error)
+      if (refusal === undefined) throw error
+      return { ...face, refusal }
+    }
   }
 
   /** Checks all that can be known before, and begins. Rejects with an OperatingError. */
   async start(unit: string, file: Uint8Array): Promise<UpdateJob> {
-    const running = this.#jobs.get(unit)
-    if (running !== undefined && isOpen(running)) throw busy(unit)
     const release = readOrExplain(file)
-    const line = this.#parts.line(unit)
-    const facts = line?.facts()
-    if (line === undefined || facts === undefined) throw silentLine(unit)
-    this.#checkRelease(unit, release, facts)
-    const state = await stateOf(unit, line)
-    checkBoard(unit, release, state)
+    const { line, facts, state } = await this.#admit(unit, release)
+    // Another one may have begun while the board was asked.
+    this.#checkIdle(unit)
     if (this.#jobs.size >= jobsMax) this.#jobs.clear()
     const total = (state.slot === 0 ? release.b : release.a).length - headBytes
     const job: UpdateJob = {
@@ -96,6 +102,24 @@ export class Updates {
   /** What is under way ends; its board goes back, or stays as it was. */
   stop(): void {
     this.#stopping.abort()
+  }
+
+  /** The board and its state, where it would take this release now. */
+  async #admit(unit: string, release: ReleaseFile) {
+    this.#checkIdle(unit)
+    checkSigned(release)
+    const line = this.#parts.line(unit)
+    const facts = line?.facts()
+    if (line === undefined || facts === undefined) throw silentLine(unit)
+    this.#checkRelease(unit, release, facts)
+    const state = await stateOf(unit, line)
+    checkBoard(unit, release, state)
+    return { line, facts, state }
+  }
+
+  #checkIdle(unit: string): void {
+    const running = this.#jobs.get(unit)
+    if (running !== undefined && isOpen(running)) throw busy(unit)
   }
 
   #checkRelease(unit: string, { head, manifest }: ReleaseFile, facts: UnitFacts): void {
@@ -249,6 +273,31 @@ const stateOf = async (unit: string, line: UnitLine): Promise<NonNullable<UnitRe
     if (reply !== undefined) throw notTaken(unit)
   }
   throw silentLine(unit)
+}
+
+const checkSigned = ({ a, b }: ReleaseFile): void => {
+  if (!isUnsigned(a) && !isUnsigned(b)) return
+  throw new OperatingError('update_unsigned', {
+    message: 'nobody has signed the release',
+    remedy: 'Sign it: tenfold build --sign.',
+  })
+}
+
+/** The key that the manifest names counts only where both signatures are by it. */
+const faceOf = (release: ReleaseFile, file: Uint8Array): ReleaseFace => {
+  const { head, manifest, a } = release
+  const key = Buffer.from(manifest.release?.key ?? '', 'hex')
+  const isSigner = key.length === 32 && isStrongKey(key) && isReleaseBy(release, key)
+  return {
+    ...{ version: head.version, machine: head.machine, board: head.board },
+    digests: {
+      file: createHash('sha256').update(file).digest('hex'),
+      profile: Buffer.from(head.profile).toString('hex'),
+      firmware: manifest.digests.module,
+    },
+    ...(isSigner && { signer: didOf(key) }),
+    bytes: a.length - headBytes,
+  }
 }
 
 /** What the board would refuse anyhow, in clearer words. */

@@ -10,7 +10,7 @@ import type { RequeueOutcome, RequeueRequest } from '../requeue.ts'
 import { unitOf } from './api.ts'
 import { json, Refused } from './reply.ts'
 
-export interface Actions extends Pick<Commands, 'command' | 'update' | 'job'> {
+export interface Actions extends Pick<Commands, 'command' | 'update' | 'check' | 'firmware'> {
   /** Absent where units are not paired. */
   pair?(): PairingOffer
   requeue(request: RequeueRequest): Promise<RequeueOutcome>
@@ -34,12 +34,15 @@ export const isAction = (asked: string): boolean => path.test(asked)
 export const act = async (actions: Actions, asked: string, request: IncomingMessage) => {
   const isRequeue = asked === requeuePath
   const [, unit, what] = path.exec(asked) ?? []
-  const largest = what === 'update' ? updateBytesMax : bodyBytesMax
-  const body = await bodyOf(request, isRequeue ? requeueBytesMax : largest)
+  const isUpdate = what === 'update'
+  const largest = isUpdate ? updateBytesMax : bodyBytesMax
+  const body = await bodyOf(request, isRequeue ? requeueBytesMax : largest, isUpdate)
   if (isRequeue) return json(await actions.requeue(requeueOf(body)))
   if (asked === reloadPath) return json(await actions.reload(body['dry'] === true))
-  if (unit !== undefined && what === 'update') {
-    return json(await actions.update(unitOf(unit), releaseOf(body)), 202)
+  if (unit !== undefined && isUpdate) {
+    const release = releaseOf(body)
+    if (body['check'] === true) return json(await actions.check(unitOf(unit), release))
+    return json(await actions.update(unitOf(unit), release), 202)
   }
   if (unit !== undefined) return json(await actions.command(unitOf(unit), requestOf(body)))
   const offer = actions.pair?.()
@@ -87,12 +90,13 @@ const base64 = /^[A-Za-z0-9+/]*={0,2}$/
 const bodyOf = async (
   request: IncomingMessage,
   bytesMax: number,
+  isRelease: boolean,
 ): Promise<Readonly<Record<string, unknown>>> => {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of request) {
     bytes += (chunk as Buffer).length
-    if (bytes > bytesMax) throw malformed(`has over ${bytesMax} bytes`)
+    if (bytes > bytesMax) throw isRelease ? tooLong() : malformed(`has over ${bytesMax} bytes`)
     chunks.push(chunk as Buffer)
   }
   try {
@@ -103,6 +107,13 @@ const bodyOf = async (
   }
   throw malformed('is no JSON object')
 }
+
+const tooLong = (): Refused =>
+  new Refused(413, 'release_too_long', {
+    message: 'The file is longer than a release for any board.',
+    remedy: 'Take the file .signed that "tenfold build --sign" wrote.',
+    headers: { Connection: 'close' },
+  })
 
 const malformed = (what: string): Refused =>
   new Refused(400, 'body_malformed', {

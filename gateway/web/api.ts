@@ -3,11 +3,11 @@
 import { unitIdPattern } from '../../hardware-profiles/names.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import { passportFile } from '../attestation/passport-file.ts'
-import type { UpdateJob } from '../commands/updates.ts'
 import type { Clock } from '../core/clock.ts'
 import { limits } from '../core/limits.ts'
 import type { SourceLink } from '../core/link.ts'
 import type { KeptRecording, Queries, Written } from '../core/queries.ts'
+import type { UnitFirmware } from '../core/update.ts'
 import type { Images } from './images.ts'
 import { content, json, Refused, type Reply } from './reply.ts'
 
@@ -16,8 +16,8 @@ export interface ApiOptions {
   profiles: readonly Profile[]
   clock: Clock
   images: Images
-  /** The newest update of a unit. */
-  job(unit: string): UpdateJob | undefined
+  /** A unit's board and its newest update. */
+  firmware(unit: string): UnitFirmware
   /** For Prometheus. */
   metrics(): Promise<{ type: string; text: string }>
   /** What it wrote to the disk. */
@@ -122,7 +122,8 @@ const unitRoutes: Readonly<Record<string, Handler>> = {
   },
   life: async ({ queries, clock }, _query, unit) =>
     json(await queries.life({ unit, nowUs: clock.nowUs() })),
-  update: async ({ job }, _query, unit) => json(job(unit) ?? null),
+  update: async ({ firmware }, _query, unit) => json(firmware(unit).job),
+  firmware: async ({ firmware }, _query, unit) => json(firmware(unit)),
   recordings: async ({ recordings }, _query, unit) => json((await recordings?.(unit)) ?? []),
   passport: async ({ queries }, _query, unit) => json(await queries.passportSummary(unit)),
   'passport/file': async ({ queries }, _query, unit) => ({

@@ -1,122 +1,20 @@
 // Updates through the gateway with a board that is a few lines of a test: what is refused before a
 // byte is sent, and that nothing is confirmed but what was heard. Real boards are in test/updates.
-import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { writeRelease } from '../../firmware/release-file.ts'
-import { headBytes, signImage } from '../../firmware/signed-image.ts'
-import { updateKinds, updateResults } from '../../firmware/update.ts'
-import { signerOfSeed } from '../../gateway/attestation/identity.ts'
 import { UnitKeys } from '../../gateway/commands/unit-keys.ts'
 import { Updates } from '../../gateway/commands/updates.ts'
-import type { UnitFacts, UnitLine, UnitReply } from '../../gateway/core/source.ts'
-
-const release = signerOfSeed(new Uint8Array(32).fill(7))
-const stranger = signerOfSeed(new Uint8Array(32).fill(8))
-const [profile, module] = ['aa'.repeat(32), 'bb'.repeat(32)]
-
-interface Wish {
-  machine?: string
-  board?: string
-  version?: number
-  profile?: string
-  /** In the manifest only. */
-  stated?: string
-  signer?: typeof release
-}
-
-const fileOf = (wish: Wish = {}): Uint8Array => {
-  const { machine = 'cordless_drill', board = 'rp2040-pico', version = 7 } = wish
-  const text = JSON.stringify({
-    digests: { profile: wish.stated ?? wish.profile ?? profile, module },
-  })
-  const image = (slot: 0 | 1): Uint8Array =>
-    signImage(
-      new Uint8Array(headBytes + 1000).fill(slot),
-      {
-        ...{ slot, version, board, machine },
-        manifest: createHash('sha256').update(text).digest(),
-        profile: Uint8Array.from(Buffer.from(wish.profile ?? profile, 'hex')),
-      },
-      (message) => (wish.signer ?? release).sign(message),
-    )
-  return writeRelease({ a: image(0), b: image(1), text })
-}
-
-const resultOf = (word: (typeof updateResults)[number]): number => updateResults.indexOf(word)
-
-/** As a board answers; `what` turns one of its answers into another. */
-class FakeUnit {
-  boot = 3
-  slot = 0
-  version = 5
-  floor = 5
-  trial = 0
-  pinned: Uint8Array | undefined = Uint8Array.from(release.publicKey)
-  firmware = 'cc'.repeat(32)
-  reports = 1
-  /** What it answers instead, by kind: always, or where that gives an answer. */
-  instead: Partial<Record<keyof typeof updateKinds, UnitReply | (() => UnitReply | undefined)>> = {}
-  readonly told: string[] = []
-  /** What it runs after its restart. */
-  next = { slot: 1, version: 7, firmware: module, isHeard: true }
-
-  readonly line: UnitLine = {
-    facts: (): UnitFacts => {
-      if (this.next.isHeard) this.reports += 1
-      const { boot, firmware, reports } = this
-      return {
-        ...{ boot, firmware, reports, uptimeUs: 1, machine: 'cordless_drill' },
-        ...{ board: 'rp2040-pico', profile, key: undefined, isTaken: true },
-      }
-    },
-    ask: (_, [kind]) => Promise.resolve(this.#answer(Number(kind))),
-  }
-
-  #answer(kind: number): UnitReply {
-    const names = Object.keys(updateKinds) as (keyof typeof updateKinds)[]
-    const name = names.find((one) => updateKinds[one] === kind)
-    if (name === undefined) throw new Error('no such kind')
-    this.told.push(name)
-    const instead = this.instead[name]
-    const other = typeof instead === 'function' ? instead() : instead
-    if (other !== undefined) return other
-    if (name === 'restart') {
-      this.boot += 1
-      Object.assign(this, { slot: this.next.slot, version: this.next.version, trial: 1 })
-      this.firmware = this.next.firmware
-    }
-    const { slot, trial, version, floor, pinned } = this
-    const all = name === 'state' ? { version, floor, ...(pinned && { pinned }) } : {}
-    return { code: 0, update: { next: 0, slot, trial, ...all } }
-  }
-}
-
-const stand = (unit: FakeUnit | undefined = new FakeUnit()) => {
-  const ended: string[] = []
-  let nowMs = 0
-  const updates = new Updates({
-    line: () => unit?.line,
-    profileDigest: () => profile,
-    clock: {
-      monotonicMs: () => nowMs,
-      sleep: async (ms) => {
-        nowMs += ms
-      },
-    },
-    ended: (_, __, { good, word }) => ended.push(`${good} ${word}`),
-    pace: { patience: 6, firstPatience: 2, startMs: 5000 },
-  })
-  const finished = async (): Promise<string | undefined> => {
-    while (ended.length === 0) await new Promise((resolve) => setImmediate(resolve))
-    return ended[0]
-  }
-  return { updates, finished, unit: unit ?? new FakeUnit() }
-}
-
-const isRefusal = (word: (typeof updateResults)[number]): UnitReply => ({
-  code: resultOf(word),
-  update: { next: 0, slot: 0, trial: 0 },
-})
+import type { UnitReply } from '../../gateway/core/source.ts'
+import {
+  FakeUnit,
+  fileOf,
+  isRefusal,
+  module,
+  profile,
+  release,
+  stand,
+  stranger,
+  type Wish,
+} from './fake-unit.ts'
 
 describe('refused before a byte is sent', () => {
   test.each<[string, Wish, ((unit: FakeUnit) => void)?]>([
@@ -125,6 +23,7 @@ describe('refused before a byte is sent', () => {
     ['update_profile', { profile: 'dd'.repeat(32) }],
     ['update_profile', { stated: 'dd'.repeat(32) }],
     ['update_signature', { signer: stranger }],
+    ['update_unsigned', { signer: 'nobody' }],
     ['update_old', { version: 4 }],
     ['update_no_key', {}, (unit) => (unit.pinned = undefined)],
     ['update_trial', {}, (unit) => (unit.trial = 1)],
@@ -133,8 +32,10 @@ describe('refused before a byte is sent', () => {
     const { updates, unit } = stand()
     change?.(unit)
     await expect(updates.start('drill-1', fileOf(wish))).rejects.toMatchObject({ code })
+    const { version, refusal } = await updates.check('drill-1', fileOf(wish))
+    expect([version, refusal?.code]).toEqual([wish.version ?? 7, code])
     expect(unit.told.filter((one) => one !== 'state')).toEqual([])
-    expect(updates.job('drill-1')).toBeUndefined()
+    expect(updates.firmware('drill-1').job).toBeNull()
   })
 
   test('a unit that is not heard, and a file that is none', async () => {
@@ -144,10 +45,44 @@ describe('refused before a byte is sent', () => {
       clock: { monotonicMs: () => 0, sleep: async () => {} },
     })
     await expect(none.start('x', fileOf())).rejects.toMatchObject({ code: 'unit_silent' })
-    for (const file of [new Uint8Array(), fileOf().slice(0, -1), fileOf().slice(9)]) {
+    const texts = ['null', '7', '{}', '{"digests":{"profile":1,"module":""}}', 'no JSON']
+    const files = [new Uint8Array(), fileOf().slice(0, -1), fileOf().slice(9)]
+    for (const file of [...files, ...texts.map((text) => fileOf({ text }))]) {
       await expect(updates.start('x', file)).rejects.toMatchObject({ code: 'image_wrong' })
+      await expect(updates.check('x', file)).rejects.toMatchObject({ code: 'image_wrong' })
     }
   })
+})
+
+test('a release is looked at: what it is, who signed it, what runs; and nothing begins', async () => {
+  const { updates, unit } = stand()
+  const face = await updates.check('drill-1', fileOf())
+  expect(face).toMatchObject({
+    ...{ version: 7, machine: 'cordless_drill', board: 'rp2040-pico', bytes: 1000, running: 5 },
+    ...{ signer: release.did, digests: { profile, firmware: module } },
+  })
+  expect(face.refusal).toBeUndefined()
+  expect(unit.told).toEqual(['state'])
+  expect(updates.firmware('drill-1')).toEqual({
+    board: { name: 'rp2040-pico', firmware: unit.firmware },
+    job: null,
+  })
+  // Whom the manifest names has not signed: the name is worth nothing.
+  const key = Buffer.from(release.publicKey).toString('hex')
+  const text = JSON.stringify({ digests: { profile, module }, release: { key } })
+  const { signer } = await updates.check('drill-1', fileOf({ text, signer: stranger }))
+  expect(signer).toBeUndefined()
+})
+
+test('of two that are asked for at once, one begins', async () => {
+  const { updates, finished } = stand()
+  const both = [1, 2].map(() => updates.start('drill-1', fileOf()))
+  const [first, second] = await Promise.allSettled(both)
+  expect([first?.status, second]).toMatchObject([
+    'fulfilled',
+    { status: 'rejected', reason: { code: 'update_busy' } },
+  ])
+  expect(await finished()).toBe('true version_7')
 })
 
 test('a machine that may move is told of, after a few tries, and left alone', async () => {

@@ -332,12 +332,14 @@ export const fakeFeed = (profile: Profile, unit: string): LiveFeed => ({
   },
 })
 
+const away = async (unit: string): Promise<never> => {
+  throw new OperatingError('unit_silent', { message: `${unit} is away`, remedy: 'Join it.' })
+}
+
 /** Of a gateway without boards. */
-export const noUpdates: Pick<Actions, 'update' | 'job'> = {
-  update: async (unit) => {
-    throw new OperatingError('unit_silent', { message: `${unit} is away`, remedy: 'Join it.' })
-  },
-  job: () => undefined,
+export const noUpdates: Pick<Actions, 'update' | 'check' | 'firmware'> = {
+  ...{ update: away, check: away },
+  firmware: () => ({ board: null, job: null }),
 }
 
 export const startFakeGateway = async (more: Partial<WebOptions> = {}): Promise<Web> => {
@@ -354,7 +356,7 @@ export const startFakeGateway = async (more: Partial<WebOptions> = {}): Promise<
       requeue: async () => ({ requeued: 1, more: false }),
       reload: async () => ({ changes: [], applied: false }),
     },
-    job: () => undefined,
+    firmware: noUpdates.firmware,
     profiles,
     live: fakeFeed(profiles[0] as Profile, 'drill-1'),
     clock: systemClock(),

@@ -13,9 +13,9 @@ import { writeRelease } from '../../firmware/release-file.ts'
 import { signImage } from '../../firmware/signed-image.ts'
 import { fromUf2 } from '../../firmware/uf2.ts'
 import { run } from '../../gateway/cli/command.ts'
-import type { UpdateJob } from '../../gateway/commands/updates.ts'
 import { profileDigest } from '../../gateway/core/machine.ts'
 import type { StoredEvent, UnitSummary } from '../../gateway/core/queries.ts'
+import type { ReleaseFace, UpdateJob } from '../../gateway/core/update.ts'
 import { compilerInstalled, drill } from '../boards/stand.ts'
 import { type TestIo, testIo } from '../cli/io.ts'
 import { sleep, socatInstalled } from '../serial/wire.ts'
@@ -139,6 +139,18 @@ describe.runIf(ready)('a drill joined to a gateway', () => {
     })
     const broken = fileOf('broken', writeRelease(first).slice(0, -1))
     await expect(command('update', broken)).rejects.toMatchObject({ code: 'image_wrong' })
+    // As the pages ask before they send anything.
+    const check = async (file: string): Promise<ReleaseFace> => {
+      const body = JSON.stringify({ release: readFileSync(file, 'base64'), check: true })
+      const headers = { 'content-type': 'application/json' }
+      const url = new URL(`api/units/${unit}/update`, gateway.pageUrl)
+      return (await fetch(url, { method: 'POST', headers, body })).json() as Promise<ReleaseFace>
+    }
+    const good = await check(files.good)
+    expect(good).toMatchObject({ version: 3, running: 0, signer: signer.did })
+    expect(good.refusal).toBeUndefined()
+    const other = await check(files.stranger)
+    expect([other.signer, other.refusal?.code]).toEqual([stranger.did, 'update_signature'])
     await expect(command('trust', signer.did)).resolves.toMatch(/takes releases/)
     await expect(command('trust', stranger.did)).rejects.toMatchObject({ code: 'trust_pinned' })
   }, 600_000)

@@ -16,6 +16,7 @@ import type {
   UnitSummary,
   Written,
 } from '../../core/queries.ts'
+import type { ReleaseFace, UnitFirmware, UpdateJob } from '../../core/update.ts'
 
 /** The same as the gateway's: what it took out of quarantine. */
 export interface RequeueOutcome {
@@ -60,6 +61,12 @@ export const api = {
     ),
   events: (unit: string): Promise<StoredEvent[]> => ask(`${unitPath(unit)}/events?limit=100`),
   recordings: (unit: string): Promise<KeptRecording[]> => ask(`${unitPath(unit)}/recordings`),
+  firmware: (unit: string): Promise<UnitFirmware> => ask(`${unitPath(unit)}/firmware`),
+  /** Looks at a release, base64, and asks the board; sends nothing. */
+  checkRelease: (unit: string, release: string): Promise<ReleaseFace> =>
+    ask(`${unitPath(unit)}/update`, JSON.stringify({ release, check: true })),
+  sendUpdate: (unit: string, release: string): Promise<UpdateJob> =>
+    ask(`${unitPath(unit)}/update`, JSON.stringify({ release })),
   life: (unit: string): Promise<UnitLife> => ask(`${unitPath(unit)}/life`),
   passport: (unit: string): Promise<PassportSummary> => ask(`${unitPath(unit)}/passport`),
   passportFile: (unit: string): string => `${unitPath(unit)}/passport/file`,
@@ -88,7 +95,9 @@ const ask = async <T>(path: string, body?: string): Promise<T> => {
   try {
     const headers = { 'Content-Type': 'application/json' }
     const action = body === undefined ? {} : { method: 'POST', headers, body }
-    response = await fetch(path, { ...action, signal: AbortSignal.timeout(10_000) })
+    // What is done may wait for a board that is asked again and again.
+    const signal = AbortSignal.timeout(body === undefined ? 10_000 : 60_000)
+    response = await fetch(path, { ...action, signal })
   } catch {
     throw new Refusal('The gateway does not answer.', 'Is it still running? This page tries again.')
   }

@@ -12,6 +12,7 @@ import type {
   UnitSummary,
 } from '../../core/queries.ts'
 import { api } from './api.ts'
+import { type FirmwareCard, openFirmware } from './firmware.ts'
 import { quantity, words } from './format.ts'
 import { lifecycleCard, maintenanceCard, uptimeCard } from './life.ts'
 import { openLive } from './live.ts'
@@ -73,7 +74,7 @@ const unitTemplate = (page: Page, summary: UnitSummary, open: OpenUnit): Templat
         ${countersCard(summary, machine)}
         ${machine === undefined ? nothing : maintenanceCard(open.life, machine)}
         ${machine === undefined ? nothing : signalsCard(summary, machine, newest)}
-        ${deliveryCard(summary, open.quarantine)}
+        ${open.firmware.template()} ${deliveryCard(summary, open.quarantine)}
       </div>
     </div>`
 }
@@ -85,6 +86,7 @@ interface OpenUnit {
   passport: Asked<PassportSummary>
   life: Asked<UnitLife>
   quarantine: Asked<QuarantineRow[]>
+  firmware: FirmwareCard
   newest(): LiveReading | undefined
   /** undefined while its machine's profile is unknown. */
   charts(): UnitCharts | undefined
@@ -98,6 +100,7 @@ const openUnit = (page: Page, unit: string): OpenUnit => {
   const passport = keepAsking(() => api.passport(unit), 5000, page.redraw)
   const life = keepAsking(() => api.life(unit), 5000, page.redraw)
   const quarantine = keepAsking(() => api.quarantine(unit), 5000, page.redraw)
+  const firmware = openFirmware(page, unit)
   let charts: UnitCharts | undefined
   let newest: LiveReading | undefined
   let away = false
@@ -118,17 +121,19 @@ const openUnit = (page: Page, unit: string): OpenUnit => {
     passport,
     life,
     quarantine,
+    firmware,
     newest: () => newest,
     charts: () => charts,
     tick: () => {
       const machine = page.machine(find(page, unit)?.machine ?? '')
       if (machine !== undefined) charts ??= new UnitCharts(page, unit, machine)
       charts?.tick()
+      firmware.tick()
     },
     stop: () => {
       close()
       charts?.stop()
-      for (const asked of [events, recordings, passport, life, quarantine]) asked.stop()
+      for (const one of [events, recordings, passport, life, quarantine, firmware]) one.stop()
     },
   }
 }

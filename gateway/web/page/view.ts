@@ -67,6 +67,8 @@ export const keepAsking = <T>(
       if (stopped) return
       redraw()
     }
+    // Another may have been asked in between: there is one next time all the same.
+    clearTimeout(timer)
     timer = setTimeout(ask, periodMs)
   }
   void ask()
