@@ -1,11 +1,11 @@
 // How a command asks a running gateway to do something: over its pages' address, with the same name
 // and password as a person. Not a command by itself.
 import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { resolveSecret } from '../config.ts'
 import { OperatingError } from '../core/errors.ts'
 import { explain } from '../mqtt/tls.ts'
 import type { Io } from './io.ts'
+import { trustIn } from './pages.ts'
 import { request } from './request.ts'
 
 /** Who asks, where the pages ask for a password. */
@@ -25,7 +25,7 @@ export const askPassword = `  --user NAME, --password-env NAME, --password-file 
                    as at the pages, where they ask for a password`
 
 export const askUsage = `  --gateway URL    where its pages are (default http://127.0.0.1:8080)
-  --ca FILE        who signs its certificate, for an https URL, PEM: of the gateway's own it is
+  --ca FILE        who signs the certificate of an https URL, PEM: of the gateway's own it is
                    keys/tls/authority.pem of the data folder; without it the usual authorities
 ${askPassword}`
 
@@ -49,7 +49,7 @@ export const ask = async <T>(
   const url = new URL(path, values.gateway)
   const headers = { 'content-type': 'application/json', ...authorization(io, values) }
   const said = body === undefined ? {} : { method: 'POST' as const, body: JSON.stringify(body) }
-  const trust = values.ca === undefined ? {} : { ca: readAuthority(io, values.ca) }
+  const trust = trustIn(io, values.ca)
   const reply = await request(url, { ...said, headers, trust }).catch((cause: Error) => {
     throw new OperatingError('gateway_unreachable', {
       message: `no gateway answers at ${values.gateway}: ${explain(cause)}`,
@@ -75,18 +75,6 @@ const parse = (text: string, { gateway }: AskValues): unknown => {
     throw new OperatingError('gateway_unreachable', {
       message: `what answers at ${gateway} is no gateway`,
       remedy: 'Compare --gateway with the first line of output of the gateway.',
-      cause,
-    })
-  }
-}
-
-const readAuthority = ({ cwd }: Io, path: string): string => {
-  try {
-    return readFileSync(resolve(cwd, path), 'utf8')
-  } catch (cause) {
-    throw new OperatingError('file_unreadable', {
-      message: `--ca ${path} cannot be read: ${(cause as Error).message}`,
-      remedy: 'Check its path and who may read it.',
       cause,
     })
   }

@@ -23,8 +23,11 @@ import { claimDetails } from '../ledger/proven.ts'
 import { type ActName, acts, follow, parsePart, workDetails } from '../lifecycle/acts.ts'
 import { longestShiftUs, shiftDetails } from '../lifecycle/shifts.ts'
 import { lifecycleStates } from '../lifecycle/states.ts'
+import { explain } from '../mqtt/tls.ts'
 import { selftestDetails } from '../selftest/claim.ts'
 import type { Io } from './io.ts'
+import { type PagesAddress, pagesOf, reachable, trustIn } from './pages.ts'
+import { request } from './request.ts'
 import { type Login, send } from './send.ts'
 
 export const summary =
@@ -57,6 +60,7 @@ ${Object.entries(acts)
 
 where:
   --pages URL       the gateway's pages (default: as the config says)
+  --ca FILE         who signs the certificate of an https URL of --pages, PEM
   --broker URL      its broker (default: as the config says)
   --user NAME, --password-env NAME, --password-file FILE
                     to log in at both, where they ask for it
@@ -80,6 +84,7 @@ const options = {
   good: { type: 'string' },
   'ideal-s': { type: 'string' },
   pages: { type: 'string' },
+  ca: { type: 'string' },
   broker: { type: 'string' },
   user: { type: 'string' },
   'password-env': { type: 'string' },
@@ -140,7 +145,10 @@ const claim = async ({ act, unit, values, io }: Job): Promise<number> => {
   const declared = declaredBy({ act, unit, values, io })
   const { config } = readConfig(io, values).loaded
   const login = loginOf(values, io)
-  const pages = pagesOf(values, config)
+  const pages =
+    values.pages === undefined
+      ? pagesOf(config)
+      : { url: values.pages, trust: trustIn(io, values.ca) }
   const { machine, did, head, summary: known } = await lookUp(pages, { unit, login })
   if (act !== 'shift' && declared.length > 0) {
     checkNames(declared, await ask<Profile[]>(pages, 'api/profiles', login), machine)
@@ -313,15 +321,6 @@ const loginOf = (values: Values, io: Io): Login | undefined => {
   return { user, password: resolveSecret(secret, { env: io.env, readFile }) }
 }
 
-const pagesOf = ({ pages }: Values, { http }: Config): string =>
-  pages ?? `http://${reachable(http.host)}:${http.port}/`
-
-/** An address to reach what is bound to every address of this machine. */
-const reachable = (host: string): string => {
-  const other = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host
-  return other.includes(':') ? `[${other}]` : other
-}
-
 interface Subject {
   machine: string
   did: string
@@ -331,14 +330,14 @@ interface Subject {
 }
 
 const lookUp = async (
-  pages: string,
+  pages: PagesAddress,
   { unit, login }: { unit: string; login: Login | undefined },
 ): Promise<Subject> => {
   const { units } = await ask<{ units: UnitSummary[] }>(pages, 'api/units', login)
   const found = units.find((summary) => summary.unit === unit)
   if (found === undefined) {
     throw new OperatingError('unit_unknown', {
-      message: `the gateway at ${pages} knows no unit ${unit}`,
+      message: `the gateway at ${pages.url} knows no unit ${unit}`,
       remedy: `Known are ${units.map((known) => known.unit).join(', ') || 'none'}.`,
     })
   }
@@ -357,25 +356,37 @@ const lookUp = async (
   return { machine: found.machine, did: key, summary: found, head }
 }
 
-const ask = async <T>(pages: string, path: string, login: Login | undefined): Promise<T> => {
+const ask = async <T>(
+  { url, trust }: PagesAddress,
+  path: string,
+  login: Login | undefined,
+): Promise<T> => {
   const basic = Buffer.from(`${login?.user}:${login?.password}`).toString('base64')
   const headers = login === undefined ? {} : { Authorization: `Basic ${basic}` }
-  let response: Response
-  try {
-    response = await fetch(new URL(path, pages), { headers, signal: AbortSignal.timeout(10_000) })
-  } catch (cause) {
-    throw new OperatingError('pages_unreachable', {
-      message: `no gateway answers at ${pages}`,
-      remedy: 'Start it, or give its address: --pages http://...',
-      cause,
-    })
-  }
-  const said = (await response.json().catch(() => ({}))) as { message?: string; remedy?: string }
-  if (response.ok) return said as T
+  const signal = AbortSignal.timeout(10_000)
+  const answer = await request(new URL(path, url), { headers, trust, signal }).catch(
+    (cause: Error) => {
+      throw new OperatingError('pages_unreachable', {
+        message: `no gateway answers at ${url}: ${explain(cause)}`,
+        remedy: 'Start it, or give its address: --pages http://..., or https:// with --ca',
+        cause,
+      })
+    },
+  )
+  const said = parsed<T & { message?: string; remedy?: string }>(answer.text)
+  if (answer.ok && said !== undefined) return said
   throw new OperatingError('pages_refused', {
-    message: said.message ?? `the gateway at ${pages} answered ${response.status}`,
-    remedy: said.remedy ?? 'Check the address: is it a gateway?',
+    message: said?.message ?? `the gateway at ${url} answered ${answer.status}`,
+    remedy: said?.remedy ?? 'Check the address: is it a gateway?',
   })
+}
+
+const parsed = <T>(text: string): T | undefined => {
+  try {
+    return JSON.parse(text) as T
+  } catch {
+    return undefined
+  }
 }
 
 const wrongUse = (message: string): OperatingError =>

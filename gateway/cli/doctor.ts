@@ -26,6 +26,7 @@ import { type NewestReading, traceOf } from '../trace.ts'
 import { readToken } from '../web/token.ts'
 import { askPassword, authorization, passwordOptions } from './ask.ts'
 import type { Io } from './io.ts'
+import { pagesOf } from './pages.ts'
 import { request } from './request.ts'
 import { profilesOf } from './serve.ts'
 import { shownBy } from './shown.ts'
@@ -61,7 +62,10 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   const { newest, ...facts } = await gather({ config, unit, io, pages })
   const findings = [...diagnose(facts), ...(newest === undefined ? [] : traceOf(newest, facts))]
   findings.push(...(await fromPages(pages)))
-  findings.push(...shown.map((one) => certificateFinding(one, facts.nowUs)))
+  const certificates = shown.map((one) => certificateFinding(one, facts.nowUs))
+  // First what may be why nothing answered.
+  findings.unshift(...certificates.filter(({ verdict }) => verdict === 'bad'))
+  findings.push(...certificates.filter(({ verdict }) => verdict !== 'bad'))
   if (config.sources.serial !== undefined) {
     const health = readSerialHealth(join(config.data, 'sources', 'serial'))
     findings.push(...serialFindings(health, { unit, nowUs: systemClock().nowUs() }))
@@ -152,13 +156,6 @@ const isThere = (path: string): Promise<boolean> =>
     () => false,
   )
 
-/** Where this machine can ask for the pages. */
-const pageUrl = ({ http }: Config): string => {
-  const host = http.host === '0.0.0.0' ? '127.0.0.1' : http.host === '::' ? '::1' : http.host
-  const scheme = http.tls === undefined ? 'http' : 'https'
-  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${http.port}/`
-}
-
 const patienceMs = 2000
 
 /** The pages of the gateway, as far as they let us ask. */
@@ -177,12 +174,10 @@ const openPages = (
   given: Record<string, string>,
   shown: readonly ShownCertificate[],
 ): Pages => {
-  const url = pageUrl(config)
+  const { url, trust } = pagesOf(config, shown)
   const token = readToken(config.data)
   const own = token === undefined ? {} : { authorization: `Bearer ${token}` }
   const headers = given['authorization'] === undefined ? own : given
-  const certificate = shown.find(({ setting }) => setting === 'http.tls')?.content
-  const trust = Buffer.isBuffer(certificate) ? { ca: `${certificate}`, pinned: true } : {}
   let isClosed = false
   return {
     url,

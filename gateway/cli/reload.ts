@@ -11,8 +11,10 @@ export const usage = `usage: tenfold reload [--dry-run] [options]
   --dry-run        only says what would change
 ${askUsage}
 
-All that differs is taken up, or nothing. Connections of units stay, but for those whose password
-has changed. Settings that only a restart takes up are named, and nothing is changed then.`
+All that differs is taken up, or nothing; so are new contents of the files that settings name, such
+as passwords and certificates. Connections of units stay, but for those whose password has changed.
+A certificate that cannot be used refuses it all. Settings that only a restart takes up are named,
+and nothing is changed then.`
 
 export const run = async (args: string[], io: Io): Promise<number> => {
   const { values } = parseArgs({

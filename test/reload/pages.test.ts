@@ -46,10 +46,13 @@ const tenfold = async (...args: string[]): Promise<{ code: number; said: string 
 const reload = (ca: string, ...more: string[]) =>
   tenfold('reload', '--gateway', gateway.pageUrl, '--ca', ca, ...more)
 
+/** The settings of the gateway, for commands that read them. */
+const settings = (): string[] => [
+  ...['--config', join(folder, 'tenfold.json'), '--data', folder],
+  ...['--set', `http.port=${port}`, '--set', `mqtt.port=${gateway.mqttPort}`],
+]
 const doctor = async (): Promise<Finding[]> => {
-  const given = ['--config', join(folder, 'tenfold.json'), '--data', folder]
-  const ports = ['--set', `http.port=${port}`, '--set', `mqtt.port=${gateway.mqttPort}`]
-  const { said } = await tenfold('doctor', '--json', ...given, ...ports)
+  const { said } = await tenfold('doctor', '--json', ...settings())
   return JSON.parse(said) as Finding[]
 }
 const about = (findings: readonly Finding[], text: string): Finding | undefined =>
@@ -93,6 +96,21 @@ test(
     expect((await reload('no-such.pem')).said).toContain('--ca no-such.pem cannot be read')
     const plain = gateway.pageUrl.replace('https:', 'http:')
     expect((await tenfold('reload', '--gateway', plain)).said).toContain('no gateway answers')
+  },
+  patienceMs,
+)
+
+test(
+  'a claim finds them by the settings, or by --pages with --ca',
+  async () => {
+    const key = join(folder, 'me.pem')
+    expect((await tenfold('claim', 'key', '--out', key)).code).toBe(0)
+    const accept = async (...where: string[]): Promise<string> =>
+      (await tenfold('claim', 'accept', 'drill-9', '--key', key, ...where)).said
+    expect(await accept(...settings())).toContain(`${gateway.pageUrl} knows no unit drill-9`)
+    const pages = ['--pages', gateway.pageUrl]
+    expect(await accept(...pages)).toContain('certificate_untrusted')
+    expect(await accept(...pages, '--ca', ownAuthority())).toContain('knows no unit drill-9')
   },
   patienceMs,
 )
