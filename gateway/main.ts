@@ -13,7 +13,7 @@ import { type Config, resolveSecret, type Secret } from './config.ts'
 import type { Clock } from './core/clock.ts'
 import { OperatingError } from './core/errors.ts'
 import { limits } from './core/limits.ts'
-import type { SourceContext, UnitCommand } from './core/source.ts'
+import type { OwnRecords, SourceContext, UnitCommand } from './core/source.ts'
 import { Live } from './live.ts'
 import { realFiles } from './log/files.ts'
 import { lockFolder } from './log/lock.ts'
@@ -21,6 +21,7 @@ import type { FileSystem, Log } from './log/log.ts'
 import { openLog } from './log/open.ts'
 import { openDisk } from './operations/disk.ts'
 import { startOperations } from './operations/index.ts'
+import { ownRecords } from './own-records.ts'
 import { authentication, openPairing } from './pairing/open.ts'
 import { type Delivery, type SinkConfig, startDelivery } from './pipeline/client.ts'
 import { startReplaceable } from './reload/delivery.ts'
@@ -113,7 +114,8 @@ const start = async (
   stops.push(watch({ parts, log, delivery, consumed, admission }))
 
   const names = settingsOf(config)
-  const receiving = await startReceiving(parts, { admission, delivery, stops, names })
+  const own = (source: string) => ownRecords(log, { folder: join(config.data, 'log'), source })
+  const receiving = await startReceiving(parts, { admission, delivery, stops, names, own })
   const { broker, actions, send } = receiving
   // Before, there was nobody to hear one; what the worker asks is asked again at a hello.
   hearing.send = send
@@ -167,7 +169,7 @@ interface Receiving {
 /** Everything that units speak to: the broker, the other sources, and what goes back to them. */
 const startReceiving = async (
   parts: GatewayParts,
-  { admission, delivery, stops, names }: ReceivingParts,
+  { admission, delivery, stops, names, own }: ReceivingParts,
 ): Promise<Receiving> => {
   const { config, profiles, clock, random } = parts
   const send = (command: UnitCommand) => sources.command(command) || broker.command(command)
@@ -186,7 +188,12 @@ const startReceiving = async (
   const broker = createBroker(config.mqtt, brokerParts)
   const sources = await startSources({
     settings: config.sources,
-    context: (name) => ({ ...sourceContext(parts, name), handover: delivery.handover }),
+    context: (name) => ({
+      ...sourceContext(parts, name),
+      handover: delivery.handover,
+      // Behind a front, what a source hands over goes elsewhere first.
+      ...(config.sources.nats === undefined && { own: own(name) }),
+    }),
     emit,
   })
   stops.push(() => sources.stop())
@@ -218,6 +225,7 @@ interface ReceivingParts {
   delivery: Delivery
   stops: (() => Promise<void>)[]
   names: Settings
+  own(source: string): OwnRecords
 }
 
 const makeFolder = (path: string): void => {

@@ -89,6 +89,17 @@ export interface UnitCommand {
   payload: string
 }
 
+/** What a source has in the gateway's log, for one that must know after a kill how far it came. */
+export interface OwnRecords {
+  /** What is handed over from now on gets this offset or a later one. */
+  next(): number
+  /**
+   * Its durable records from that offset on, oldest first; a payload is valid until the next one.
+   * Throws where the log cannot be read.
+   */
+  since(offset: number): Iterable<LogRecord>
+}
+
 /** What every source of `gateway/sources/<name>/` is made with: `create(settings, context)`. */
 export interface SourceContext {
   readonly profiles: readonly Profile[]
@@ -99,6 +110,8 @@ export interface SourceContext {
   readonly folder: string
   /** Value of a secret that the settings name; throws an OperatingError where it is not found. */
   secret(where: { env: string } | { file: string }): string
+  /** Absent where what it hands over does not go into this gateway's own log. */
+  readonly own?: OwnRecords
   /** For a source that shares units with other gateways. */
   readonly handover?: Handover
   /** Names of the sinks that the settings ask for. */

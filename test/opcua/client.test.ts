@@ -102,6 +102,15 @@ describe('an OPC UA server as a source', { timeout: 60_000 }, () => {
     expectUnbroken(desk.values('count0'))
   })
 
+  test('one of whose reports the log does not take sends it and the later ones again', async () => {
+    desk.notes.splice(0)
+    const before = desk.values('count0').length
+    desk.refuseOne = true
+    await until('the refusal', () => desk.noted('opcua_not_durable'))
+    await until('values after it', () => desk.values('count0').length > before + 30)
+    for (let i = 0; i < counting; i++) expectUnbroken(desk.values(`count${i}`))
+  })
+
   test('that is killed comes back with a gap that says so', async () => {
     const gaps = withBad()
     const link = () => desk.links()[0]

@@ -113,6 +113,8 @@ export class Desk {
   readonly records: LogRecord[] = []
   readonly notes: string[] = []
   refuse: string | undefined
+  /** Refuses one report, and takes those after it. */
+  refuseOne = false
   readonly folder: string
   #source: Source | undefined
 
@@ -138,8 +140,12 @@ export class Desk {
     )
     await this.#source.start((record, done) => {
       if (this.refuse !== undefined) return done(new Error(this.refuse))
-      this.records.push(record)
       const said = JSON.parse(Buffer.from(record.payload).toString()) as Heard
+      if (this.refuseOne && said.v !== undefined) {
+        this.refuseOne = false
+        return done(new Error('no room for one'))
+      }
+      this.records.push(record)
       if (record.topic.endsWith('/report')) this.heard.push(said)
       done()
     })

@@ -3,10 +3,16 @@
 // it what came and what was lost.
 import type { DataValue } from 'node-opcua'
 import { limits } from '../../core/limits.ts'
-import type { NodePlan, ReportRecord, ServerPlan, UnitPlan } from './plan.ts'
+import {
+  type NodePlan,
+  NotTaken,
+  type ReportRecord,
+  type ServerPlan,
+  type UnitPlan,
+} from './plan.ts'
 import { reportsOf } from './report.ts'
 import { bad, hasOverflown, type Sample, timeOf, toSample } from './sample.ts'
-import type { LinkState } from './state-file.ts'
+import { follow, type Reached, type ServerState } from './state-file.ts'
 
 /** One node of the plan; its handle is its place plus one, as 0 is the heartbeat. */
 export interface FeedNode {
@@ -23,10 +29,10 @@ export interface Value {
 
 export interface FeedParts {
   plan: ServerPlan
-  state: LinkState | undefined
+  state: ServerState | undefined
   nowUs(): number
-  /** Hands reports to the log; resolves when they are in it, rejects when they are not. */
-  emit(records: ReportRecord[]): Promise<void>
+  /** Hands reports to the log; resolves when they are in it, rejects with NotTaken when not all. */
+  emit(records: readonly ReportRecord[]): Promise<void>
 }
 
 /** Values held while history is read; beyond, the server waits. */
@@ -36,8 +42,10 @@ export class Feed {
   readonly nodes: readonly FeedNode[]
   readonly #parts: FeedParts
   readonly #byNode: ReadonlyMap<NodePlan, FeedNode>
-  /** Newest source time in the log by key. */
-  readonly #marks: Map<string, number>
+  /** What the log has, by key; moved by nothing but reports that are in it. */
+  readonly #reached: Reached
+  /** The reports handed to the log last, with all before them. */
+  #last: Promise<void> = Promise.resolve()
   #heardUs: number
   /** Nodes whose first value since the connection began has not come. */
   #awaited = new Set<number>()
@@ -45,7 +53,7 @@ export class Feed {
   readonly #gapsUs = new Map<number, number>()
   /** Up to where history has filled, in the present connection. */
   readonly #filledUs = new Map<number, number>()
-  /** Gaps of an earlier run, not yet in the log as such. */
+  /** Gaps that are not in the log as such. */
   readonly #unmarked = new Set<number>()
   /** Values that came while history was read. */
   #held: Value[] | undefined
@@ -59,22 +67,32 @@ export class Feed {
       .flatMap((unit) => unit.nodes.map((node) => ({ unit, node })))
       .map(({ unit, node }, i) => ({ handle: i + 1, key: `${unit.unit}/${node.name}`, unit, node }))
     this.#byNode = new Map(this.nodes.map((node) => [node.node, node]))
-    this.#marks = new Map(Object.entries(parts.state?.marksUs ?? {}))
+    const { marksUs = {}, gapsUs = {} } = parts.state ?? {}
+    this.#reached = { marksUs: { ...marksUs }, gapsUs: { ...gapsUs } }
     this.#heardUs = parts.state?.heardUs ?? 0
     // Where an earlier run stopped, something may be missing now.
     for (const { handle, key } of this.nodes) {
-      const mark = this.#marks.get(key)
+      const mark = marksUs[key]
       if (mark === undefined) continue
-      this.#gapsUs.set(handle, Math.max(mark, this.#heardUs) + 1)
-      this.#unmarked.add(handle)
+      const saidUs = gapsUs[key]
+      this.#gapsUs.set(handle, saidUs ?? Math.max(mark, this.#heardUs) + 1)
+      if (saidUs === undefined) this.#unmarked.add(handle)
     }
   }
 
-  state(): LinkState {
-    return { marksUs: Object.fromEntries(this.#marks), heardUs: this.#heardUs }
+  state(): Omit<ServerState, 'offset'> {
+    return { ...this.#reached, heardUs: this.#heardUs }
   }
 
-  /** A connection begins: live values are held until `release`, history goes first. */
+  /** Resolves when it is known of all that was handed to the log whether it is in it. */
+  async settle(): Promise<void> {
+    await this.#last.catch(() => {})
+    this.#last = Promise.resolve()
+  }
+
+  /**
+   * A connection begins, settled: live values are held until `release`, history goes first.
+   */
   begin(): void {
     this.#held = []
     this.#filledUs.clear()
@@ -90,7 +108,7 @@ export class Feed {
   /** Nodes with a gap, and from where on their values are wanted. */
   wanted(): { handle: number; afterUs: number }[] {
     return this.nodes.flatMap(({ handle, key }) => {
-      const mark = this.#marks.get(key)
+      const mark = this.#reached.marksUs[key]
       return this.#gapsUs.has(handle) && mark !== undefined ? [{ handle, afterUs: mark }] : []
     })
   }
@@ -105,7 +123,7 @@ export class Feed {
       const node = this.nodes[handle - 1]
       if (node === undefined) return false
       const timeUs = this.#timeOf(value) ?? 0
-      const known = this.#marks.get(node.key) ?? 0
+      const known = this.#reached.marksUs[node.key] ?? 0
       const live = firstLive.get(handle) ?? Infinity
       // A live value that is older than the gap is only said again.
       return timeUs > known && (timeUs < live || live <= known)
@@ -151,14 +169,16 @@ export class Feed {
   async lost(): Promise<void> {
     this.#held = undefined
     this.#released.resolve()
+    await this.settle()
     const fresh: number[] = []
     for (const { handle, key } of this.nodes) {
-      const mark = this.#marks.get(key)
+      const mark = this.#reached.marksUs[key]
       // What history has filled is known up to there, also where no live value has come since.
       const isFilled = this.#filledUs.has(handle)
       if (mark === undefined || (this.#gapsUs.has(handle) && !isFilled)) continue
       this.#gapsUs.set(handle, Math.max(mark, this.#heardUs) + 1)
       fresh.push(handle)
+      this.#unmarked.add(handle)
     }
     await this.#mark(fresh)
   }
@@ -168,9 +188,11 @@ export class Feed {
     const timeUs = this.#heardUs === 0 ? this.#parts.nowUs() : this.#heardUs
     const samples = [...handles].flatMap((handle) => {
       const node = this.nodes[handle - 1]
-      return node === undefined ? [] : (bad(node.node, timeUs, 'bad') ?? [])
+      // Where the log says already that it is unknown, that still holds.
+      if (node === undefined || this.#reached.gapsUs[node.key] !== undefined) return []
+      return bad(node.node, timeUs, 'bad') ?? []
     })
-    await this.#emit(samples, false)
+    await this.#emit(samples, true)
   }
 
   /** Says of each that it is unknown from the beginning of its gap on. */
@@ -179,13 +201,14 @@ export class Feed {
       const { node } = this.nodes[handle - 1] as FeedNode
       return bad(node, this.#gapsUs.get(handle) as number, 'bad') ?? []
     })
-    await this.#emit(samples, false)
+    await this.#emit(samples, true)
+    for (const handle of handles) this.#unmarked.delete(handle)
   }
 
   /** Values are missing between the last that came and this one. */
   #overflow(handle: number, samples: Sample[]): void {
     const node = this.nodes[handle - 1]
-    const mark = node && this.#marks.get(node.key)
+    const mark = node && this.#reached.marksUs[node.key]
     this.overflows++
     const sample = node && mark !== undefined ? bad(node.node, mark + 1, 'bad') : undefined
     if (sample !== undefined) samples.push(sample)
@@ -202,7 +225,7 @@ export class Feed {
     if (this.#held === undefined && timeUs <= filledUs) return undefined
     if (isFirst && gapUs !== undefined) {
       // The server says again what was known before the gap: it holds at its own time of saying.
-      const known = this.#marks.get(node.key) ?? 0
+      const known = this.#reached.marksUs[node.key] ?? 0
       if (timeUs <= known) timeUs = Math.max(gapUs + 1, this.#heardUs)
     }
     return toSample(value, node.node, timeUs)
@@ -212,8 +235,8 @@ export class Feed {
     return timeOf(value, this.#parts.nowUs() + limits.clockSkewUs)
   }
 
-  /** Marks move only when the reports are in the log, and only by values. */
-  async #emit(samples: readonly Sample[], moves = true): Promise<void> {
+  /** @param isGap they only say from where on their nodes are unknown */
+  async #emit(samples: readonly Sample[], isGap = false): Promise<void> {
     if (samples.length === 0) return
     const byUnit = new Map<UnitPlan, Sample[]>()
     for (const sample of samples) {
@@ -222,12 +245,27 @@ export class Feed {
       if (list === undefined) byUnit.set(unit, [sample])
       else list.push(sample)
     }
-    const records = [...byUnit].flatMap(([unit, list]) => reportsOf(unit, list))
-    await this.#parts.emit(records)
-    if (!moves) return
-    for (const { node, timeUs } of samples) {
-      const { key } = this.#byNode.get(node) as FeedNode
-      this.#marks.set(key, Math.max(this.#marks.get(key) ?? 0, timeUs))
+    const reports = [...byUnit].flatMap(([unit, list]) => reportsOf(unit, list))
+    const records = isGap ? reports.map((one) => ({ ...one, gap: true as const })) : reports
+    this.#last = this.#follow(records, { sent: this.#parts.emit(records), before: this.#last })
+    await this.#last
+  }
+
+  /** Where earlier reports were refused, later ones do not make them known. */
+  async #follow(
+    records: readonly ReportRecord[],
+    { sent, before }: { sent: Promise<void>; before: Promise<void> },
+  ): Promise<void> {
+    let taken = records.length
+    let refused: unknown
+    try {
+      await sent
+    } catch (error) {
+      taken = error instanceof NotTaken ? error.taken : 0
+      refused = error
     }
+    await before
+    for (const record of records.slice(0, taken)) follow(this.#reached, record)
+    if (refused !== undefined) throw refused
   }
 }

@@ -19,7 +19,7 @@ import {
   readLimits,
   resolveNodes,
 } from './session.ts'
-import { readState, writeState } from './state-file.ts'
+import { type ServerState, writeState } from './state-file.ts'
 import { heartbeatHandle, type Notified, Subscription } from './subscription.ts'
 
 export interface LinkParts {
@@ -31,8 +31,12 @@ export interface LinkParts {
   applicationUri: string
   /** Where the link remembers how far it came. */
   stateFile: string
-  /** Resolves when all are in the log; rejects when they are not. */
-  emit(session: string, records: ReportRecord[]): Promise<void>
+  /** How far it had come. */
+  state: ServerState | undefined
+  /** All that the log has of this link below that offset was said to be in it. */
+  place(): number | undefined
+  /** Resolves when all are in the log; rejects with NotTaken when they are not. */
+  emit(connection: number, records: readonly ReportRecord[]): Promise<void>
   note(line: string): void
 }
 
@@ -40,6 +44,7 @@ export interface LinkParts {
 const retryMs = 500
 const lookMs = 250
 const stateMs = 5000
+const renewMs = 5000
 const missingMs = 30_000
 /** Longest time from nothing to live, but for history, milliseconds. */
 const openMs = 10_000
@@ -49,7 +54,7 @@ export class Link {
   readonly #feed: Feed
   readonly #state: LinkState
   readonly #stopping = new AbortController()
-  #running: Promise<void> | undefined
+  #running: Promise<unknown> | undefined
   #connections = 0
   #lastHeardMs = 0
   /** The present connection; what an earlier one still says is not about it. */
@@ -61,21 +66,48 @@ export class Link {
     this.#state = new LinkState({ peer: plan.name, nowUs: () => clock.nowUs(), note })
     this.#feed = new Feed({
       plan: parts.plan,
-      state: readState(parts.stateFile),
+      state: parts.state,
       nowUs: () => parts.clock.nowUs(),
-      emit: (records) => parts.emit(`${parts.plan.name}-${this.#connections}`, records),
+      emit: (records) => parts.emit(this.#connections, records),
     })
   }
 
   start(): void {
-    this.#running = this.#run()
+    this.#running = Promise.all([this.#run(), this.#remember()])
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running
-    writeState(this.#parts.stateFile, this.#feed.state())
+    this.#save()
   }
+
+  /** Also while there is no connection: the log goes on, and less of it is to be read again. */
+  async #remember(): Promise<void> {
+    const { clock } = this.#parts
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      this.#save()
+      await clock.sleep(stateMs, signal)
+    }
+  }
+
+  /** A full disk costs no connection: an older file only means more of the log to follow. */
+  #save(): void {
+    const { stateFile, place, note, plan } = this.#parts
+    const offset = place()
+    try {
+      const state = this.#feed.state()
+      writeState(stateFile, { ...state, ...(offset !== undefined && { offset }) })
+      this.#unsaved = ''
+    } catch (error) {
+      const why = `${plan.name}: how far it came is not written: ${(error as Error).message}`
+      if (why !== this.#unsaved) note(why)
+      this.#unsaved = why
+    }
+  }
+
+  #unsaved = ''
 
   async #run(): Promise<void> {
     const { clock, plan } = this.#parts
@@ -98,6 +130,8 @@ export class Link {
   /** One connection from its beginning to its end; throws why it ended, unless it was stopped. */
   async #connection(): Promise<void> {
     const { plan, own, clock } = this.#parts
+    // First it must be known what of the connection before is in the log.
+    await this.#feed.settle()
     own.refresh()
     this.#warnOfEnd()
     this.#connections++
@@ -122,7 +156,7 @@ export class Link {
     try {
       const limits = await this.#within(openMs, readLimits(open.session))
       const missing = await this.#within(openMs, this.#subscribe(open, { subscription, limits }))
-      await this.#parts.emit(`${plan.name}-${this.#connections}`, plan.units.map(helloOf))
+      await this.#parts.emit(this.#connections, plan.units.map(helloOf))
       await this.#fill(open, limits)
       isLive = true
       this.#state.connected(`connected to ${plan.url}, ${plan.mode}, ${plan.policy}`)
@@ -252,22 +286,21 @@ export class Link {
     open: OpenSession,
     parts: { subscription: Subscription; limits: OperationLimits; missing: Set<number> },
   ): Promise<void> {
-    const { clock, plan, own, stateFile } = this.#parts
+    const { clock, plan, own } = this.#parts
     const { signal } = this.#stopping
     await this.#feed.absent(parts.missing)
     let { missing } = parts
-    let savedMs = clock.monotonicMs()
-    let lookedMs = savedMs
-    this.#lastHeardMs = savedMs
+    let renewedMs = clock.monotonicMs()
+    let lookedMs = renewedMs
+    this.#lastHeardMs = renewedMs
     while (!signal.aborted) {
       await clock.sleep(lookMs, signal)
       const nowMs = clock.monotonicMs()
       if (this.#present.broken !== undefined) throw this.#present.broken
       const silentMs = nowMs - this.#lastHeardMs
       if (silentMs > plan.deafMs) throw deaf(plan.url, silentMs)
-      if (nowMs - savedMs >= stateMs) {
-        savedMs = nowMs
-        writeState(stateFile, this.#feed.state())
+      if (nowMs - renewedMs >= renewMs) {
+        renewedMs = nowMs
         if (own.refresh()) throw new Error('own certificate renewed: no answer is wanted')
         this.#warnOfEnd()
       }

@@ -3,6 +3,7 @@
 // it.
 
 import type { LinkHealth } from '../../core/link.ts'
+import type { LoggedReport, ServerState } from './state-file.ts'
 
 /** One value of the server that becomes a signal or a counter of a unit. */
 export interface NodePlan {
@@ -49,21 +50,43 @@ export interface ClientPlan {
   servers: ServerPlan[]
 }
 
-/** A report of ours, ready for the log. */
-export interface ReportRecord {
-  topic: string
-  /** JSON text. */
-  payload: string
+/** What the thread begins with. */
+export interface ClientOrder extends ClientPlan {
+  /** Where each server was left, by its name. */
+  left: Readonly<Record<string, ServerState>>
 }
+
+/** A report of ours, ready for the log. */
+export type ReportRecord = LoggedReport
 
 export type FromClient =
   | { kind: 'ready' }
   /** How each connection fares: at the start, and once a second. */
   | { kind: 'links'; links: LinkHealth[] }
-  | { kind: 'records'; id: number; session: string; records: ReportRecord[] }
+  /** `connection` counts those to one server. */
+  | {
+      kind: 'records'
+      id: number
+      server: string
+      connection: number
+      records: readonly ReportRecord[]
+    }
   | { kind: 'note'; line: string }
   | { kind: 'stopped' }
 
 export type ToClient =
-  /** All records of a message are in the log, or why not. */
-  { kind: 'durable'; id: number; refused: string | undefined } | { kind: 'stop' }
+  /** The first `taken` records of a message are in the log; why not all. */
+  | { kind: 'durable'; id: number; taken: number; refused: string | undefined }
+  /** All records of the thread that the log has below it were said to be durable before. */
+  | { kind: 'place'; offset: number }
+  | { kind: 'stop' }
+
+/** The log has not taken all of a message, but its first `taken` records. */
+export class NotTaken extends Error {
+  readonly taken: number
+
+  constructor(message: string, taken: number) {
+    super(message)
+    this.taken = taken
+  }
+}

@@ -10,12 +10,19 @@ import { silenceLibrary } from '../library.ts'
 import { applicationUri, makeGatewayCertificate, OwnCertificate } from '../own-certificate.ts'
 import { TrustStore } from '../trust-store.ts'
 import { Link } from './link.ts'
-import type { ClientPlan, FromClient, ReportRecord, ToClient } from './plan.ts'
+import {
+  type ClientOrder,
+  type FromClient,
+  NotTaken,
+  type ReportRecord,
+  type ToClient,
+} from './plan.ts'
+import { statePath } from './state-file.ts'
 
 assert(parentPort !== null, 'worker.ts runs in a worker thread')
 const port = parentPort
 const clock = systemClock()
-const { folder, servers } = workerData as ClientPlan
+const { folder, servers, left } = workerData as ClientOrder
 const say = (message: FromClient): void => port.postMessage(message)
 const note = (line: string): void => say({ kind: 'note', line })
 /** How often the links' health is told, milliseconds. */
@@ -24,13 +31,19 @@ const tellMs = 1000
 /** Messages whose records are not known to be in the log. */
 const pending = new Map<number, PromiseWithResolvers<void>>()
 
-const emitter = (): ((session: string, records: ReportRecord[]) => Promise<void>) => {
+interface Said {
+  server: string
+  connection: number
+  records: readonly ReportRecord[]
+}
+
+const emitter = (): ((said: Said) => Promise<void>) => {
   let id = 0
-  return (session, records) => {
+  return (said) => {
     const durable = Promise.withResolvers<void>()
     id += 1
     pending.set(id, durable)
-    say({ kind: 'records', id, session, records })
+    say({ kind: 'records', id, ...said })
     return durable.promise
   }
 }
@@ -56,23 +69,33 @@ const run = async (): Promise<void> => {
       warned.add(line)
     },
   })
+  let place: number | undefined
   const links = servers.map((plan) => {
     if (plan.mode === 'None') {
       note(`${plan.name}: WITHOUT SECURITY: anybody on the way can read and change what it says`)
     }
-    const stateFile = join(folder, `${plan.name}.json`)
-    const world = { clock, folder: certificates, own, store, applicationUri: uri, stateFile }
-    return new Link({ plan, ...world, emit, note })
+    const state = left[plan.name]
+    place ??= state?.offset
+    return new Link({
+      ...{ plan, clock, folder: certificates, own, store, applicationUri: uri, state, note },
+      stateFile: statePath(folder, plan.name),
+      place: () => place,
+      emit: (connection, records) => emit({ server: plan.name, connection, records }),
+    })
   })
   const tell = (): void => say({ kind: 'links', links: links.map((link) => link.health()) })
   const telling = setInterval(tell, tellMs)
   port.on('message', (message: ToClient) => {
     if (message.kind === 'durable') {
-      const { id, refused } = message
+      const { id, taken, refused } = message
       const waiting = pending.get(id)
       pending.delete(id)
       if (refused === undefined) waiting?.resolve()
-      else waiting?.reject(new Error(refused))
+      else waiting?.reject(new NotTaken(refused, taken))
+      return
+    }
+    if (message.kind === 'place') {
+      place = message.offset
       return
     }
     clearInterval(telling)

@@ -6,7 +6,8 @@ import { OperatingError } from '../../core/errors.ts'
 import type { LinkHealth } from '../../core/link.ts'
 import type { LogRecord } from '../../core/record.ts'
 import type { Emit, Source, SourceContext } from '../../core/source.ts'
-import type { ClientPlan, FromClient, ToClient } from '../../opcua/client/plan.ts'
+import type { ClientOrder, ClientPlan, FromClient, ToClient } from '../../opcua/client/plan.ts'
+import { sessionOf, whereLeft } from './left.ts'
 import { planOf } from './plan.ts'
 import type { OpcUaSettings } from './settings.ts'
 
@@ -30,6 +31,10 @@ class OpcUaClientSource implements Source {
   /** One that could not begin is not tried again: the gateway does not start. */
   #hasStarted = false
   #links: readonly LinkHealth[] = []
+  /** Messages that are on their way into the log, and where the log stood when each came. */
+  readonly #flights = new Map<Promise<void>, number | undefined>()
+  /** By server, the connection that the log has refused something of. */
+  readonly #refused = new Map<string, { connection: number; why: string }>()
 
   constructor(plan: ClientPlan, context: SourceContext) {
     this.#plan = plan
@@ -38,7 +43,6 @@ class OpcUaClientSource implements Source {
 
   /** Resolves when the thread runs; servers that do not answer are tried for ever. */
   start(emit: Emit): Promise<void> {
-    this.#epoch = Buffer.from(this.#context.random(6)).toString('hex')
     return new Promise((resolve, reject) => this.#spawn(emit, { resolve, reject }))
   }
 
@@ -53,21 +57,31 @@ class OpcUaClientSource implements Source {
     worker.postMessage({ kind: 'stop' } satisfies ToClient)
     await Promise.race([this.#stopped.promise, this.#context.clock.sleep(stopMs)])
     await worker.terminate()
+    // Who starts next looks into the log: all of this one is in it then, or never.
+    await this.#landed()
+  }
+
+  async #landed(): Promise<void> {
+    await Promise.all(this.#flights.keys())
   }
 
   #spawn(emit: Emit, started: { resolve(): void; reject(error: Error): void }): void {
     const { clock, note } = this.#context
     const file = new URL('../../opcua/client/worker.ts', import.meta.url)
-    const worker = new Worker(file, { workerData: this.#plan, name: 'opcua client' })
+    const worker = new Worker(file, { workerData: this.#order(), name: 'opcua client' })
     this.#worker = worker
+    this.#epoch = Buffer.from(this.#context.random(6)).toString('hex')
+    this.#refused.clear()
     worker.on('message', (message: FromClient) => {
       if (message.kind === 'ready') {
         this.#hasStarted = true
         started.resolve()
       }
       if (message.kind === 'note') note(message.line)
-      else if (message.kind === 'links') this.#links = message.links
-      else if (message.kind === 'stopped') this.#stopped.resolve()
+      else if (message.kind === 'links') {
+        this.#links = message.links
+        this.#tellPlace(worker)
+      } else if (message.kind === 'stopped') this.#stopped.resolve()
       else if (message.kind === 'records') this.#take(message, { emit, worker })
     })
     worker.on('error', (cause: Error) => {
@@ -82,34 +96,78 @@ class OpcUaClientSource implements Source {
     })
     worker.on('exit', () => {
       this.#stopped.resolve()
-      // What was not in the log is asked for again: the thread begins where its file says.
+      // What is not in the log is asked for again.
       const { signal } = this.#stopping
-      void clock.sleep(againMs, signal).then(() => {
+      const again = Promise.all([clock.sleep(againMs, signal), this.#landed()])
+      void again.then(() => {
         if (!signal.aborted && this.#hasStarted) this.#spawn(emit, started)
       })
     })
   }
 
+  /** Call it while nothing is on its way into the log. */
+  #order(): ClientOrder {
+    const { own, note } = this.#context
+    try {
+      return { ...this.#plan, left: whereLeft(this.#plan, own) }
+    } catch (error) {
+      note(
+        `the end of the log cannot be read: ${(error as Error).message} What came last before ` +
+          'this start may be asked for again, and be there twice.',
+      )
+      return { ...this.#plan, left: whereLeft(this.#plan, undefined) }
+    }
+  }
+
+  /** After all that was said to be durable: what the log has below it is among that. */
+  #tellPlace(worker: Worker): void {
+    const { own } = this.#context
+    if (own === undefined) return
+    const [oldest] = this.#flights.values()
+    const offset = oldest ?? own.next()
+    worker.postMessage({ kind: 'place', offset } satisfies ToClient)
+  }
+
+  /** Hands a message's records to the log, in their order, and says how many of them it took. */
   #take(
     message: Extract<FromClient, { kind: 'records' }>,
     { emit, worker }: { emit: Emit; worker: Worker },
   ): void {
-    const { id, records } = message
+    const { id, records, server, connection } = message
+    const flight = Promise.withResolvers<void>()
+    this.#flights.set(flight.promise, this.#context.own?.next())
+    const isIn = records.map(() => false)
     let left = records.length
     let refused: string | undefined
-    const session = `${this.#epoch}-${message.session}`
+    const done = (place: number, error?: Error): void => {
+      if (error === undefined) isIn[place] = true
+      else {
+        refused ??= error.message
+        this.#refused.set(server, { connection, why: error.message })
+      }
+      left -= 1
+      if (left > 0) return
+      this.#flights.delete(flight.promise)
+      flight.resolve()
+      const taken = isIn.indexOf(false)
+      const durable = { kind: 'durable', id, refused } as const
+      const message = { ...durable, taken: taken < 0 ? records.length : taken }
+      worker.postMessage(message satisfies ToClient)
+    }
     const receivedUs = this.#context.clock.nowUs()
-    for (const { topic, payload } of records) {
+    for (const [place, { topic, payload, gap }] of records.entries()) {
+      // After a hole nothing of a connection is taken: it comes again as a whole, and only once.
+      const before = this.#refused.get(server)
+      if (before?.connection === connection && gap !== true) {
+        done(place, new Error(before.why))
+        continue
+      }
+      const session = sessionOf({ server, connection }, { epoch: this.#epoch, gap })
       const record: LogRecord = {
         ...{ receivedUs, source: this.name, session, topic, retained: false },
         payload: Buffer.from(payload),
       }
-      emit(record, (error) => {
-        refused ??= error?.message
-        left -= 1
-        if (left > 0) return
-        worker.postMessage({ kind: 'durable', id, refused } satisfies ToClient)
-      })
+      emit(record, (error) => done(place, error))
     }
   }
 }
