@@ -79,6 +79,7 @@ export class Link {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running
+    await this.#feed.settle()
     this.#save()
   }
 
