@@ -13,7 +13,7 @@ import { type Config, resolveSecret, type Secret } from './config.ts'
 import type { Clock } from './core/clock.ts'
 import { OperatingError } from './core/errors.ts'
 import { limits } from './core/limits.ts'
-import type { OwnRecords, SourceContext, UnitCommand } from './core/source.ts'
+import type { SourceContext, UnitCommand } from './core/source.ts'
 import { Live } from './live.ts'
 import { realFiles } from './log/files.ts'
 import { lockFolder } from './log/lock.ts'
@@ -114,8 +114,7 @@ const start = async (
   stops.push(watch({ parts, log, delivery, consumed, admission }))
 
   const names = settingsOf(config)
-  const own = (source: string) => ownRecords(log, { folder: join(config.data, 'log'), source })
-  const receiving = await startReceiving(parts, { admission, delivery, stops, names, own })
+  const receiving = await startReceiving(parts, { admission, delivery, stops, names, log })
   const { broker, actions, send } = receiving
   // Before, there was nobody to hear one; what the worker asks is asked again at a hello.
   hearing.send = send
@@ -169,7 +168,7 @@ interface Receiving {
 /** Everything that units speak to: the broker, the other sources, and what goes back to them. */
 const startReceiving = async (
   parts: GatewayParts,
-  { admission, delivery, stops, names, own }: ReceivingParts,
+  { admission, delivery, stops, names, log }: ReceivingParts,
 ): Promise<Receiving> => {
   const { config, profiles, clock, random } = parts
   const send = (command: UnitCommand) => sources.command(command) || broker.command(command)
@@ -186,13 +185,14 @@ const startReceiving = async (
     ...authentication(() => names.mqttNames, pairing),
   }
   const broker = createBroker(config.mqtt, brokerParts)
+  const folder = join(config.data, 'log')
   const sources = await startSources({
     settings: config.sources,
     context: (name) => ({
       ...sourceContext(parts, name),
       handover: delivery.handover,
       // Behind a front, what a source hands over goes elsewhere first.
-      ...(config.sources.nats === undefined && { own: own(name) }),
+      ...(config.sources.nats === undefined && { own: ownRecords(log, { folder, source: name }) }),
     }),
     emit,
   })
@@ -225,7 +225,7 @@ interface ReceivingParts {
   delivery: Delivery
   stops: (() => Promise<void>)[]
   names: Settings
-  own(source: string): OwnRecords
+  log: Log
 }
 
 const makeFolder = (path: string): void => {
