@@ -30,6 +30,7 @@ export class Renewal<M extends Pair> {
   #read: () => Promise<M>
   #inUse: M | undefined
   #use: Use<M> = () => {}
+  #last: Promise<unknown> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   /** Day and state of the last warning: an end is said also on a day that had a warning. */
   #warned = ''
@@ -67,7 +68,18 @@ export class Renewal<M extends Pair> {
    * Looks now. Throws where what is there now cannot be used; the former one is in use then.
    * @param read where it comes from from now on
    */
-  async renew(read: () => Promise<M> = this.#read): Promise<void> {
+  renew(read?: () => Promise<M>): Promise<void> {
+    // One after the other: a look that began before must not put back what came since.
+    const now = this.#last.then(() => this.#renew(read ?? this.#read))
+    this.#last = now.catch(() => {})
+    return now
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  async #renew(read: () => Promise<M>): Promise<void> {
     const material = await read()
     const before = this.#inUse
     if (before !== undefined && !isSame(before, material)) {
@@ -78,10 +90,6 @@ export class Renewal<M extends Pair> {
     }
     this.#read = read
     this.#warn(material)
-  }
-
-  stop(): void {
-    clearInterval(this.#timer)
   }
 
   #warn({ certificate }: M): void {

@@ -1,6 +1,6 @@
 // The pages over TLS: https and nothing else at that port, a certificate that is exchanged under
 // open connections, and a real browser.
-import { randomBytes } from 'node:crypto'
+import { randomBytes, X509Certificate } from 'node:crypto'
 import { Agent, request as requestHttps } from 'node:https'
 import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -53,6 +53,9 @@ test('are https, checked by whom they are signed, and never http', async () => {
   await expect(request(url)).rejects.toThrow('unable to')
   const other = await createAuthority(issue('other', 10))
   await expect(request(url, { trust: { ca: other.certificate } })).rejects.toThrow()
+  // Its authority vouches for a name, not for whoever has a certificate of it.
+  const named = { trust: trust(), headers: { host: 'elsewhere.example' } }
+  await expect(request(url, named)).rejects.toThrow('altnames')
   const plain = new URL(url.href.replace('https:', 'http:'))
   await expect(request(plain)).rejects.toThrow()
   const pinned = { ca: good.certificate, pinned: true }
@@ -120,6 +123,20 @@ test('show a renewed certificate to who comes next, while a live view stays open
   sent.destroy()
   agent.destroy()
 }, 60_000)
+
+test('a look that began before a change does not put back what was there', async () => {
+  const old = pair
+  const held = Promise.withResolvers<Pair>()
+  const slow = web.renew(() => held.promise)
+  const next = await leaf()
+  const changed = web.renew(async () => next)
+  held.resolve(old)
+  await Promise.all([slow, changed])
+  const { serialNumber } = new X509Certificate(next.certificate)
+  expect(await shown()).toBe(serialNumber)
+  await web.renew()
+  expect(await shown()).toBe(serialNumber)
+})
 
 test('do not start with the key of another certificate', async () => {
   const wrong = { ...(await leaf()), key: good.key }
