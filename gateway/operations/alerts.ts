@@ -68,14 +68,15 @@ export class Alerts {
 
   async #conditions(): Promise<string[]> {
     const known = await this.#parts.known()
+    const { active } = this.#memory
+    const told = new Set(Object.keys(active))
     const now = new Map(
-      conditionsOf(known, this.#parts.thresholds).map((each): [string, Condition] => [
+      conditionsOf(known, this.#parts.thresholds, told).map((each): [string, Condition] => [
         each.key,
         each,
       ]),
     )
     const lines: string[] = []
-    const { active } = this.#memory
     for (const [key, { text }] of now) {
       if (active[key] !== undefined) continue
       active[key] = { text, sinceUs: known.nowUs }

@@ -1,5 +1,7 @@
 // What a person should be told of, from what is known at one moment: a sink that does not deliver,
-// a gateway that takes no data, a unit that has fallen silent. Pure; when to tell is in alerts.ts.
+// a gateway that takes no data, a peer that is away, a unit that has fallen silent. Pure; when to
+// tell is in alerts.ts.
+import type { SourceLink } from '../core/link.ts'
 import type { UnitSummary } from '../core/queries.ts'
 import type { SinkHealth } from '../pipeline/protocol.ts'
 
@@ -14,6 +16,8 @@ export interface Condition {
 export interface Known {
   nowUs: number
   sinks: readonly SinkHealth[]
+  /** Connections of the sources to peers outside. */
+  links: readonly SourceLink[]
   units: readonly UnitSummary[]
   notReady: readonly string[]
 }
@@ -23,6 +27,8 @@ export interface Thresholds {
   silentMinutes: number
   /** A sink that is so far behind is late. */
   lagMinutes: number
+  /** A peer that has not been connected for so long is away. */
+  awayMinutes: number
 }
 
 const minuteUs = 60_000_000
@@ -30,12 +36,18 @@ const minuteUs = 60_000_000
 /** A unit that has been silent for longer is put away, not lost: nobody is told for ever. */
 const forgottenUs = 7 * 24 * 60 * minuteUs
 
-export const conditionsOf = (known: Known, thresholds: Thresholds): Condition[] => [
+/** @param active keys of what was told and is not over */
+export const conditionsOf = (
+  known: Known,
+  thresholds: Thresholds,
+  active: ReadonlySet<string> = new Set(),
+): Condition[] => [
   ...known.notReady.map((text) => ({
     key: 'not ready',
     text: `the gateway takes no data: ${text}`,
   })),
   ...known.sinks.flatMap((sink) => late(sink, thresholds)),
+  ...known.links.flatMap((link) => away(link, { nowUs: known.nowUs, active, ...thresholds })),
   ...known.units.flatMap((unit) => silent(unit, known.nowUs, thresholds)),
 ]
 
@@ -45,6 +57,18 @@ const late = ({ sink, lagUs, pending, error }: SinkHealth, { lagMinutes }: Thres
   const minutes = Math.round(lagUs / minuteUs)
   const text = `sink ${sink} is ${minutes} min behind, ${pending} records wait${why}`
   return [{ key: `sink ${sink}`, text }]
+}
+
+/** Over when it is connected: a gateway that starts again knows no more since when it is away. */
+const away = (
+  { source, peer, isConnected, sinceUs, said }: SourceLink,
+  { nowUs, active, awayMinutes }: Thresholds & { nowUs: number; active: ReadonlySet<string> },
+): Condition[] => {
+  const key = `peer ${peer} of ${source}`
+  if (isConnected) return []
+  if (nowUs - sinceUs < awayMinutes * minuteUs && !active.has(key)) return []
+  const since = new Date(sinceUs / 1000).toISOString()
+  return [{ key, text: `peer ${peer} of ${source} is away since ${since}: ${said}` }]
 }
 
 const silent = (

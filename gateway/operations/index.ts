@@ -101,6 +101,7 @@ const startAlerts = (parts: OperationsParts): (() => void) => {
     known: async () => ({
       nowUs: clock.nowUs(),
       sinks: await parts.health(),
+      links: parts.links(),
       units: await queries.units(),
       notReady: parts.notReady(),
     }),

@@ -21,6 +21,11 @@ export const alertSettings = <S extends ReturnType<typeof Type.Union>>(secret: S
         default: 10,
         description: 'A sink that is so far behind is late, minutes.',
       }),
+      awayMinutes: Type.Number({
+        minimum: 1,
+        default: 10,
+        description: 'A peer of a source that has not been connected for so long is away, minutes.',
+      }),
       webhook: Type.Optional(
         Type.Object(
           {
@@ -62,7 +67,10 @@ export const alertSettings = <S extends ReturnType<typeof Type.Union>>(secret: S
         ),
       ),
     },
-    { ...closed, description: 'Whom to tell of faults, silent units and late sinks.' },
+    {
+      ...closed,
+      description: 'Whom to tell of faults, silent units, late sinks and peers that are away.',
+    },
   )
 
 export type AlertSettings = Static<ReturnType<typeof alertSettings<ReturnType<typeof secretShape>>>>

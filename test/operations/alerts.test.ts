@@ -17,7 +17,7 @@ import { type Smtp, startSmtp } from '../servers/smtp.ts'
 
 const minuteUs = 60_000_000
 const nowUs = 1_760_000_000_000_000
-const thresholds = { silentMinutes: 60, lagMinutes: 10 }
+const thresholds = { silentMinutes: 60, lagMinutes: 10, awayMinutes: 10 }
 const secretPath = '/hook/a-secret-token'
 
 const unit = (more: Partial<UnitSummary> = {}): UnitSummary => ({
@@ -32,7 +32,7 @@ const sink = (lagUs: number, more: object = {}): Known['sinks'][number] => ({
   ...more,
 })
 const knownOf = (more: Partial<Known> = {}): Known => ({
-  ...{ nowUs, sinks: [], units: [], notReady: [] },
+  ...{ nowUs, sinks: [], links: [], units: [], notReady: [] },
   ...more,
 })
 const fault = (offset: number): RecentEvent => ({
