@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { Profile } from '../hardware-profiles/profile.ts'
 import { Admission } from './admission.ts'
 import { restoredNotes } from './backup/restore.ts'
+import { ClockSteps } from './clock-steps.ts'
 import { openCommands } from './commands/open.ts'
 import { type Config, resolveSecret, type Secret } from './config.ts'
 import type { Clock } from './core/clock.ts'
@@ -186,8 +187,10 @@ const startReceiving = async (
   }
   const broker = createBroker(config.mqtt, brokerParts)
   const folder = join(config.data, 'log')
+  const steps = new ClockSteps({ clock, note: (line) => parts.note(line) })
   const sources = await startSources({
     settings: config.sources,
+    stamp: (record) => steps.stamp(record),
     context: (name) => ({
       ...sourceContext(parts, name),
       handover: delivery.handover,

@@ -2,6 +2,7 @@
 // when it is asked for. Hands a command to the source that hears its unit. Knows by name
 // only the source that comes first.
 import type { SourceLink } from './core/link.ts'
+import type { LogRecord } from './core/record.ts'
 import type {
   Emit,
   KnownUnit,
@@ -17,6 +18,8 @@ export interface SourcesOptions {
   /** What a source of this name is made with. */
   context(name: string): SourceContext
   emit: Emit
+  /** What each record is given at its receipt. */
+  stamp(record: LogRecord): LogRecord
 }
 
 export interface Sources {
@@ -44,7 +47,7 @@ export const startSources = async (options: SourcesOptions): Promise<Sources> =>
   const started = new Map<string, Running>()
   const front = (): Emit | undefined =>
     [...started.values()].find(({ source }) => source.front !== undefined)?.source.front
-  const emit: Emit = (record, done) => (front() ?? options.emit)(record, done)
+  const emit: Emit = (record, done) => (front() ?? options.emit)(options.stamp(record), done)
   const end = async (name: string): Promise<void> => {
     const running = started.get(name)
     started.delete(name)

@@ -13,6 +13,8 @@ export interface Reading {
   readonly simulated: boolean
   /** Offset of its record in the log. */
   readonly offset: number
+  /** Gateway's wall clock at receipt, microseconds since 1970; absent where it is not known. */
+  readonly receivedUs?: number | undefined
   /** Boot and sequence; -1 and the log offset for a publisher without a sequence. */
   readonly boot: number
   readonly sequence: number
@@ -22,7 +24,10 @@ export interface Reading {
   readonly timeUs: number
   /** Where the time came from: the unit's uptime, the source's wall clock, or the gateway's. */
   readonly timeSource: 'uptime' | 'source' | 'gateway'
-  /** Wall clock at uptime 0 of its boot, fixed by that boot's first record; absent = not known. */
+  /**
+   * Wall clock at uptime 0 of its boot, fixed by that boot's first record and moved where the
+   * gateway's clock was set after it; absent = not known.
+   */
   readonly bootUs?: number | undefined
   /** undefined = absent or unusable; `quality` says why. Enums by index, booleans as 0 or 1. */
   readonly values: readonly (number | undefined)[]

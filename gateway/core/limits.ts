@@ -35,6 +35,8 @@ export const limits = {
   bootsPerUnit: 8,
   /** How far the source's wall clock may be from the gateway's before gateway time is used. */
   clockSkewUs: 24 * 3_600_000_000,
+  /** A wall clock that goes so much faster or slower than time passes was set. */
+  clockStepUs: 60_000_000,
   /** Integers on the wire: exact in JSON and in a double. */
   integerMax: Number.MAX_SAFE_INTEGER,
   /** Quarantined payloads kept for inspection, bytes. */

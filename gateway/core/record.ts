@@ -13,14 +13,21 @@ export interface LogRecord {
   payload: Uint8Array
   /** Delivered from a retained state, not sent just now. */
   retained: boolean
+  /**
+   * By how much the gateway's wall clock was set since the gateway started, microseconds; absent
+   * where it was not. What was mapped to the clock before is wrong by it.
+   */
+  steppedUs?: number
 }
 
 const version = 1
 const headBytes = 14
+const flags = { retained: 1, stepped: 2 } as const
 
 /**
- * Layout, little endian: u8 version, u8 flags (bit 0 retained), f64 receivedUs, u8 source length,
- * u8 session length, u16 topic length, then source, session and topic in UTF-8, then the payload.
+ * Layout, little endian: u8 version, u8 flags (bit 0 retained, bit 1 stepped), f64 receivedUs,
+ * u8 source length, u8 session length, u16 topic length, then source, session and topic in UTF-8,
+ * f64 steppedUs where bit 1 is set, then the payload.
  */
 export const encodeRecord = (record: LogRecord): Buffer => new RecordEncoder().encode(record)
 
@@ -33,7 +40,7 @@ export class RecordEncoder {
 
   /** Throws a RangeError where a text is longer than a record can hold. */
   encode(record: LogRecord): Buffer {
-    const { source, session, topic, payload } = record
+    const { source, session, topic, payload, steppedUs } = record
     if (topic !== this.#topic || session !== this.#session || source !== this.#source) {
       this.#head = headOf(record)
       this.#source = source
@@ -41,11 +48,16 @@ export class RecordEncoder {
       this.#topic = topic
     }
     const head = this.#head
-    const out = Buffer.allocUnsafe(head.length + payload.length)
+    const start = head.length + (steppedUs === undefined ? 0 : 8)
+    const out = Buffer.allocUnsafe(start + payload.length)
     out.set(head)
-    out[1] = record.retained ? 1 : 0
+    out[1] = record.retained ? flags.retained : 0
     out.writeDoubleLE(record.receivedUs, 2)
-    out.set(payload, head.length)
+    if (steppedUs !== undefined) {
+      out[1] |= flags.stepped
+      out.writeDoubleLE(steppedUs, head.length)
+    }
+    out.set(payload, start)
     return out
   }
 }
@@ -82,13 +94,17 @@ export const decodeRecord = (body: Uint8Array): LogRecord => {
   const source = headBytes + bytes.readUInt8(10)
   const session = source + bytes.readUInt8(11)
   const topic = session + bytes.readUInt16LE(12)
-  if (topic > bytes.length) throw new RangeError('log record shorter than its head says')
+  const flag = bytes.readUInt8(1)
+  const isStepped = (flag & flags.stepped) !== 0
+  const payload = topic + (isStepped ? 8 : 0)
+  if (payload > bytes.length) throw new RangeError('log record shorter than its head says')
   return {
     receivedUs: bytes.readDoubleLE(2),
     source: bytes.toString('utf8', headBytes, source),
     session: bytes.toString('utf8', source, session),
     topic: bytes.toString('utf8', session, topic),
-    payload: bytes.subarray(topic),
-    retained: (bytes.readUInt8(1) & 1) === 1,
+    payload: bytes.subarray(payload),
+    retained: (flag & flags.retained) !== 0,
+    ...(isStepped && { steppedUs: bytes.readDoubleLE(topic) }),
   }
 }

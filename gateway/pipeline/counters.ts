@@ -11,7 +11,7 @@ type Counters = readonly (number | undefined)[]
 /** The boot's state, made at its first record; undefined for a boot that was already forgotten. */
 export const bootOf = (
   state: UnitState,
-  { boot, epochUs }: { boot: number; epochUs: number },
+  { boot, epochUs, steppedUs }: { boot: number; epochUs: number; steppedUs?: number | undefined },
 ): BootState | undefined => {
   const { boots } = state
   const newest = boots.at(-1)
@@ -24,6 +24,7 @@ export const bootOf = (
   const none = (): null[] => state.totals.map(() => null)
   const fresh: BootState = {
     ...{ boot, epochUs, high: -1, floor: 0, gaps: [], lost: 0 },
+    ...(steppedUs !== undefined && { steppedUs }),
     ...{ first: none(), last: none() },
   }
   boots.splice(place, 0, fresh)

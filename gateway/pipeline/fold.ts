@@ -9,11 +9,12 @@ import type { LogRecord } from '../core/record.ts'
 import type { Checked } from './check.ts'
 import { bootOf, foldByHand, foldCounters } from './counters.ts'
 import { type Fault, fault, type Hello, isFault, type RawReport } from './decode.ts'
+import { remap } from './remap.ts'
 import type { Origin } from './requeue.ts'
 import { mark, type Seen } from './sequence.ts'
 import { foldSkew } from './skew.ts'
 import { identityOf } from './stream-place.ts'
-import type { UnitState } from './unit.ts'
+import type { BootState, UnitState } from './unit.ts'
 
 /** Where in the log a message stands, and what it is about. */
 export interface Place {
@@ -33,8 +34,9 @@ export interface Folded {
 export const earliestUs = 946_684_800_000_000
 
 /** Returns the hello's own time, microseconds since 1970. */
-export const foldHello = (state: UnitState, hello: Hello, receivedUs: number): number => {
-  const boot = bootOf(state, { boot: hello.boot, epochUs: receivedUs - hello.t })
+export const foldHello = (state: UnitState, hello: Hello, record: Received): number => {
+  const { receivedUs } = record
+  const boot = mappedBoot(state, { boot: hello.boot, t: hello.t, record })
   // Once simulated, always: a twin must not become a machine by leaving a word out.
   state.simulated ||= hello.simulated === true
   if (hello.key !== undefined) {
@@ -60,7 +62,7 @@ export const foldReport = (
   if (boot === undefined || seq === undefined || t === undefined) {
     return foldUnnumbered(state, { report, checked }, place)
   }
-  const known = bootOf(state, { boot, epochUs: place.record.receivedUs - t })
+  const known = mappedBoot(state, { boot, t, ...place })
   const isNewest = known !== undefined && known === state.boots.at(-1)
   const seen = known === undefined ? 'unsure' : mark(known, seq)
   const epochUs = known?.epochUs ?? place.record.receivedUs - t
@@ -78,6 +80,21 @@ export const foldReport = (
   else if (seen !== 'duplicate') foldCounters(state, known, checked.counters)
   if (seen === 'fresh' && isNewest) takeNewest(state, reading)
   return { reading, seen: seen === 'fresh' && !isNewest ? 'late' : seen }
+}
+
+type Received = Pick<LogRecord, 'receivedUs' | 'steppedUs'>
+
+/** The boot with its mapping as this record leaves it; undefined where it is forgotten. */
+const mappedBoot = (
+  state: UnitState,
+  parts: { boot: number; t: number; record: Received; origin?: Origin | undefined },
+): BootState | undefined => {
+  const { boot, t, record, origin } = parts
+  const { receivedUs, steppedUs } = record
+  const known = bootOf(state, { boot, epochUs: receivedUs - t, steppedUs })
+  // What comes out of quarantine was received by a clock that may have been set since.
+  if (known !== undefined && origin === undefined) remap(known, { t, record })
+  return known
 }
 
 /**
@@ -147,6 +164,7 @@ const readingOf = (
     unit: state.unit,
     simulated: state.simulated,
     offset: place.offset,
+    receivedUs: place.record.receivedUs,
     boot,
     sequence,
     timeUs: time.timeUs,

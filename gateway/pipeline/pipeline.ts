@@ -193,7 +193,7 @@ export class Pipeline {
     this.#touched.add(state)
     state.mismatch = null
     const otherBefore = state.otherKey
-    const timeUs = foldHello(state, hello, record.receivedUs)
+    const timeUs = foldHello(state, hello, record)
     const isNewest = state.boots.at(-1)?.boot === hello.boot
     const moment = { offset, timeUs, boot: hello.boot, values: [] }
     const found = isNewest ? this.#verbs(machine).detect(state, moment) : []

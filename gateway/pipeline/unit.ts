@@ -16,6 +16,8 @@ export interface BootState {
   boot: number
   /** Wall clock at uptime 0, microseconds since 1970; fixed by the first record of the boot. */
   epochUs: number
+  /** By how much the gateway's clock had been set when it was fixed; absent = not at all. */
+  steppedUs?: number
   /** Highest sequence seen; -1 before the first. */
   high: number
   /** Below this, seen and missing sequences are no longer told apart. */

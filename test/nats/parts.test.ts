@@ -47,6 +47,7 @@ describe('a message', () => {
       topic: fc.string({ maxLength: 200 }),
       payload: fc.uint8Array({ maxLength: 200 }),
       retained: fc.boolean(),
+      steppedUs: fc.integer({ min: -1e15, max: 1e15 }),
     })
     fc.assert(
       fc.property(record, fc.integer({ min: 1, max: 2 ** 40 }), (one, seq) => {
@@ -54,9 +55,9 @@ describe('a message', () => {
           { seq, data: one.payload, headers: encodeHeaders(one) },
           { epoch: 3 },
         )
-        const { receivedUs, payload, retained } = one
+        const { receivedUs, payload, retained, steppedUs } = one
         const topic = Buffer.from(one.topic).toString()
-        expect(back).toMatchObject({ receivedUs, topic, payload, retained })
+        expect(back).toMatchObject({ receivedUs, topic, payload, retained, steppedUs })
         expect(identityOf(back)).toBe(2 ** 50 + seq)
       }),
       { numRuns: runs },

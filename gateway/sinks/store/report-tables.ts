@@ -22,6 +22,13 @@ const fixedColumns = [
   // Signals that are not of their usual quality: JSON, name -> quality or [quality, value].
   'quality TEXT',
 ]
+/**
+ * How the time came about: receipt by the gateway's clock, and the wall clock at uptime 0 of the
+ * boot; NULL in rows of before they were kept, and where there is no boot.
+ */
+const mappingColumns = ['received_us', 'boot_us'].map(
+  (field): Column => ({ field, type: 'INTEGER' }),
+)
 const timeSources = { uptime: 0, source: 1, gateway: 2 } as const
 
 /** What both tables of a machine are called, and their columns. */
@@ -46,8 +53,8 @@ export const reportTable = (machine: Machine): ReportTable => ({
 /** Makes the machine's tables, or adds the columns that its profile has gained. */
 export const prepareTables = (db: Database, table: ReportTable): void => {
   const { machine, name, summary } = table
-  const wanted = columnsOf(machine)
-  const signals = Object.values(machine.profile.signals).length
+  const wanted = [...mappingColumns, ...columnsOf(machine)]
+  const values = columnsOf(machine).slice(0, machine.signalFields.length)
   const list = (columns: readonly string[]): string => columns.join(', ')
   db.exec(
     `CREATE TABLE IF NOT EXISTS ${name} (${list(fixedColumns)}, ${list(wanted.map(definition))},
@@ -58,11 +65,11 @@ export const prepareTables = (db: Database, table: ReportTable): void => {
   db.exec(
     `CREATE TABLE IF NOT EXISTS ${summary} (unit INTEGER NOT NULL, span_us INTEGER NOT NULL,
       start_us INTEGER NOT NULL, kind INTEGER NOT NULL,
-      ${list(wanted.slice(0, signals).map(definition))},
+      ${list(values.map(definition))},
       PRIMARY KEY (unit, span_us, start_us, kind)) STRICT, WITHOUT ROWID`,
   )
   addColumns(db, { table: name, wanted })
-  addColumns(db, { table: summary, wanted: wanted.slice(0, signals) })
+  addColumns(db, { table: summary, wanted: values })
 }
 
 interface Column {
@@ -115,6 +122,7 @@ export class ReportWriter {
     this.#names = [...table.machine.signalIndex.keys()]
     const columns = [
       ...['unit', 'boot', 'sequence', 'time_us', '"offset"', 'time_source', 'quality'],
+      ...['received_us', 'boot_us'],
       ...table.signals,
       ...table.counters,
     ]
@@ -144,6 +152,8 @@ export class ReportWriter {
       reading.offset,
       timeSources[reading.timeSource],
       this.#exceptions(reading),
+      reading.receivedUs ?? null,
+      reading.bootUs ?? null,
     ]
     for (let i = 0; i < values.length; i++) {
       row.push((codes[i] as number) > quality.absent ? null : (values[i] ?? null))

@@ -6,12 +6,18 @@ import { limits } from '../../core/limits.ts'
 import type { LogRecord } from '../../core/record.ts'
 import { streamSession, streamSource } from '../../pipeline/stream-place.ts'
 
-const names = { received: 'Tenfold-Received-Us', topic: 'Tenfold-Topic', kept: 'Tenfold-Retained' }
+const names = {
+  received: 'Tenfold-Received-Us',
+  stepped: 'Tenfold-Stepped-Us',
+  topic: 'Tenfold-Topic',
+  kept: 'Tenfold-Retained',
+}
 
-export const encodeHeaders = ({ receivedUs, topic, retained }: LogRecord): MsgHdrs => {
+export const encodeHeaders = ({ receivedUs, steppedUs, topic, retained }: LogRecord): MsgHdrs => {
   const out = headers()
   out.set(names.received, String(receivedUs))
   out.set(names.topic, Buffer.from(topic).toString('base64url'))
+  if (steppedUs !== undefined) out.set(names.stepped, String(steppedUs))
   if (retained) out.set(names.kept, '1')
   return out
 }
@@ -30,6 +36,7 @@ export interface Arrived {
 export const decodeMessage = (message: Arrived, { epoch }: { epoch: number }): LogRecord => {
   const topic = Buffer.from(message.headers?.get(names.topic) ?? '', 'base64url').toString()
   const received = Number(message.headers?.get(names.received) || Number.NaN)
+  const stepped = Number(message.headers?.get(names.stepped) || Number.NaN)
   const storedUs = Number((message.timestampNanos ?? 0n) / 1000n)
   const isPlausible = Number.isSafeInteger(received) && received >= 0
   return {
@@ -39,5 +46,6 @@ export const decodeMessage = (message: Arrived, { epoch }: { epoch: number }): L
     topic: topic.slice(0, 4 * limits.topicBytes),
     payload: message.data.subarray(0, limits.payloadBytes + 1),
     retained: message.headers?.get(names.kept) === '1',
+    ...(Number.isSafeInteger(stepped) && { steppedUs: stepped }),
   }
 }
