@@ -48,6 +48,24 @@ describe('the embedded store', () => {
     expect(types).toEqual(['first_used', 'made'])
   })
 
+  test('keeps beside the time how it came about, in a file of before as well', async () => {
+    const made = open()
+    await made.feed([hello()])
+    made.store.database.exec(
+      `ALTER TABLE ${table} DROP COLUMN received_us; ALTER TABLE ${table} DROP COLUMN boot_us`,
+    )
+    made.reopen()
+    const receivedUs = startUs + 9e6
+    await made.feed([report({ boot: 1, seq: 0, t: 7e6, v: { torque: 1 } }, { receivedUs })])
+    await made.feed([report({ v: { torque: 1 }, time: startUs + 8e6 }, { receivedUs })])
+    const columns = 'time_us, time_source, received_us, boot_us'
+    const rows = made.store.database.all(`SELECT ${columns} FROM ${table} ORDER BY time_us`)
+    expect(rows.map((row) => Object.values(row))).toEqual([
+      [startUs + 7e6, 0, receivedUs, startUs],
+      [startUs + 8e6, 1, receivedUs, null],
+    ])
+  })
+
   test('balances its books over a restart in the middle of everything', async () => {
     const made = open()
     await made.feed([hello(), ...reports(0, 10), 'corrupt', ...reports(5, 10)], 7)
