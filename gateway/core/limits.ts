@@ -23,9 +23,9 @@ export const limits = {
   /** One log segment, bytes. */
   segmentBytes: 64 * 1024 * 1024,
   /** Log records that a sink takes at once. */
-  batchRecords: 1024,
+  batchRecords: 4096,
   /** Bytes of log that a sink takes at once. */
-  batchBytes: 256 * 1024,
+  batchBytes: 1024 * 1024,
   /** The same for a database outside: each batch is a few requests that wait for each other. */
   outsideBatchRecords: 8192,
   outsideBatchBytes: 2 * 1024 * 1024,

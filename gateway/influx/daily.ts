@@ -44,6 +44,14 @@ export interface Daily {
   readonly high: readonly (number | undefined)[]
 }
 
+/** What a rollup gathers by: days, or sessions. */
+export interface Span {
+  /** First microsecond of the one that a reading falls into; undefined = into none. */
+  startUs(reading: Reading): number | undefined
+  /** It, as that reading alone tells it. */
+  of(reading: Reading, layout: Layout): Daily | undefined
+}
+
 /** The day that a reading falls into, as that reading alone tells it. */
 export const dailyOf = (reading: Reading, layout: Layout): Daily => {
   const { machine, unit, simulated, timeUs, counters, totals } = reading
@@ -66,11 +74,17 @@ export const dailyOf = (reading: Reading, layout: Layout): Daily => {
 
 /** The session that a reading falls into; undefined where its boot is not known. */
 export const sessionOf = (reading: Reading, layout: Layout): Daily | undefined => {
-  const { boot, bootUs } = reading
-  if (boot < 0 || bootUs === undefined || bootUs < 0) return undefined
+  const dayUs = sessionStartUs(reading)
+  if (dayUs === undefined) return undefined
   const day = dailyOf(reading, layout)
-  return { ...day, dayUs: Math.floor(bootUs / 1000) * 1000, boot, began: day.counters }
+  return { ...day, dayUs, boot: reading.boot, began: day.counters }
 }
+
+const sessionStartUs = ({ boot, bootUs }: Reading): number | undefined =>
+  boot < 0 || bootUs === undefined || bootUs < 0 ? undefined : Math.floor(bootUs / 1000) * 1000
+
+export const days: Span = { startUs: ({ timeUs }) => dayStartUs(timeUs), of: dailyOf }
+export const sessions: Span = { startUs: sessionStartUs, of: sessionOf }
 
 export const keyOf = ({ unit, dayUs }: { unit: string; dayUs: number }): string =>
   `${unit} ${dayUs}`
@@ -86,6 +100,54 @@ export const join = (a: Daily, b: Daily): Daily => ({
   low: each(a.low, b.low, Math.min),
   high: each(a.high, b.high, Math.max),
 })
+
+/** A day that readings are gathered into. */
+export interface Gathered {
+  readonly day: Daily
+  /** Joins a reading of the same unit and span, as `join` would, without a new day for each. */
+  add(reading: Reading): void
+}
+
+/** @param first as its first reading alone tells it */
+export const gather = (first: Daily, layout: Layout): Gathered => {
+  const began = first.began && [...first.began]
+  const day = {
+    ...first,
+    counters: [...first.counters],
+    ...(began && { began }),
+    low: [...first.low],
+    high: [...first.high],
+  }
+  return {
+    day,
+    add(reading) {
+      const counters = reading.totals ?? reading.counters
+      day.simulated ||= reading.simulated
+      day.firstUs = Math.min(day.firstUs, reading.timeUs)
+      day.lastUs = Math.max(day.lastUs, reading.timeUs)
+      for (let i = 0; i < counters.length; i++) {
+        raise(day.counters, i, counters[i])
+        if (began !== undefined) lower(began, i, counters[i])
+      }
+      for (let i = 0; i < layout.signals.length; i++) {
+        if (layout.signals[i]?.isQuantity !== true) continue
+        const value = usable(reading, i)
+        lower(day.low, i, value)
+        raise(day.high, i, value)
+      }
+    },
+  }
+}
+
+type Values = (number | undefined)[]
+
+const lower = (values: Values, i: number, value: number | undefined): void => {
+  if (value !== undefined) values[i] = Math.min(values[i] ?? value, value)
+}
+
+const raise = (values: Values, i: number, value: number | undefined): void => {
+  if (value !== undefined) values[i] = Math.max(values[i] ?? value, value)
+}
 
 const each = (
   a: readonly (number | undefined)[],

@@ -78,16 +78,18 @@ export const reportPoint = (reading: Reading, layout: Layout): Point => {
     `${bootField}=${integerField(boot)}`,
     `${sequenceField}=${integerField(sequence)}`,
   ]
-  layout.signals.forEach(({ key, qualityKey, expected, write }, i) => {
-    const value = usable(reading, i)
-    if (value !== undefined) fields.push(`${key}=${write(value)}`)
+  for (let i = 0; i < layout.signals.length; i++) {
     const code = reading.quality[i] ?? quality.absent
-    if (code !== expected && code !== quality.absent) fields.push(`${qualityKey}=${code}i`)
-  })
-  layout.counters.forEach((key, i) => {
+    if (code === quality.absent) continue
+    const { key, qualityKey, expected, write } = layout.signals[i] as SignalLayout
+    const value = code <= quality.uncertain ? reading.values[i] : undefined
+    if (value !== undefined) fields.push(`${key}=${write(value)}`)
+    if (code !== expected) fields.push(`${qualityKey}=${code}i`)
+  }
+  for (let i = 0; i < layout.counters.length; i++) {
     const count = reading.counters[i]
-    if (count !== undefined) fields.push(`${key}=${integerField(count)}`)
-  })
+    if (count !== undefined) fields.push(`${layout.counters[i]}=${integerField(count)}`)
+  }
   const unit = escapeKey(reading.unit)
   const time = timestampOf(reading.timeUs, { boot, sequence })
   return { line: `${layout.head}${unit} ${fields.join(',')} ${time}`, offsets: [offset] }

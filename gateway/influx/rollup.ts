@@ -5,7 +5,17 @@ import { unitColumn } from '../../hardware-profiles/names.ts'
 import type { Reading } from '../core/delivery.ts'
 import { limits } from '../core/limits.ts'
 import type { Machine } from '../core/machine.ts'
-import { type Daily, dailyLine, dailyOfRow, join, keyOf, measurementOf } from './daily.ts'
+import {
+  type Daily,
+  dailyLine,
+  dailyOfRow,
+  type Gathered,
+  gather,
+  join,
+  keyOf,
+  measurementOf,
+  type Span,
+} from './daily.ts'
 import type { Deliver, Failed } from './delivery.ts'
 import type { Layout } from './points.ts'
 import type { Database } from './sink.ts'
@@ -25,13 +35,11 @@ export interface RollupParts {
   /** Writes daily points. */
   readonly deliver: (points: Parameters<Deliver>[1]) => Promise<Failed[]>
   readonly layout: (machine: Machine) => Layout
-  /** What a reading tells: `dailyOf` or `sessionOf`. */
-  readonly of: (reading: Reading, layout: Layout) => Daily | undefined
+  readonly span: Span
 }
 
 /** What a batch tells of one day. */
-interface Touched {
-  day: Daily
+interface Touched extends Gathered {
   readonly offsets: number[]
 }
 
@@ -40,7 +48,7 @@ interface Known {
   readonly line: string
 }
 
-export const createRollup = ({ database, deliver, layout, of }: RollupParts): Rollup => {
+export const createRollup = ({ database, deliver, layout, span }: RollupParts): Rollup => {
   /** As in the database, by unit and day; the least recently changed first. */
   const known = new Map<string, Known>()
 
@@ -54,10 +62,7 @@ export const createRollup = ({ database, deliver, layout, of }: RollupParts): Ro
   }
 
   const write: Rollup['write'] = async (readings, oldestUs = Number.NEGATIVE_INFINITY) => {
-    const touched = daysOf(readings, (reading) => {
-      const day = of(reading, layout(reading.machine))
-      return day === undefined || day.dayUs < oldestUs ? undefined : day
-    })
+    const touched = daysOf(readings, { span, layout, oldestUs })
     const present = await load(touched)
     const changed: (Known & { key: string; offsets: readonly number[] })[] = []
     for (const [key, { day, offsets }] of touched) {
@@ -103,21 +108,29 @@ export const createRollup = ({ database, deliver, layout, of }: RollupParts): Ro
   return { write, forget: () => known.clear() }
 }
 
+interface Gathering extends Pick<RollupParts, 'span' | 'layout'> {
+  readonly oldestUs: number
+}
+
 const daysOf = (
   readings: readonly Reading[],
-  of: (reading: Reading) => Daily | undefined,
+  { span, layout, oldestUs }: Gathering,
 ): Map<string, Touched> => {
   const touched = new Map<string, Touched>()
   for (const reading of readings) {
-    const day = of(reading)
-    if (day === undefined) continue
-    const key = keyOf(day)
+    const { unit, offset } = reading
+    const dayUs = span.startUs(reading)
+    if (dayUs === undefined || dayUs < oldestUs) continue
+    const key = keyOf({ unit, dayUs })
     const one = touched.get(key)
-    if (one === undefined) touched.set(key, { day, offsets: [reading.offset] })
-    else {
-      one.day = join(one.day, day)
-      one.offsets.push(reading.offset)
+    if (one !== undefined) {
+      one.add(reading)
+      one.offsets.push(offset)
+      continue
     }
+    const places = layout(reading.machine)
+    const first = span.of(reading, places)
+    if (first !== undefined) touched.set(key, { ...gather(first, places), offsets: [offset] })
   }
   return touched
 }

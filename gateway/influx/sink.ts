@@ -5,7 +5,7 @@
 import type { DeliveryResult, OutgoingBatch, Reading, Sink, UnitEvent } from '../core/delivery.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { Machine } from '../core/machine.ts'
-import { dailyOf, sessionOf } from './daily.ts'
+import { days, sessions } from './daily.ts'
 import { createDelivery, createOutcome, type Outcome } from './delivery.ts'
 import { lifePoint } from './life.ts'
 import { eventPoint, type Layout, layoutOf, type Point, reportPoint } from './points.ts'
@@ -79,8 +79,8 @@ export const createInfluxSink = ({ name, transport, database, withDaily }: Influ
     layouts.set(machine, known)
     return known
   }
-  const rollups = [dailyOf, sessionOf].map((of) =>
-    createRollup({ database, layout, of, deliver: (points) => deliver('daily', points) }),
+  const rollups = [days, sessions].map((span) =>
+    createRollup({ database, layout, span, deliver: (points) => deliver('daily', points) }),
   )
   let retention: Retention | undefined
 

@@ -25,19 +25,27 @@ export interface WaitingParts {
 
 export const createWaiting = ({ base, mostMs, clock }: WaitingParts): Waiting => {
   const patience = new Patience(mostMs)
-  const stopping = new AbortController()
+  /** Requests on their way; undefined after a stop. */
+  let open: Set<AbortController> | undefined = new Set()
 
   const within = async <T>(timeoutMs: number, request: Request<T>): Promise<T> => {
-    const over = new AbortController()
-    const timer = setTimeout(() => over.abort(), timeoutMs)
+    const one = new AbortController()
+    let isOver = false
+    const timer = setTimeout(() => {
+      isOver = true
+      one.abort()
+    }, timeoutMs)
+    if (open === undefined) one.abort()
+    open?.add(one)
     try {
-      return await request(AbortSignal.any([stopping.signal, over.signal]))
+      return await request(one.signal)
     } catch (error) {
       // What was broken off looks to a client like a connection that was lost.
-      throw over.signal.aborted && isUnreachable(error) ? timedOut(base) : error
+      throw isOver && isUnreachable(error) ? timedOut(base) : error
     } finally {
       // What has ended is not broken off later: the connection may be another request's by then.
       clearTimeout(timer)
+      open?.delete(one)
     }
   }
 
@@ -64,7 +72,11 @@ export const createWaiting = ({ base, mostMs, clock }: WaitingParts): Waiting =>
         throw error
       }
     },
-    stop: () => stopping.abort(),
+    stop() {
+      const left = open ?? []
+      open = undefined
+      for (const one of left) one.abort()
+    },
   }
 }
 

@@ -72,8 +72,10 @@ export const startDelivery = async (
 ): Promise<Delivery> => {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
     workerData: options,
-    // A batch is short-lived garbage: without a bound V8 lets it grow to many times its size.
-    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    // A batch is short-lived garbage: without a bound V8 lets it grow to many times its size. The
+    // smaller the most that the heap may ever be, the sooner V8 looks for garbage: it takes some
+    // 50 MB, and may take 1 GB.
+    resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1024 },
   })
   const calls = new Calls(worker)
   await connect(worker, { calls, listeners })

@@ -3,7 +3,14 @@
 import fc from 'fast-check'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Reading } from '../../gateway/core/delivery.ts'
-import { type Daily, dailyOf, join, sessionOf } from '../../gateway/influx/daily.ts'
+import {
+  type Daily,
+  dailyOf,
+  days as dayAfterDay,
+  gather,
+  join,
+  sessionOf,
+} from '../../gateway/influx/daily.ts'
 import { layoutOf } from '../../gateway/influx/points.ts'
 import { createRollup } from '../../gateway/influx/rollup.ts'
 import { type Row, startInfluxd } from '../servers/influxd.ts'
@@ -94,6 +101,23 @@ describe('joining days', () => {
   })
 })
 
+test('readings gathered one by one are what joining each of them gives', () => {
+  const layout = layoutOf(drill)
+  const unordered = history.chain((readings) => fc.shuffledSubarray(readings, { minLength: 1 }))
+  fc.assert(
+    fc.property(unordered, (readings) => {
+      const ofBoot = readings.map((one) => ({ ...one, unit: 'drill-1', bootUs: firstDayUs }))
+      for (const of of [dailyOf, sessionOf]) {
+        const told = ofBoot.map((one): Daily => ({ ...(of(one, layout) as Daily), dayUs: 0 }))
+        const [first, ...others] = told as [Daily, ...Daily[]]
+        const gathered = gather(first, layout)
+        for (const one of ofBoot.slice(1)) gathered.add(one)
+        expect(gathered.day).toEqual(others.reduce(join, first))
+      }
+    }),
+  )
+})
+
 describe('what is remembered of the database', () => {
   const at = (starts: number) => [
     reading({ timeUs: firstDayUs + starts, sequence: starts, c: { starts } }),
@@ -103,7 +127,7 @@ describe('what is remembered of the database', () => {
     const taken: string[] = []
     const fail = { before: false, after: false }
     const rollup = createRollup({
-      of: dailyOf,
+      span: dayAfterDay,
       database: { days: async () => [] },
       deliver: async (points) => {
         if (fail.before) throw new Error('not done')
