@@ -33,6 +33,10 @@ export const limits = {
   gapRanges: 64,
   /** Boots of a unit whose clock and sequence are remembered. */
   bootsPerUnit: 8,
+  /** Values of a counter that are held one by one until their order is settled. */
+  trackedCounts: 16,
+  /** How far ahead of its receipt a source time may lie and still say what came before what. */
+  clockAheadUs: 60_000_000,
   /** How far the source's wall clock may be from the gateway's before gateway time is used. */
   clockSkewUs: 24 * 3_600_000_000,
   /** A wall clock that goes so much faster or slower than time passes was set. */

@@ -2,7 +2,9 @@
 // boot a counter only grows, so that its first and last value are its minimum and maximum; where a
 // boot begins lower than the one before it ended, the total goes on from where it stood. Pure, in
 // place.
+import type { Reading } from '../core/delivery.ts'
 import { limits } from '../core/limits.ts'
+import { byHandAt, foldByHand } from './by-hand.ts'
 import { missingIn } from './sequence.ts'
 import type { BootState, UnitState } from './unit.ts'
 
@@ -54,15 +56,19 @@ export const foldCounters = (state: UnitState, boot: BootState, counters: Counte
 }
 
 /**
- * Counters without a sequence, in the order of the log: a drop begins a new life. They make the
- * total only where the unit's own reports never carried the counter.
+ * Counters without a sequence. They make the total only where the unit's own reports never carried
+ * the counter.
+ *
+ * @param orderUs - source time, microseconds since 1970; undefined where there is none
  */
-export const foldByHand = (state: UnitState, counters: Counters): void => {
+export const foldUncounted = (
+  state: UnitState,
+  counters: Counters,
+  orderUs: number | undefined,
+): void => {
   counters.forEach((value, i) => {
     if (value === undefined) return
-    const last = state.handLast[i] ?? 0
-    if (value < last) state.handBase[i] = (state.handBase[i] ?? 0) + last
-    state.handLast[i] = value
+    foldByHand(state, { index: i, value, orderUs })
     state.totals[i] = totalOf(state, i)
   })
 }
@@ -91,16 +97,26 @@ const totalOf = (state: UnitState, i: number): number | null => {
   return byHand === null ? null : (state.handBase[i] ?? 0) + byHand
 }
 
+type Moment = Pick<Reading, 'boot' | 'timeUs' | 'timeSource'> & { counters: Counters }
+
+/** Whether reports with a sequence have carried it. */
+const isOwn = ({ tail, boots }: UnitState, i: number): boolean =>
+  (tail[i] ?? null) !== null || boots.some(({ last }) => (last[i] ?? null) !== null)
+
 /**
  * What a reading's counters make of the unit's totals as of its own moment, a late one's too;
  * absent where its boot is forgotten.
  */
 export const totalsAt = (
   state: UnitState,
-  { boot, counters }: { boot: number; counters: Counters },
+  { boot, counters, timeUs, timeSource }: Moment,
 ): (number | undefined)[] =>
   counters.map((value, i) => {
     if (value === undefined) return undefined
+    const hand = state.hand?.[i] ?? null
+    if (boot < 0 && hand !== null && timeSource === 'source' && !isOwn(state, i)) {
+      return byHandAt(hand, { us: timeUs, value })
+    }
     if (boot < 0) return state.totals[i] ?? undefined
     let sum = state.base[i] ?? 0
     let tail = state.tail[i] ?? null

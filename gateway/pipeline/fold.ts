@@ -7,7 +7,7 @@ import type { Machine } from '../core/machine.ts'
 import { quality } from '../core/quality.ts'
 import type { LogRecord } from '../core/record.ts'
 import type { Checked } from './check.ts'
-import { bootOf, foldByHand, foldCounters } from './counters.ts'
+import { bootOf, foldCounters, foldUncounted } from './counters.ts'
 import { type Fault, fault, type Hello, isFault, type RawReport } from './decode.ts'
 import { remap } from './remap.ts'
 import type { Origin } from './requeue.ts'
@@ -28,6 +28,8 @@ export interface Place {
 export interface Folded {
   readonly reading: Reading
   readonly seen: Seen
+  /** Quality of each signal, bad where a newer value is known: of the past no rule is asked. */
+  readonly usable?: Uint8Array
 }
 
 /** No machine of ours reported before; a clock that says so was never set. 2000-01-01T00:00Z. */
@@ -114,17 +116,24 @@ const foldUnnumbered = (
   // Its turn among the counters has passed; those that came after it say all that it does.
   if (origin !== undefined) return { reading, seen: 'unsure' }
   // A retained delivery is a state that was sent before, not a new sample.
+  const orderUs = orderOf(report, receivedUs)
   if (retained) {
-    if (state.lastUs === null) takeNewest(state, reading)
+    if (state.lastUs === null) takePresent(state, { reading, orderUs, receivedUs })
     return { reading, seen: 'duplicate' }
   }
   if (report.time !== undefined) {
     state.skew = foldSkew(state.skew, { sourceUs: report.time, receivedUs })
   }
-  foldByHand(state, checked.counters)
-  takeNewest(state, reading)
-  return { reading, seen: 'fresh' }
+  foldUncounted(state, checked.counters, orderUs)
+  return { reading, ...takePresent(state, { reading, orderUs, receivedUs }) }
 }
+
+/**
+ * Where a report without a sequence stands among the others of its unit. A clock that runs ahead
+ * would hold back all that comes once it is put right: then it is the order of receipt.
+ */
+const orderOf = ({ time }: RawReport, receivedUs: number): number | undefined =>
+  time === undefined ? undefined : Math.min(time, receivedUs + limits.clockAheadUs)
 
 type Time = Pick<Reading, 'timeUs' | 'timeSource'>
 
@@ -176,13 +185,55 @@ const readingOf = (
   }
 }
 
+interface Arrived {
+  readonly reading: Reading
+  readonly orderUs: number | undefined
+  readonly receivedUs: number
+}
+
+/**
+ * Each signal by itself: an OPC UA server gives every node the time at which it changed last. One
+ * without a source time is newest by its place in the log; a bad quality without a value is, too,
+ * for whatever is newer than the value before it, since it may bear the gateway's clock.
+ */
+const takePresent = (
+  state: UnitState,
+  { reading, orderUs, receivedUs }: Arrived,
+): Pick<Folded, 'seen' | 'usable'> => {
+  if (orderUs === undefined) {
+    takeNewest(state, reading)
+    return { seen: 'fresh' }
+  }
+  const { lastUs } = state
+  const isPast =
+    lastUs !== null && reading.timeUs < lastUs && lastUs <= receivedUs + limits.clockAheadUs
+  if (!isPast) state.lastUs = reading.timeUs
+  const usable = Uint8Array.from(reading.quality)
+  let taken = 0
+  usable.forEach((code, i) => {
+    if (code === quality.absent) return
+    if (orderUs < (state.valueUs?.[i] ?? Number.NEGATIVE_INFINITY)) {
+      usable[i] = quality.bad_unspecified
+      return
+    }
+    taken++
+    takeOne(state, reading, i)
+    if (reading.values[i] === undefined) return
+    state.valueUs ??= state.signalNames.map(() => null)
+    state.valueUs[i] = orderUs
+  })
+  return { seen: taken > 0 || !isPast ? 'fresh' : 'late', usable }
+}
+
 const takeNewest = (state: UnitState, reading: Reading): void => {
   state.lastUs = reading.timeUs
   for (let i = 0; i < reading.values.length; i++) {
-    const code = reading.quality[i] as number
     // A report may carry some signals only; what it leaves out stays as it was.
-    if (code === quality.absent) continue
-    state.values[i] = reading.values[i] ?? null
-    state.quality[i] = code
+    if (reading.quality[i] !== quality.absent) takeOne(state, reading, i)
   }
+}
+
+const takeOne = (state: UnitState, reading: Reading, i: number): void => {
+  state.values[i] = reading.values[i] ?? null
+  state.quality[i] = reading.quality[i] as number
 }

@@ -41,6 +41,8 @@ export type Outcome =
       readonly spans: readonly ClosedSpan[]
       /** The state cannot tell whether it is a duplicate; the store looks its row up. */
       readonly unsure: boolean
+      /** A newer one of its unit was known before: it is not the present. */
+      readonly past: boolean
     }
   | { readonly kind: 'hello'; machine: Machine; state: UnitState; events: readonly UnitEvent[] }
   | { readonly kind: 'answer'; machine: Machine; state: UnitState; events: readonly UnitEvent[] }
@@ -224,13 +226,14 @@ export class Pipeline {
     if (seen !== 'unsure') state.readings++
     // Rules see a unit in the order of its own time; a late report would make them flap.
     const boot = report.boot ?? state.boots.at(-1)?.boot ?? 0
-    const moment = { offset, timeUs: reading.timeUs, boot, values: usable(reading) }
+    const moment = { offset, timeUs: reading.timeUs, boot, values: usable(reading, folded.usable) }
     const events = seen === 'fresh' ? named(detect(state, moment), record) : []
     const spans = seen === 'fresh' && life !== undefined ? life.reading(state, moment) : noSpans
     for (const { rule, timeUs } of events) {
       if (rule.failure !== undefined) life?.failed(state, rule.failure, timeUs)
     }
-    return { kind: 'reading', state, reading, events, spans, unsure: seen === 'unsure' }
+    const how = { unsure: seen === 'unsure', past: seen !== 'fresh' }
+    return { kind: 'reading', state, reading, events, spans, ...how }
   }
 
   /** Of what the sink itself had aside, it looks up whether it has the reading. */
@@ -276,7 +279,10 @@ const named = (events: readonly UnitEvent[], record: LogRecord): readonly UnitEv
 }
 
 /** A bad value must cause no event: the rules see it as absent. */
-const usable = ({ values, quality: codes }: Reading): readonly (number | undefined)[] => {
+const usable = (
+  { values, quality: said }: Reading,
+  codes: Uint8Array = said,
+): readonly (number | undefined)[] => {
   for (let i = 0; i < codes.length; i++) {
     if ((codes[i] as number) > quality.absent) {
       return values.map((value, j) => ((codes[j] as number) > quality.absent ? undefined : value))

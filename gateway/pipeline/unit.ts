@@ -10,6 +10,7 @@ import type { Custody } from './decode.ts'
 import type { DoorState } from './door.ts'
 import type { SentState } from './exception.ts'
 import type { SkewState } from './skew.ts'
+import type { TrackState } from './track.ts'
 
 /** One run of a board from power-on to power-off. */
 export interface BootState {
@@ -59,14 +60,20 @@ export interface UnitState {
    */
   base: number[]
   tail: (number | null)[]
-  /** Counters of reports without a sequence: sum of lives ended, and the newest value. */
+  /**
+   * Counters of reports without a sequence: sum of lives ended, and the greatest value of the one
+   * that goes on; with source times worked out from `hand`.
+   */
   handBase: number[]
   handLast: (number | null)[]
+  hand?: (TrackState | null)[] | null
   /** Counters over the whole life of the unit; null = never reported. */
   totals: (number | null)[]
   /** Newest value of each signal, and its quality. */
   values: (number | null)[]
   quality: number[]
+  /** Source time of each newest value, where reports without a sequence carry one. */
+  valueUs?: (number | null)[] | null
   /** What the sink was sent last, where it takes no reading that says the same. */
   sent?: SentState | null
   /** The same, where lines are drawn between what it was sent. */
@@ -149,9 +156,11 @@ export const fitToMachine = (kept: UnitState, machine: Machine): UnitState => {
     tail: counters(state.tail, null),
     handBase: counters(state.handBase, 0),
     handLast: counters(state.handLast, null),
+    ...(state.hand && { hand: counters(state.hand, null) }),
     totals: counters(state.totals, null),
     values: signals(state.values, null),
     quality: signals(state.quality, quality.absent),
+    ...(state.valueUs && { valueUs: signals(state.valueUs, null) }),
   }
 }
 

@@ -125,7 +125,7 @@ export class LocalStage implements Stage {
   }
 
   #reading(outcome: Extract<Outcome, { kind: 'reading' }>, tally: Tally): void {
-    const { reading, state, unsure, events, spans } = outcome
+    const { reading, state, unsure, past, events, spans } = outcome
     const writer = this.#writers.get(reading.machine) as ReportWriter
     const unitId = this.#parts.ids.idOf(reading.unit, reading.machine)
     if (!unsure) {
@@ -139,7 +139,7 @@ export class LocalStage implements Stage {
       tally.duplicate++
       return
     }
-    this.#newest.set(reading.unit, reading)
+    if (!past) this.#newest.set(reading.unit, reading)
     this.#unsummed.note(unitId, reading.timeUs)
     if (spans.length > 0) this.#lifecycle.spans(unitId, spans)
     if (events.length > 0) this.#events(events)
