@@ -4,6 +4,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { connect } from '@nats-io/transport-node'
 import type { Books } from '../../gateway/core/delivery.ts'
 import { measurementOf } from '../../hardware-profiles/names.ts'
 import { freePort, type GatewayProcess, startGatewayProcess } from '../servers/gateway.ts'
@@ -21,6 +22,8 @@ export interface Fleet {
   /** Starts a gateway of this name, on its own folder and port; again after a kill. */
   start(name: string): Promise<GatewayProcess>
   port(name: string): Promise<number>
+  /** Resolves when every server has all of every stream. */
+  inStep(): Promise<void>
   remove(): Promise<void>
 }
 
@@ -40,6 +43,7 @@ export const startFleet = async (set: Record<string, unknown> = {}): Promise<Fle
   }
   return {
     ...{ nats, influx, folder, port },
+    inStep: () => inStep(nats.urls),
     start: async (name) => {
       const data = join(folder, name)
       mkdirSync(join(data, 'keys'), { recursive: true, mode: 0o700 })
@@ -75,6 +79,25 @@ export const startFleet = async (set: Record<string, unknown> = {}): Promise<Fle
     },
   }
 }
+
+interface StreamInfo {
+  streams?: { cluster?: { leader?: string; replicas?: { current?: boolean; lag?: number }[] } }[]
+}
+
+const inStep = async (servers: readonly string[]): Promise<void> => {
+  const connection = await connect({ servers: [...servers], maxReconnectAttempts: -1 })
+  const isInStep = async (): Promise<boolean> => {
+    const answer = await connection.request('$JS.API.STREAM.LIST', '', { timeout: 2000 })
+    const { streams = [] } = answer.json<StreamInfo>()
+    return streams.length > 0 && streams.every(({ cluster }) => isWhole(cluster))
+  }
+  while (!(await isInStep().catch(() => false))) await sleep(100)
+  await connection.close()
+}
+
+const isWhole = (cluster: NonNullable<StreamInfo['streams']>[number]['cluster']): boolean =>
+  (cluster?.leader ?? '') !== '' &&
+  (cluster?.replicas ?? []).every(({ current, lag = 0 }) => current === true && lag === 0)
 
 /** Sequences of a unit in the shared database, ascending, every row of it. */
 export const rowsOf = async ({ influx }: Fleet, unit: string): Promise<number[]> => {

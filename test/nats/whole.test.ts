@@ -24,14 +24,17 @@ const topic = 'tenfold/v1/test_drill/u-1/report'
 const stream = 'test_messages_0'
 
 /** A fleet of one shard, its membership, and messages in its stream, from 1 on. */
-const stand = async (messages: number) => {
-  const server = await startNats(1)
+const stand = async (messages: number, servers = 1) => {
+  const server = await startNats(servers)
   stops.push(() => server.remove())
   const settings = {
-    ...{ servers: [...server.urls], name: 'g', fleet: 'test', replicas: 1, shards: 1 },
+    ...{ servers: [...server.urls], name: 'g', fleet: 'test', replicas: servers, shards: 1 },
     ...{ leaseMs: 600_000, confirmedBy: 'influx1' as const, bytesMax: 1024 ** 2 },
   }
-  const fleet = await openFleet(settings, { secret: () => '', chainKey: 'did:key:one' })
+  const context = { secret: () => '', chainKey: 'did:key:one' }
+  // A cluster that elects its first leader answers nobody.
+  const open = (): Promise<Fleet> => openFleet(settings, context).catch(() => open())
+  const fleet = await open()
   stops.push(() => fleet.connection.close())
   const publish = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i += 1) {
@@ -134,6 +137,19 @@ describe.runIf(natsInstalled())('a shard takes its messages', () => {
     await until(() => fast.taken.length >= 4)
     expect(fast.taken).toEqual([1, 2, 4, 5])
     expect(fast.notes.join()).toContain('messages 3 to 3 are gone from test_messages_0 (nats_lost)')
+  }, 60_000)
+
+  test('nats_lost: not before other servers have led the stream, which may have it', async () => {
+    const { fleet } = await stand(5, 3)
+    const leader = async () => (await fleet.jsm.streams.info(stream)).cluster?.leader
+    const before = await leader()
+    await fleet.jsm.streams.deleteMessage(stream, 3)
+    const { notes, taken } = await owner(fleet)
+    while ([before, undefined, ''].includes(await leader().catch(() => undefined))) {
+      await setTimeout(50)
+    }
+    expect(notes.join()).not.toContain('nats_lost')
+    expect(taken).toEqual([])
   }, 60_000)
 
   test('nats_behind: not from a stream that ends before what was confirmed', async () => {

@@ -45,8 +45,9 @@ const waitMs = 1000
 /** For a round's reading, its consumer's making included. */
 const readMs = 8000
 const retryMs = 300
-/** So long the servers are asked for messages that none of them has. */
+/** So long the servers are asked for messages that their leader has not, and so often another. */
 const goneMs = 60_000
+const leadMs = 5000
 
 export class Shard {
   readonly #parts: ShardParts
@@ -59,6 +60,8 @@ export class Shard {
   #consumer: Consumer | undefined
   /** Since when the next message is nowhere, though later ones are there. */
   #goneSinceMs: number | undefined
+  /** When another server was asked to lead, for that. */
+  #ledSinceMs = Number.NEGATIVE_INFINITY
 
   constructor(parts: ShardParts) {
     this.#parts = parts
@@ -237,12 +240,21 @@ export class Shard {
     }
     this.#goneSinceMs ??= clock.monotonicMs()
     if (clock.monotonicMs() - this.#goneSinceMs < goneMs) {
+      await this.#leadAnew(stream)
       throw new Error(`messages ${gone} are not in the stream; they are asked for again`)
     }
     note(
       `shard ${held.shard}: messages ${gone} are gone from ${stream} (nats_lost): it goes on ` +
         'behind them; check whether they were deleted, or most servers lost their disks',
     )
+  }
+
+  /** Servers that were killed may differ in what they have: another one of them may have it. */
+  async #leadAnew(stream: string): Promise<void> {
+    const { fleet, clock } = this.#parts
+    if (clock.monotonicMs() - this.#ledSinceMs < leadMs) return
+    this.#ledSinceMs = clock.monotonicMs()
+    await fleet.connection.request(`$JS.API.STREAM.LEADER.STEPDOWN.${stream}`)
   }
 
   async #consume(): Promise<Consumer> {
