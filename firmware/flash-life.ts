@@ -1,6 +1,7 @@
 // How many hours of use a board's flash bears, part by part: bytes that the runtime writes in an
 // hour at the most, against the erases that the chip's maker promises. Also whether the map of the
 // flash is one. Pure arithmetic; the rates are those of runtime/counters.h, usage.h and outbox.h.
+import { ruleItemBytes, ruleItemsPerHour } from './board-rules.ts'
 import type { Board } from './boards.ts'
 import type { UsagePlan } from './usage-plan.ts'
 import type { Finding } from './wasm-check.ts'
@@ -20,7 +21,7 @@ const recordBytes = (data: number): number => Math.ceil((16 + data) / 16) * 16
 const countsPerHour = 3600
 const acksPerHour = 60
 const toldBytes = 8
-/** Events and entries that a machine is taken to send in an hour of use, and their size. */
+/** Trips and entries that a machine is taken to send in an hour of use, and their size. */
 const itemsPerHour = 60
 const itemBytes = 256
 /** Entries that a unit signs in an hour of use, each kept with its head once more. */
@@ -64,7 +65,9 @@ export const flashLife = (
     counters: hours((journal.bytes / sectorBytes - 1) * perSector, countsPerHour / journalSeconds),
     outbox: hours(
       (outbox.bytes / sectorBytes - 1) * room * fill,
-      told * tellsPerHour + recordBytes(itemBytes) * itemsPerHour,
+      told * tellsPerHour +
+        recordBytes(itemBytes) * itemsPerHour +
+        recordBytes(ruleItemBytes) * ruleItemsPerHour,
     ),
   }
 }

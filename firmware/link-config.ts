@@ -3,6 +3,7 @@
 // the dictionary by which a gateway reads this board's reports. Pure.
 import { createHash } from 'node:crypto'
 import { type LoopSpec, longestHoldMs, type Profile } from '../hardware-profiles/profile.ts'
+import { boardRules, ruleDefines } from './board-rules.ts'
 import type { Board } from './boards.ts'
 import type { LoopKind } from './loop-kind.ts'
 import type { Finding } from './wasm-check.ts'
@@ -25,7 +26,7 @@ interface Parts {
 }
 
 export const linkDefines = (parts: Parts): LinkConfig => {
-  const { profile, board, loop, profileDigest } = parts
+  const { profile, board, loop, spec, profileDigest } = parts
   const schema = schemaOf(parts)
   const setpoints = setpointsOf(parts)
   const urgent = loop.states.flatMap((state, i) => (state.urgent === true ? [i] : []))
@@ -43,6 +44,7 @@ export const linkDefines = (parts: Parts): LinkConfig => {
     `SETPOINT_TABLE {${[...setpoints.table, '{0, 0, 0, 0}'].join(', ')}}`,
     ...chainCounters(parts),
     ...milestones(parts),
+    ...ruleDefines(boardRules(profile, loop, spec)),
     `SCHEMA_BYTES ${schema.length}u`,
     `SCHEMA_DIGEST ${bytesOf(createHash('sha256').update(schema).digest().subarray(0, 8))}`,
     `SCHEMA ${bytesOf(schema)}`,

@@ -30,6 +30,13 @@ export type RuleState = Record<string, number>
 
 export const dayUs = 86_400_000_000
 
+/** A rule's number on a board: FNV-1a of its type, 32 bits. */
+export const ruleNumber = (type: string): number => {
+  let hash = 0x811c9dc5
+  for (const byte of new TextEncoder().encode(type)) hash = Math.imul(hash ^ byte, 0x01000193)
+  return hash >>> 0
+}
+
 type Step = (state: RuleState, seen: Observation) => string | undefined
 
 /** Compiles a profile's rules once; the result folds observations in order. */

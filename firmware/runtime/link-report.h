@@ -15,6 +15,10 @@ static u32 link_urgent_us;
 static u32 link_sequence;
 static s32 link_values[LINK_SIGNALS];
 static u32 link_known[(REPORTS + 31) / 32];
+/* The copy's: how many there were, its uptime, and whether it is still to be said. */
+static u32 link_moments;
+static u64 link_moment_us;
+static bool link_moment_waits;
 
 static const u8 link_urgent[URGENT_STATES + 1] = URGENT_TABLE;
 static s32 link_urgent_seen[URGENT_STATES + 1];
@@ -42,26 +46,37 @@ static bool link_is_urgent(void) {
   return moved;
 }
 
-static void link_report(u32 now) {
+static bool link_knows(u32 place) {
+  u32 state = place - INPUTS - OUTPUTS;
+  return place < INPUTS + OUTPUTS || (link_known[state / 32] >> (state & 31) & 1) != 0;
+}
+
+/* Takes the copy when it is time for a report, whether anybody hears one or not. */
+static void link_moment(u32 now) {
   static bool urgent;
   if (link_is_urgent()) urgent = true;
   bool due = now - link_report_us >= REPORT_US;
   if (!due && !(urgent && now - link_urgent_us >= LINK_URGENT_GAP_US)) return;
-  if (!link_begin(LINK_REPORT, LINK_REPORT_BYTES)) return;
   if (due) link_report_us = now - link_report_us < 2 * REPORT_US ? link_report_us + REPORT_US : now;
   link_urgent_us = now;
   urgent = false;
   link_copy();
+  link_moment_us = link_uptime();
+  link_moments++;
+  link_moment_waits = true;
+}
+
+static void link_report(void) {
+  if (!link_moment_waits || !link_begin(LINK_REPORT, LINK_REPORT_BYTES)) return;
+  link_moment_waits = false;
   put_head(CBOR_MAP, 5);
   put_pair(0, store_boot());
   put_pair(1, ++link_sequence);
-  put_pair(2, link_uptime());
+  put_pair(2, link_moment_us);
   put_head(CBOR_UINT, 3);
   put_head(CBOR_LIST, LINK_SIGNALS);
   for (u32 i = 0; i < LINK_SIGNALS; i++) {
-    u32 state = i - INPUTS - OUTPUTS;
-    bool is_known = i < INPUTS + OUTPUTS || (link_known[state / 32] >> (state & 31) & 1) != 0;
-    if (is_known) put_int(link_values[i]);
+    if (link_knows(i)) put_int(link_values[i]);
     else put_null();
   }
   put_head(CBOR_UINT, 4);

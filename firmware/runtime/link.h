@@ -88,6 +88,7 @@ static u64 link_uptime(void) {
 }
 
 #include "link-report.h"
+#include "rules.h"
 #include "link-setpoint.h"
 
 static bool link_say_hello(void) {
@@ -96,7 +97,8 @@ static bool link_say_hello(void) {
   u8 key[32];
   bool has_key = LINK_PUBLIC_KEY(key);
   if (!link_begin(LINK_HELLO, 290)) return false;
-  put_head(CBOR_MAP, has_key ? 16 : 14);
+  u32 found = rules_found();
+  put_head(CBOR_MAP, 14 + (has_key ? 2 : 0) + (found != 0));
   put_pair(0, store_boot());
   put_pair(1, link_uptime());
   put_head(CBOR_UINT, 2);
@@ -122,6 +124,7 @@ static bool link_say_hello(void) {
     put_string(CBOR_BYTES, key, 32);
     put_pair(15, 2); /* custody: the controller's flash */
   }
+  if (found != 0) put_pair(16, found);
   return link_end();
 }
 
@@ -213,7 +216,6 @@ static void link_on_verdict(u32 kind, struct cbor *body) {
   link_hello_due = false;
   link_item_flies = false;
   link_item_skip = 0;
-  link_report_us = board_micros();
 }
 
 static void link_on_ask_schema(struct cbor *body) {
@@ -314,9 +316,12 @@ static void link_poll(void) {
   if (link_hello_due && link_say_hello()) link_hello_due = false;
   if (link_schema_due && link_say_schema()) link_schema_due = false;
   if (link_result_due && link_say_result()) link_result_due = false;
+  link_moment(now);
   if (link_state == LINK_ACCEPTED) {
     link_say_item(now);
-    link_report(now);
+    link_report();
+  } else {
+    link_moment_waits = false;
   }
   link_send();
 }

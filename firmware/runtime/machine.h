@@ -220,6 +220,7 @@ int main(void) {
     calibration_tell();
     usage_poll();
     link_poll();
+    rules_poll(selftest.on != 0);
     present_poll();
     update_poll();
 #ifdef TEST_INPUTS

@@ -20,12 +20,19 @@ static void outbox_start(void) {
   if (out_log.number <= acked) out_log.number = acked + 1;
 }
 
-static u32 outbox_put(u8 kind, const void *data, u32 bytes) {
+static u32 outbox_add(u8 kind, const void *data, u32 bytes, u32 keep) {
   if (kind == 0 || bytes > OUTBOX_MOST_BYTES) return 0;
-  u32 keep = kind == OUTBOX_USAGE ? OUTBOX_KEEP : 0;
   u32 number = out_log.number;
   u32 mark = (u32)kind << 24 | bytes;
   return log_put(&out_log, mark, &(struct log_data){.ram = data}, keep) == 0 ? 0 : number;
+}
+
+static u32 outbox_put(u8 kind, const void *data, u32 bytes) {
+  return outbox_add(kind, data, bytes, kind == OUTBOX_USAGE ? OUTBOX_KEEP : 0);
+}
+
+static u32 outbox_put_spare(u8 kind, const void *data, u32 bytes) {
+  return outbox_add(kind, data, bytes, OUTBOX_KEEP);
 }
 
 /* Goes over the records from a place on to the newest; true at the first above `after`. From the

@@ -25,8 +25,11 @@ export interface LifeFold {
   ): readonly ClosedSpan[]
   /** The lifecycle has changed at a time, without a reading. */
   changed(unit: LivingUnit, timeUs: number): readonly ClosedSpan[]
-  /** A part has failed, by a rule of the profile. */
-  failed(unit: LivingUnit, part: string, timeUs: number): void
+  /**
+   * A part has failed, by a rule of the profile. `sinceUs`: not before this, where a board tells of
+   * it late and nobody heard that boot.
+   */
+  failed(unit: LivingUnit, part: string, at: { timeUs: number; sinceUs?: number }): void
   /** Damage so far by name of the wear: 1 is the rated life. */
   damage(life: LifeState): Record<string, number>
   /** Hours of use over the whole life: the run time counter, or what readings tell. */
@@ -92,12 +95,14 @@ export const createLifeFold = (profile: Profile): LifeFold => {
     },
     changed: (unit, timeUs) =>
       foldContact(unit.life.uptime, { timeUs, next: doing(unit) }, silentUs),
-    failed(unit, part, timeUs) {
+    failed(unit, part, { timeUs, sinceUs = timeUs }) {
       const { life } = unit
       const failure = { hours: hours(unit), timeUs }
       life.failed ??= { part, ...failure }
-      life.parts[part] ??= originalPart()
-      life.parts[part].failed ??= failure
+      const now = life.parts[part] ?? originalPart()
+      life.parts[part] = now
+      // Told late, it may be of the part that was there before.
+      if (now.sinceUs === null || sinceUs >= now.sinceUs) now.failed ??= failure
     },
   }
 }

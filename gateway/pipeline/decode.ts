@@ -24,6 +24,8 @@ export interface Hello {
   readonly key?: string
   readonly custody?: Custody
   readonly simulated?: boolean
+  /** Types of the profile's events that the unit finds by itself and sends as items. */
+  readonly finds?: readonly string[]
 }
 export type Custody = 'secure_element' | 'controller_flash' | 'gateway'
 
@@ -285,7 +287,8 @@ const readRecorded = (
   return isSound ? (json as unknown as Recorded) : fault('type_wrong', `digest ${show(digest)}`)
 }
 
-const helloFields = ['boot', 't', 'profile', 'firmware', 'key', 'custody', 'simulated']
+const helloFields = ['boot', 't', 'profile', 'firmware', 'key', 'custody', 'simulated', 'finds']
+const findsMost = 64
 const custodies = ['secure_element', 'controller_flash', 'gateway']
 const digestPattern = /^[0-9a-f]{64}$/
 const keyPattern = /^did:key:z[1-9A-HJ-NP-Za-km-z]{16,128}$/
@@ -294,7 +297,7 @@ const readHello = (json: Readonly<Record<string, unknown>>): Hello | Fault => {
   for (const name in json) {
     if (!helloFields.includes(name)) return unknownField(name, helloFields)
   }
-  const { boot, t, profile, firmware, key, custody, simulated } = json as {
+  const { boot, t, profile, firmware, key, custody, simulated, finds } = json as {
     [K in keyof Hello]: unknown
   }
   if (!isWhole(boot) || !isWhole(t)) {
@@ -307,10 +310,16 @@ const readHello = (json: Readonly<Record<string, unknown>>): Hello | Fault => {
     (custody !== undefined &&
       !custodies.includes(custody as string) && ['custody', custody, custodies.join(' or ')]) ||
     (simulated !== undefined &&
-      typeof simulated !== 'boolean' && ['simulated', simulated, 'true or false'])
+      typeof simulated !== 'boolean' && ['simulated', simulated, 'true or false']) ||
+    (finds !== undefined && !areTypes(finds) && ['finds', finds, 'a list of types of events'])
   if (wrong === false) return json as unknown as Hello
   return fault('type_wrong', `${wrong[0]} ${show(wrong[1])}: ${wrong[2]}`)
 }
+
+const areTypes = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.length <= findsMost &&
+  value.every((one) => typeof one === 'string' && wordPattern.test(one))
 
 const matches = (value: unknown, pattern: RegExp): boolean =>
   value === undefined || (typeof value === 'string' && pattern.test(value))

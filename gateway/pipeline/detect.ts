@@ -53,7 +53,11 @@ export const createDetect = (machine: Machine): Detect => {
     // controller's.
     const counters = state.totals.map((total) => total ?? undefined)
     const { timeUs, boot, values } = moment
-    const found = rules(state.rules, { timeUs, boot, values, counters })
+    // What the board finds by itself comes as an item; the rules' memory is kept all the same, for
+    // the day on which it does so no more.
+    const found = rules(state.rules, { timeUs, boot, values, counters }).filter(
+      ({ rule }) => state.finds?.includes(rule.type) !== true,
+    )
     const isAgain = usable.has(state.lifecycle) && again?.works(values) === true
     if (found.length === 0 && !isAgain) return none
     const events = found.map((word) => eventOf({ machine, state, moment, counters }, word))

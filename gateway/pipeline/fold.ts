@@ -49,6 +49,7 @@ export const foldHello = (state: UnitState, hello: Hello, record: Received): num
   if (boot !== undefined && boot !== state.boots.at(-1)) return boot.epochUs + hello.t
   state.profile = hello.profile ?? state.profile
   state.firmware = hello.firmware ?? state.firmware
+  state.finds = hello.finds ?? null
   return (boot?.epochUs ?? receivedUs - hello.t) + hello.t
 }
 

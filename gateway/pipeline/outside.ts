@@ -196,7 +196,7 @@ const account = (outcome: Outcome, { offset, step }: { offset: number; step: Boo
     tally.quarantined++
   } else {
     tally.stored++
-    if (outcome.kind === 'signed' || outcome.kind === 'item') return []
+    if (outcome.kind === 'signed') return []
     const reading = outcome.kind === 'reading' ? withTotals(outcome) : undefined
     if (reading !== undefined && outcome.kind === 'reading' && outcome.unsure) {
       // Written again it overwrites itself there; whether it was new is known to the embedded

@@ -24,9 +24,10 @@ import { foldHello, foldReport, type Place } from './fold.ts'
 import { keyEvents, proved } from './proof.ts'
 import { recorded } from './recorded.ts'
 import { type Origin, originOf } from './requeue.ts'
+import { readRuled, ruledEvent } from './ruled.ts'
 import type { Seen } from './sequence.ts'
 import { identityOf } from './stream-place.ts'
-import { readTrip, tripEvent } from './trip.ts'
+import { earliestOfItem, type ItemPlace, readTrip, tripEvent } from './trip.ts'
 import { fitToMachine, newUnit, type UnitState } from './unit.ts'
 import { foldUsage } from './usage.ts'
 
@@ -230,7 +231,7 @@ export class Pipeline {
     const events = seen === 'fresh' ? named(detect(state, moment), record) : []
     const spans = seen === 'fresh' && life !== undefined ? life.reading(state, moment) : noSpans
     for (const { rule, timeUs } of events) {
-      if (rule.failure !== undefined) life?.failed(state, rule.failure, timeUs)
+      if (rule.failure !== undefined) life?.failed(state, rule.failure, { timeUs })
     }
     const how = { unsure: seen === 'unsure', past: seen !== 'fresh' }
     return { kind: 'reading', state, reading, events, spans, ...how }
@@ -250,10 +251,15 @@ export class Pipeline {
       item.kind === 'usage' ? foldUsage(state.life, item, machine.profile.wear) : undefined
     if (refused !== undefined) return this.#quarantine(message, refused)
     this.#touched.add(state)
-    const { boot, data } = item
-    const trip = item.kind === 'event' ? readTrip(Buffer.from(data, 'base64')) : undefined
-    const place = { machine, state, boot, offset, receivedUs: record.receivedUs }
-    const events = trip === undefined ? [] : [tripEvent(trip, place)]
+    const place = { machine, state, boot: item.boot, offset, receivedUs: record.receivedUs }
+    const event = item.kind === 'event' ? eventOfItem(item, place) : undefined
+    // Said twice it changes nothing more: only the first failure of a part counts.
+    if (event?.rule.failure !== undefined) {
+      const sinceUs = earliestOfItem(state, item.boot) ?? event.timeUs
+      const at = { timeUs: event.timeUs, sinceUs }
+      this.#verbs(machine).life?.failed(state, event.rule.failure, at)
+    }
+    const events = event === undefined ? [] : named([event], record)
     return { kind: 'item', machine, state, item, record, events }
   }
 
@@ -270,6 +276,15 @@ export class Pipeline {
     }
     return { kind: 'quarantine', unit, record: message.record, reason, detail }
   }
+}
+
+/** Undefined for what is of a form that this version does not know: it is kept, and no event. */
+const eventOfItem = ({ data }: Item, place: ItemPlace): UnitEvent | undefined => {
+  const bytes = Buffer.from(data, 'base64')
+  const trip = readTrip(bytes)
+  if (trip !== undefined) return tripEvent(trip, place)
+  const ruled = readRuled(bytes)
+  return ruled && ruledEvent(ruled, place)
 }
 
 /** With the identity that an event has for every gateway, where its record has one. */

@@ -69,8 +69,17 @@ const wordsOf = (trip: Trip, { profile }: Machine): string => {
   ].join(', ')
 }
 
+/** Where an item stands, and what it is about. */
+export interface ItemPlace {
+  machine: Machine
+  state: UnitState
+  boot: number
+  offset: number
+  receivedUs: number
+}
+
 /** When it was: by the clock of its boot where a gateway heard that, else between two others. */
-const when = (
+export const timeOfItem = (
   { boots }: UnitState,
   { boot, t, receivedUs }: { boot: number; t: number; receivedUs: number },
 ): { timeUs: number; bounds: string } => {
@@ -86,6 +95,12 @@ const when = (
   return { timeUs, bounds }
 }
 
+/** Not before this, microseconds since 1970: undefined where the time itself is known. */
+export const earliestOfItem = ({ boots }: UnitState, boot: number): number | undefined =>
+  boots.some((one) => one.boot === boot)
+    ? undefined
+    : (boots.findLast((one) => one.boot < boot)?.epochUs ?? 0)
+
 /** Of every machine; no profile need name it. A board with a key signs it by itself. */
 const rule: EventRuleSpec = {
   ...{ type: 'kernel_tripped', severity: 'fault' },
@@ -93,12 +108,9 @@ const rule: EventRuleSpec = {
   when: { signal: 'safety', becomes: 'tripped' },
 }
 
-export const tripEvent = (
-  trip: Trip,
-  parts: { machine: Machine; state: UnitState; boot: number; offset: number; receivedUs: number },
-): UnitEvent => {
-  const { machine, state, boot, offset, receivedUs } = parts
-  const { timeUs, bounds } = when(state, { boot, t: trip.t, receivedUs })
+export const tripEvent = (trip: Trip, place: ItemPlace): UnitEvent => {
+  const { machine, state, offset } = place
+  const { timeUs, bounds } = timeOfItem(state, { ...place, t: trip.t })
   return {
     ...{ machine, unit: state.unit, simulated: state.simulated, rule, timeUs, offset },
     ...{ type: rule.type, severity: 'fault', cause: wordsOf(trip, machine) + bounds },

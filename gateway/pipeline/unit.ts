@@ -83,6 +83,8 @@ export interface UnitState {
   /** Time of the newest reading. */
   lastUs: number | null
   rules: RuleState
+  /** Types of events that the board finds by itself, as its newest hello says. */
+  finds?: readonly string[] | null
   readings: number
   duplicates: number
   quarantined: number

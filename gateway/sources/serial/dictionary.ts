@@ -2,6 +2,7 @@
 // a report in whole numbers becomes a payload of ours, and a setpoint in SI units whole numbers for
 // the board. Checked against the machine's profile before anything is read by it. Pure.
 import { createHash } from 'node:crypto'
+import { scaled } from '../../../firmware/board-rules.ts'
 import type { Profile } from '../../../hardware-profiles/profile.ts'
 import { type Cbor, decodeCbor } from '../../attestation/cbor.ts'
 
@@ -106,15 +107,11 @@ const dictionaryOf = (
   },
 })
 
-/** Decimals as the scale has them: 23.45, never 23.450000000000003. */
 const readingOf = (signal: Signal, raw: number): number | string | boolean => {
   if (signal.values !== undefined) return signal.values[raw] ?? raw
   if (signal.isBoolean) return raw !== 0
   return scaled(raw, signal.power)
 }
-
-const scaled = (raw: number, power: number): number =>
-  power < 0 ? Number((raw / 10 ** -power).toFixed(-power)) : raw * 10 ** power
 
 /** Whole, rounded down, as the twin gives it. */
 const totalOf = (raw: number, power: number): number =>

@@ -72,15 +72,20 @@ const unitId = new RegExp(unitIdPattern)
 const machineName = new RegExp(namePattern)
 const custodies: Readonly<Record<number, string>> = { 1: 'secure_element', 2: 'controller_flash' }
 
-/** The hello as the pipeline knows it. */
-export const helloPayload = (hello: HelloMessage): Uint8Array => {
-  const { boot, uptimeUs, profile, firmware, key, custody } = hello
+/** The hello as the pipeline knows it; `machine` where the board is taken for one. */
+export const helloPayload = (hello: HelloMessage, machine?: Machine): Uint8Array => {
+  const { boot, uptimeUs, profile, firmware, key, custody, finds = 0 } = hello
+  // By the profile that both have: by another one a bit would mean another event.
+  const types = machine?.profile.events.flatMap(({ type }, i) =>
+    i < 32 && ((finds >>> i) & 1) === 1 ? [type] : [],
+  )
   const stated = custodies[custody ?? 0]
   return Buffer.from(
     JSON.stringify({
       ...{ boot, t: uptimeUs, profile, firmware },
       ...(key !== undefined && { key: didOf(key) }),
       ...(key !== undefined && stated !== undefined && { custody: stated }),
+      ...(types !== undefined && types.length > 0 && { finds: types }),
     }),
   )
 }

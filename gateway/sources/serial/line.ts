@@ -195,7 +195,7 @@ export class Line {
 
   /** The hello goes to the log whatever we think of it: what is refused is seen in quarantine. */
   #log(judged: Judged, hello: HelloMessage, name: string): void {
-    const payload = helloPayload(hello)
+    const payload = helloPayload(hello, judged.refusal === undefined ? judged.machine : undefined)
     const topic = topicOf({ machine: hello.machine, unit: judged.unit ?? '', kind: 'hello' })
     const session = this.#session
     this.#emit({ topic, payload, name }, (error) => {

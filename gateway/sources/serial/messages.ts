@@ -62,6 +62,8 @@ export interface HelloMessage {
   lost: number
   key?: Uint8Array
   custody?: number
+  /** Which of the profile's events it finds by itself: a bit for each, in their order. */
+  finds?: number
 }
 
 /** Where a self-test is; codes as the kernel tells them (firmware/kernel-constants.ts). */
@@ -227,6 +229,7 @@ const helloOf = (read: Reader): HelloMessage => ({
   damaged: read.whole(12),
   lost: read.whole(13),
   ...(read.has(14) && { key: read.key(14), custody: read.whole(15) }),
+  ...(read.has(16) && { finds: read.whole(16) }),
 })
 
 type Reader = ReturnType<typeof reader>
