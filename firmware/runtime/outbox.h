@@ -20,19 +20,24 @@ static void outbox_start(void) {
   if (out_log.number <= acked) out_log.number = acked + 1;
 }
 
-static u32 outbox_add(u8 kind, const void *data, u32 bytes, u32 keep) {
+static bool outbox_empty(void) { return acked + 1 >= out_log.number; }
+
+/* `spare`: room is kept for others, but not behind what a gateway has all of: the sector that is
+ * left behind is then as good as erased. */
+static u32 outbox_add(u8 kind, const void *data, u32 bytes, bool spare) {
   if (kind == 0 || bytes > OUTBOX_MOST_BYTES) return 0;
+  u32 keep = spare && !outbox_empty() ? OUTBOX_KEEP : 0;
   u32 number = out_log.number;
   u32 mark = (u32)kind << 24 | bytes;
   return log_put(&out_log, mark, &(struct log_data){.ram = data}, keep) == 0 ? 0 : number;
 }
 
 static u32 outbox_put(u8 kind, const void *data, u32 bytes) {
-  return outbox_add(kind, data, bytes, kind == OUTBOX_USAGE ? OUTBOX_KEEP : 0);
+  return outbox_add(kind, data, bytes, kind == OUTBOX_USAGE);
 }
 
 static u32 outbox_put_spare(u8 kind, const void *data, u32 bytes) {
-  return outbox_add(kind, data, bytes, OUTBOX_KEEP);
+  return outbox_add(kind, data, bytes, true);
 }
 
 /* Goes over the records from a place on to the newest; true at the first above `after`. From the
@@ -90,8 +95,6 @@ static bool outbox_read(const struct outbox_item *item, u32 offset, void *data, 
 static void outbox_ack(u32 number) {
   if (number > acked && number < out_log.number) acked = number;
 }
-
-static bool outbox_empty(void) { return acked + 1 >= out_log.number; }
 
 /* The number after the newest one in a sector; 0 where it has none. */
 static u32 outbox_end(u32 index) {

@@ -7,8 +7,10 @@
 
 #if defined(STORE_IN_FLASH) && defined(RULES) && !defined(RIG)
 /* So many events at once, and then one in so long: what flaps must not wear out the flash. */
+#ifndef RULES_AT_ONCE
 #define RULES_AT_ONCE 32
 #define RULES_EVERY_US 30000000u
+#endif
 
 enum rule_kind { RULE_BECOMES, RULE_ABOVE, RULE_BELOW };
 

@@ -26,7 +26,7 @@ import { recorded } from './recorded.ts'
 import { type Origin, originOf } from './requeue.ts'
 import { readRuled, ruledEvent } from './ruled.ts'
 import type { Seen } from './sequence.ts'
-import { identityOf } from './stream-place.ts'
+import { identityOf, itemIdentity } from './stream-place.ts'
 import { earliestOfItem, type ItemPlace, readTrip, tripEvent } from './trip.ts'
 import { fitToMachine, newUnit, type UnitState } from './unit.ts'
 import { foldUsage } from './usage.ts'
@@ -259,7 +259,7 @@ export class Pipeline {
       const at = { timeUs: event.timeUs, sinceUs }
       this.#verbs(machine).life?.failed(state, event.rule.failure, at)
     }
-    const events = event === undefined ? [] : named([event], record)
+    const events = event === undefined ? [] : [{ ...event, identity: itemIdentity(item.number) }]
     return { kind: 'item', machine, state, item, record, events }
   }
 

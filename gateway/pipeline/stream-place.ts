@@ -10,6 +10,9 @@ const base = 2 ** 50
 export const streamSession = (place: { epoch: number; sequence: number }): string =>
   `${place.epoch}:${place.sequence}`
 
+/** Of an item that a board numbers by itself: the same, however often and wherever it is said. */
+export const itemIdentity = (number: number): number => 2 ** 51 + (number % 2 ** 32)
+
 /** undefined for a record that came from no shared stream. */
 export const identityOf = ({ source, session }: LogRecord): number | undefined => {
   if (source !== streamSource) return undefined

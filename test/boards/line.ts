@@ -2,15 +2,16 @@
 // commands, gathers the items that it is given, and acknowledges them when a test says so. What the
 // pins read is the test's.
 import type { Image } from '../../firmware/image.ts'
-import { encodeFrame } from '../../gateway/sources/serial/frame.ts'
+import { encodeFrame, FrameReader } from '../../gateway/sources/serial/frame.ts'
 import {
   type BoardMessage,
+  decodeMessage,
   encodeMessage,
   type Field,
   type HelloMessage,
+  protocol,
   type ToBoard,
 } from '../../gateway/sources/serial/messages.ts'
-import { messagesIn } from '../emu/hello.ts'
 import { Pico } from '../emu/pico.ts'
 import { noiseOf } from '../emu/rosc.ts'
 import type { W25q } from '../emu/w25q.ts'
@@ -26,13 +27,18 @@ export interface Taken {
   bytes: Uint8Array
 }
 
+type Report = Extract<BoardMessage, { is: 'report' }>
+
 export class BoardLine {
   readonly pico: Pico
   readonly volts: Volts = atRest()
   /** Whole items in the order in which they came, each once. */
   readonly items: Taken[] = []
+  /** Live reports in the order in which they came. */
+  readonly reports: Report[] = []
   hello: HelloMessage | undefined
   #said: number[] = []
+  readonly #reader = new FrameReader()
   #parts: number[] = []
   #number = 0
   readonly #greeting: number
@@ -81,7 +87,10 @@ export class BoardLine {
   run(forMs: number): void {
     for (let left = forMs; left > 0; left -= 20) {
       this.pico.run(Math.min(left, 20) * ms)
-      for (const message of messagesIn(this.#said.splice(0))) this.#take(message)
+      this.#reader.push(Uint8Array.from(this.#said.splice(0)), (frame) => {
+        const decoded = decodeMessage(frame, protocol)
+        if (decoded.ok && decoded.message !== undefined) this.#take(decoded.message)
+      })
     }
   }
 
@@ -118,6 +127,7 @@ export class BoardLine {
 
   #take(message: BoardMessage): void {
     if (message.is === 'hello') this.hello = message
+    if (message.is === 'report') this.reports.push(message)
     if (message.is === 'result') this.#results.set(message.number, message.code)
     if (message.is !== 'item' || this.items.some(({ number }) => number === message.number)) return
     if (message.at === 0) this.#parts = []

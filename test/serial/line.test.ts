@@ -6,7 +6,7 @@ import { readCommand } from '../../gateway/sources/serial/command.ts'
 import { encodeFrame } from '../../gateway/sources/serial/frame.ts'
 import { decodeMessage, type Protocol, protocol } from '../../gateway/sources/serial/messages.ts'
 import { schemaOf } from './board.ts'
-import { bodyOf, type Stand, speaking, stand } from './stand.ts'
+import { bodyOf, profile, type Stand, speaking, stand } from './stand.ts'
 
 test('a board is greeted, known, learnt and accepted; its reports come by name and unit', () => {
   const { board, logged, line } = speaking()
@@ -46,6 +46,21 @@ test('a value that was never known is absent, and boot 0 has no sequence', () =>
     v: { pack_voltage: 18.2, state: 'idle' },
     c: { starts: 4, run_time: 12 },
   })
+})
+
+test('which events a board finds by itself is said by name, of a profile that both have', () => {
+  const { board, logged, line } = stand()
+  const { events } = profile
+  const wanted = ['stalled', 'winding_hot']
+  const bits = events.reduce((sum, { type }, i) => sum + (wanted.includes(type) ? 2 ** i : 0), 0)
+  board.hello = { 16: bits + 2 ** 31 }
+  board.sayHello(Number(board.last('greet')?.[0]))
+  expect(bodyOf(logged[0])).toMatchObject({ finds: wanted })
+  expect(line.status().state).toBe('learning')
+  const other = stand()
+  other.board.hello = { 3: new Uint8Array(32), 16: bits }
+  other.board.sayHello(Number(other.board.last('greet')?.[0]))
+  expect(bodyOf(other.logged[0])).not.toHaveProperty('finds')
 })
 
 describe('refusals', () => {
