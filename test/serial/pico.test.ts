@@ -170,7 +170,7 @@ test.runIf(ready)(
     wire.spoil = (given) => given
     before = await readings(gateway)
     await until(async () => (await readings(gateway)) > before + 5)
-    await until(() => itemsOf(data).length === items.length)
+    await until(() => itemsOf(data).length >= items.length)
     expect(await gateway.stop()).toBe(0)
 
     const reports = messagesIn(said).flatMap((one) => (one.is === 'report' ? [one] : []))
@@ -185,7 +185,8 @@ test.runIf(ready)(
     }
     const little = (word: string): string =>
       Buffer.from(word.padStart(8, '0'), 'hex').reverse().toString('hex')
-    expect(itemsOf(data)).toEqual(
+    // Behind them is what this boot had to tell by itself.
+    expect(itemsOf(data).slice(0, items.length)).toEqual(
       items.map((list, i) => ({ number: i + 1, data: list.map(little).join('') })),
     )
   },
