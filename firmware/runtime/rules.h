@@ -64,18 +64,24 @@ static bool rule_begins(const struct rule *rule, u32 *memory, s32 value) {
   return false;
 }
 
-/* `held`: what the moment shows is injected, by a self-test. */
+/* Steps after which every input has been sampled anew. */
+#define RULES_STALE_STEPS 64
+
+/* `held`: a self-test injects readings; some of them outlast it until their turn comes. */
 static void rules_poll(bool held) {
-  static u32 seen;
+  static u32 seen, held_step;
+  static bool stale;
   u32 now = board_micros();
   if (rules_room == RULES_AT_ONCE) rules_us = now;
   else if (now - rules_us >= RULES_EVERY_US) {
     rules_us += RULES_EVERY_US;
     rules_room++;
   }
+  if (held) held_step = link_steps;
+  stale = held || (stale && link_steps - held_step <= RULES_STALE_STEPS);
   if (seen == link_moments) return;
   seen = link_moments;
-  for (u32 i = 0; i < RULES && !held; i++) {
+  for (u32 i = 0; i < RULES && !stale; i++) {
     const struct rule *rule = &rules[i];
     s32 value = link_values[rule->place];
     if (!link_knows(rule->place) || value < rule->low || value > rule->high) continue;

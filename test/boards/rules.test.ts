@@ -12,6 +12,7 @@ import { type Dictionary, readDictionary } from '../../gateway/sources/serial/di
 import { helloPayload } from '../../gateway/sources/serial/hello.ts'
 import { payloadOf } from '../../gateway/sources/serial/line-parts.ts'
 import type { EventRuleSpec, Profile } from '../../hardware-profiles/profile.ts'
+import { ruleNumber } from '../../hardware-profiles/rules.ts'
 import { quickTimes, W25q } from '../emu/w25q.ts'
 import { sent, startUs } from '../pipeline/feed.ts'
 import { BoardLine } from './line.ts'
@@ -203,6 +204,36 @@ describe.runIf(compilerInstalled())('the drill', () => {
     const missedAgain = gateway.events.filter(({ cause }) => cause.endsWith('s into boot 1'))
     expect(missedAgain.length).toBeLessThanOrEqual(2 * missed.length)
     for (const { identity } of missedAgain) expect(before).toContain(identity)
+  }, 300_000)
+
+  test('what a self-test injects is no event', () => {
+    const line = start(new W25q({ times: quickTimes }), 1)
+    line.meet(2200)
+    line.drain()
+    const emptied = ruleNumber('emptied')
+    const count = (): number =>
+      line.items.filter(({ bytes }) => readRuled(bytes)?.number === emptied).length
+    const { loop } = subject
+    const inputs = loop.inputs.map(({ name }) => (name === 'pack_voltage' ? 14_500 : 0))
+    const outputs = loop.outputs.map(() => 0)
+    const [begin, end, apply] = [1, 2, 6]
+    line.send('selftest', [1, begin])
+    line.run(40)
+    for (let i = 0; i < 4; i += 1) {
+      line.send('selftest', [2 + i, apply, inputs, outputs, 0])
+      line.run(60)
+    }
+    const at = loop.inputs.findIndex(({ name }) => name === 'pack_voltage')
+    expect(line.reports.some(({ v }) => v[at] === 14_500)).toBe(true)
+    line.send('selftest', [9, end])
+    line.drain()
+    expect(count()).toBe(0)
+    // The same from the pins is one.
+    hold(line, 100, () => {
+      line.volts.slow[0] = volts.empty
+    })
+    line.drain()
+    expect(count()).toBe(1)
   }, 300_000)
 
   test('what flaps is told so many times, and then how often it was not', async () => {

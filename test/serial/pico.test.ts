@@ -190,5 +190,5 @@ test.runIf(ready)(
       items.map((list, i) => ({ number: i + 1, data: list.map(little).join('') })),
     )
   },
-  180_000,
+  300_000,
 )

@@ -80,7 +80,9 @@ describe.runIf(build)('over USB', () => {
       usb.line.tick()
       pico.run(ms)
     }
-    expect(usb.topics.slice(0, 3)).toEqual(['hello', 'report', 'report'])
+    // Items come when there is something to tell.
+    const live = (topics: readonly string[]): string[] => topics.filter((one) => one !== 'item')
+    expect(live(usb.topics).slice(0, 3)).toEqual(['hello', 'report', 'report'])
     expect(usb.line.status()).toMatchObject({ state: 'speaking', damaged: 0, malformed: 0 })
     expect(uart.length).toBe(hellosBefore)
     // Nothing of one port reaches the other's frames.
@@ -98,7 +100,7 @@ describe.runIf(build)('over USB', () => {
       other.line.receive(Uint8Array.from(uart.slice(taken)))
       taken = uart.length
     }
-    expect(other.topics.slice(0, 2)).toEqual(['hello', 'report'])
+    expect(live(other.topics).slice(0, 2)).toEqual(['hello', 'report'])
     expect(pico.resets).toBe(0)
   }, 120_000)
 })

@@ -11,6 +11,7 @@ import { causeKinds, causeName, places } from '../../firmware/kernel-constants.t
 import { usagePlan } from '../../firmware/usage-plan.ts'
 import { receiveEntry } from '../../gateway/attestation/entry.ts'
 import type { StoredEvent, UnitSummary } from '../../gateway/core/queries.ts'
+import { readTrip } from '../../gateway/pipeline/trip.ts'
 import { storeFile } from '../../gateway/sinks/store/store.ts'
 import { BoardLine } from '../boards/line.ts'
 import { ms, pin } from '../boards/pins.ts'
@@ -139,13 +140,14 @@ test.runIf(ready)(
     expect(custody).toBe('controller_flash')
 
     const plan = usagePlan(subject.profile, subject.loop, subject.spec).plan
-    const items = rowsOf(data, 'SELECT kind, number FROM item')
+    const items = rowsOf(data, 'SELECT kind, number, data FROM item')
     const usage = items.filter(({ kind }) => kind === 'usage')
     expect(usage.length).toBe((plan?.bands.length ?? 0) + 10 * (plan?.cycles.length ?? 0))
     const { safety } = subject.profile
     const cause = safety === undefined ? '' : causeName(overCurrent, safety)
     const events = await get<StoredEvent[]>(`api/units/${unit}/events?limit=100`)
-    expect(items.filter(({ kind }) => kind === 'event').length).toBe(1)
+    const trips = items.filter(({ data: bytes }) => readTrip(bytes as Uint8Array) !== undefined)
+    expect(trips.length).toBe(1)
     expect(events.filter((event) => event.cause.includes(cause)).length).toBe(1)
     expect(await gateway.stop()).toBe(0)
 
