@@ -33,7 +33,7 @@ export const ruleItemBytes = 28
 /** As RULES_EVERY_US in runtime/rules.h: how many in an hour at the most, but for the first. */
 export const ruleItemsPerHour = 120
 
-/** A loop's integer in the signal's unit, with the decimals of its scale: 23.45, never 23.4500001. */
+/** A loop's integer in the signal's unit, with the decimals of its scale: 23.45, not 23.450001. */
 export const scaled = (raw: number, power: number): number =>
   power < 0 ? Number((raw / 10 ** -power).toFixed(-power)) : raw * 10 ** power
 

@@ -1,9 +1,8 @@
-/* Events by the profile's rules about signals, found on the board whether a gateway hears it or not.
- * Looked at in thread mode at every moment of which a report is or would be made, in the very values
- * of that report, so that the decision is the one that a gateway would come to. The event goes into
- * the outbox; the hello says which rules are found here, and the gateway finds those no second time.
- * What stands when the board starts counts as having begun in this boot. Numbers and comparisons are
- * made by board-rules.ts. */
+/* Events by the profile's rules about signals, found here whether a gateway hears it or not. Looked
+ * at in thread mode in every moment of which a report is or would be made, in its very values, so
+ * that the decision is the gateway's. The event goes into the outbox; the hello says which rules
+ * are looked at here, and the gateway leaves those alone. What stands when the board starts counts
+ * as having begun in this boot. Numbers and comparisons are made by board-rules.ts. */
 
 #if defined(STORE_IN_FLASH) && defined(RULES) && !defined(RIG)
 /* So many events at once, and then one in so long: what flaps must not wear out the flash. */
