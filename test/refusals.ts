@@ -1,9 +1,10 @@
 // The tables of what each source refuses, quarantines and disconnects, held to what is there: every
 // row names a test that exists and knows its code, every code of the table is raised somewhere, and
-// every code that a source can raise stands in its table.
+// every code that a source can raise stands in its table. So for what the pipeline puts aside.
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { quarantineReasons } from '../gateway/core/errors.ts'
 import { files, read, root } from './tree.ts'
 
 const typescript = files().filter((file) => /^gateway\/.*(?<!\.d)\.ts$/.test(file))
@@ -60,7 +61,9 @@ const rowsOf = (folder: string): Row[] => {
   })
 }
 
-const textOf = (file: string): string => (existsSync(join(root, file)) ? read(file) : '')
+/** A test without its comments: what stands in those alone is not tested. */
+const textOf = (file: string): string => (existsSync(join(root, file)) ? bare(read(file)) : '')
+const bare = (code: string): string => code.replace(/^\s*(?:\/\/|\/?\*).*$/gm, '')
 
 /** Codes that these files can raise: of errors, of refusals, and those that a note names. */
 const raisedIn = (list: readonly string[]): Set<string> => {
@@ -74,10 +77,11 @@ const raisedIn = (list: readonly string[]): Set<string> => {
     // The client's table of what the library says.
     /^ {4}'(opcua_[a-z_]+)',$/gm,
   ]
-  const code = (file: string): string => read(file).replace(/^\s*(?:\/\/|\/?\*).*$/gm, '')
   return new Set(
     list.flatMap((file) =>
-      patterns.flatMap((pattern) => [...code(file).matchAll(pattern)].map(([, one = '']) => one)),
+      patterns.flatMap((pattern) =>
+        [...bare(read(file)).matchAll(pattern)].map(([, one = '']) => one),
+      ),
     ),
   )
 }
@@ -88,7 +92,7 @@ const counted = read('gateway/sources/serial/line-parts.ts')
 const isReal = (code: string): boolean =>
   all.has(code) || new RegExp(`^ {2}${code}: ?(?:number|$|')`, 'm').test(`${reasons}\n${counted}`)
 
-describe.each(folders)('%s', (folder) => {
+describe.each([...folders, 'gateway/pipeline'])('%s', (folder) => {
   const rows = rowsOf(folder)
 
   test('has a table, and every row of it a test that is there', () => {
@@ -110,11 +114,22 @@ describe.each(folders)('%s', (folder) => {
     })
     expect(missing).toEqual([])
   })
+})
 
+describe.each(folders)('%s', (folder) => {
   test('every code that it can raise is in its table', () => {
     const own = [`${folder}/`, ...(shared[basename(folder)] ?? [])]
     const raised = raisedIn(typescript.filter((file) => own.some((part) => file.startsWith(part))))
-    const told = new Set(rows.flatMap(({ codes }) => codes))
+    const told = new Set(rowsOf(folder).flatMap(({ codes }) => codes))
     expect([...raised].filter((code) => !told.has(code))).toEqual([])
   })
+})
+
+test('every reason for quarantine has its row, by one test that names it as a word', () => {
+  const rows = rowsOf('gateway/pipeline')
+  expect(rows.flatMap(({ codes }) => codes)).toEqual(Object.keys(quarantineReasons))
+  const unnamed = rows.filter(({ codes: [reason = ''], tests }) =>
+    tests.every(({ file }) => !new RegExp(`(?<![a-z_])${reason}(?![a-z_])`).test(textOf(file))),
+  )
+  expect(unnamed).toEqual([])
 })

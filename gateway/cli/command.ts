@@ -16,7 +16,8 @@ export const usage = `usage: tenfold command <unit> setpoint <name>=<value> ... 
        tenfold command <unit> trust <did:key> [options]
        tenfold command <unit> reset-trip <cause> [options]
 
-  setpoint         values that hold for a while
+  setpoint         values that hold for a while, of what its profile calls setpoints; for a hot end
+                   such as: tenfold command hot-end-1 setpoint target=200 --hold 5
   update           a release of "tenfold build --sign": sent, tried, and kept when it is heard
   make-key         has the board make the key that it signs with, once in its life
   trust            pins whose releases a board takes that was flashed without a key; its machine's
@@ -125,6 +126,5 @@ const wrongUse = (what?: string): OperatingError =>
       what === undefined
         ? 'a unit, what it is to do, and what that needs are missing'
         : `"${what}" is wrong`,
-    remedy:
-      'Such as: tenfold command drill-1 setpoint clutch_setting=12; see "tenfold help command".',
+    remedy: 'Such as: tenfold command hot-end-1 setpoint target=200; see "tenfold help command".',
   })

@@ -7,6 +7,7 @@ import { systemClock } from '../../gateway/core/clock.ts'
 import { MqttBroker } from '../../gateway/sources/mqtt/broker.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import { connect, later, topicOfDrill, until } from '../mqtt/stand.ts'
+import { read } from '../tree.ts'
 
 const drill = loadProfiles().profiles.get('cordless_drill') as Profile
 const profile: Profile = {
@@ -112,4 +113,29 @@ test.each([
 ])('the desk says what is wrong: %s', (said, values, holdsMs) => {
   const wrong = { kind: 'setpoint', values, holdsMs } as const
   expect(() => checkSetpoints(profile, wrong)).toThrow(said)
+})
+
+const machines = loadProfiles().profiles
+const examples = [
+  ...['gateway/cli/command.ts', 'README.md', 'gateway/README.md', 'firmware/README.md'],
+  ...['gateway/cli/README.md', 'gateway/commands/README.md'],
+].flatMap((file) =>
+  [...read(file).matchAll(/tenfold command (\S+)-\d+ setpoint (\w+)=(-?[\d.]+)/g)].map(
+    ([, unit = '', name = '', value = '']) => ({ file, unit, name, value: Number(value) }),
+  ),
+)
+const machineOf = (unit: string): Profile | undefined => machines.get(unit.replaceAll('-', '_'))
+
+test('the examples of the help are of a machine that has these setpoints', () => {
+  expect(examples.filter(({ file }) => file === 'gateway/cli/command.ts')).toHaveLength(2)
+  for (const { unit, name, value } of examples) {
+    const values = { [name]: value }
+    checkSetpoints(machineOf(unit) as Profile, { kind: 'setpoint', values, holdsMs: 5000 })
+  }
+})
+
+test('the command that the README shows is one that a hot end takes', () => {
+  const shown = /^`(\{"kind":"setpoint".*\})`$/m.exec(read('gateway/commands/README.md'))?.[1]
+  const { values, holds_ms: holdsMs } = JSON.parse(shown ?? '{}')
+  checkSetpoints(machineOf('hot-end') as Profile, { kind: 'setpoint', values, holdsMs })
 })

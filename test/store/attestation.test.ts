@@ -146,6 +146,25 @@ describe('entries of a unit with a key', () => {
     expect(checks.find(({ name }) => name === 'forks')).toMatchObject({ verdict: 'fail' })
   })
 
+  test('that does not follow the one before it, goes to quarantine as entry_order', async () => {
+    const made = open()
+    const unit = new Signing()
+    const first = unit.made()
+    const copy = new UnitKeyHolder({
+      signer: unitSigner,
+      store: Object.assign(new MemoryHolderStore(), { state: unit.holder.head() }),
+      random: (bytes) => randomBytes(bytes),
+    })
+    const request = { type: 'used_today', boot: 1, timeUs: secondUs, counters: { starts: 7 } }
+    copy.compose(request)
+    const stray = copy.compose({ ...request, timeUs: 2 * secondUs })
+    await made.feed([greeting, entry(first), entry(unit.next()), entry(stray)])
+    expect(made.store.queries.quarantine({ limit: 9 })).toMatchObject([
+      { reason: 'entry_order', detail: 'entry 2 does not follow entry 1' },
+    ])
+    expect(made.stage.progress().tally).toMatchObject({ stored: 3, quarantined: 1 })
+  })
+
   test('of another key, cut or without a key at hello go to quarantine', async () => {
     const made = open()
     const [first] = chain(1) as [Uint8Array]
