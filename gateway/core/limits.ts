@@ -8,7 +8,9 @@ export const limits = {
   topicBytes: 256,
   /** MQTT topic levels; ours have five. */
   topicLevels: 8,
-  /** Persistent MQTT sessions, and subscriptions of one of them. */
+  /** How long a client may take for its TLS handshake, and then for its CONNECT, milliseconds. */
+  connectMs: 10_000,
+  /** Persistent MQTT sessions, and subscriptions of one client. */
   sessions: 10_000,
   subscriptionsPerClient: 64,
   /** Messages kept for a session that is away; the oldest go first. */

@@ -25,18 +25,42 @@ describe('the length of a packet', () => {
       const passed: Buffer[] = []
       for (let at = 0; at < stream.length; at += step) {
         const out = frames.pass(stream.subarray(at, at + step))
-        expect(out).not.toBe(undefined)
-        if (out != null) passed.push(Buffer.from(out))
+        if (typeof out === 'string') throw new Error(out)
+        if (out !== null) passed.push(Buffer.from(out))
       }
       expect(Buffer.concat(passed).equals(stream)).toBe(true)
-      expect(frames.pass(frame(16_385))).toBe(undefined)
+      expect(frames.pass(frame(16_385))).toBe('oversize')
     }
   })
 
   test('of five bytes is refused', () => {
     const five = Buffer.from([0x30, 0x80, 0x80, 0x80, 0x80, 1])
-    expect(new Frames(1e9, none).pass(five)).toBe(undefined)
+    expect(new Frames(1e9, none).pass(five)).toBe('malformed')
   })
+})
+
+test('a subscription with the packet id 0 is found, however the bytes are cut', () => {
+  for (const [first, id, found] of [
+    [0x82, 0, 'malformed'],
+    [0xa2, 0, 'malformed'],
+    [0x82, 1, undefined],
+    [0xa2, 256, undefined],
+  ] as const) {
+    for (const rest of [10, 10_000]) {
+      const whole = frame(rest, 1)
+      whole[0] = first
+      whole.writeUInt16BE(id, rest < 128 ? 2 : 3)
+      for (const cut of [1, 2, 3, 4, 5, whole.length]) {
+        const frames = new Frames(1e6, none)
+        const said = [frames.pass(whole.subarray(0, cut)), frames.pass(whole.subarray(cut))]
+        expect(said.find((one) => typeof one === 'string')).toBe(found)
+        if (found !== undefined) continue
+        expect(Buffer.concat(said.flatMap((one) => (one instanceof Buffer ? [one] : [])))).toEqual(
+          whole,
+        )
+      }
+    }
+  }
 })
 
 test('every packet comes out once and in order, whatever is taken of which run', () => {
@@ -59,8 +83,8 @@ test('every packet comes out once and in order, whatever is taken of which run',
         const next = at + (steps[turns % steps.length] as number)
         const before = out.length
         const passed = frames.pass(stream.subarray(at, next))
-        expect(passed).not.toBe(undefined)
-        if (passed != null) out.push(Buffer.from(passed))
+        if (typeof passed === 'string') throw new Error(passed)
+        if (passed !== null) out.push(Buffer.from(passed))
         // Of what was taken from, the broker always gets something, too.
         else expect(out.length).toBe(before)
         at = next

@@ -2,6 +2,7 @@
 // renewal without a restart, and what is refused.
 import { randomBytes, X509Certificate } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
+import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { expect, test } from 'vitest'
@@ -186,4 +187,13 @@ test('the own server certificate follows the names that it is asked for', async 
   const root = new X509Certificate((await ownAuthority(own)).certificate)
   expect(certificate.checkIssued(root)).toBe(true)
   expect(readFileSync(join(own.folder, 'server-1.pem'), 'utf8')).toBe(first.certificate)
+})
+
+test('a handshake that does not end is waited for no longer than said', async () => {
+  const { broker, notes } = await startTls('either', { connectMs: 300 })
+  const socket = connectTcp(broker.tlsPort, '127.0.0.1')
+  later(() => socket.destroy())
+  socket.on('error', () => {})
+  await new Promise((resolve) => socket.on('close', resolve).resume())
+  await until(() => notes.some((line) => line.includes('(tls_refused)')))
 })

@@ -71,7 +71,7 @@ export interface Tap {
   cut(): void
 }
 
-export const startTap = async (target: number, { version = 4, stops }: TapOptions) => {
+export const startTap = async (target: number, { version = 4, stops, watch }: TapOptions) => {
   const tap: Tap = { port: 0, sent: [], got: [], cut: () => {} }
   const sockets = new Set<Socket>()
   tap.cut = () => {
@@ -79,7 +79,10 @@ export const startTap = async (target: number, { version = 4, stops }: TapOption
   }
   const record = (list: Packet[]) => {
     const reader = parser({ protocolVersion: version } as never)
-    reader.on('packet', (packet) => list.push(packet as unknown as Packet))
+    reader.on('packet', (packet) => {
+      list.push(packet as unknown as Packet)
+      watch?.(packet as unknown as Packet)
+    })
     return reader
   }
   const server = createServer((near) => {
@@ -115,6 +118,8 @@ export const startTap = async (target: number, { version = 4, stops }: TapOption
 }
 interface TapOptions {
   version?: 4 | 5
+  /** Told of each packet of both sides before it goes on. */
+  watch?: (packet: Packet) => void
   stops: Stops
 }
 

@@ -2,6 +2,7 @@
 // message that units send, and hears only its own commands. Pure, but for the check of a password.
 import { parseTopic } from '../../../hardware-profiles/names.ts'
 import { limits } from '../../core/limits.ts'
+import { isText } from './protocol.ts'
 
 /** Checks a password; a unit that is not known yet may show its pairing code as one. */
 export type CheckPassword = (user: string, password: string) => Promise<boolean>
@@ -30,7 +31,14 @@ export const logIn = async (given: LogIn): Promise<{ unit: string | undefined } 
 
 /** Why a message or a subscription disconnects or is refused; `said` in the gateway's output. */
 export interface Refusal {
-  code: 'topic_long' | 'topic_reserved' | 'command_foreign' | 'unit_other'
+  code:
+    | 'topic_long'
+    | 'topic_reserved'
+    | 'command_foreign'
+    | 'unit_other'
+    | 'packet_malformed'
+    | 'sessions_many'
+    | 'subscriptions_many'
   said: string
 }
 
@@ -38,6 +46,9 @@ export interface Refusal {
 export const refusePublish = (topic: string, unit: string | undefined): Refusal | undefined => {
   if (Buffer.byteLength(topic) > limits.topicBytes) {
     return { code: 'topic_long', said: 'the topic is longer than allowed' }
+  }
+  if (!isText(topic)) {
+    return { code: 'packet_malformed', said: 'the topic is not UTF-8, or has U+0000 in it' }
   }
   // The broker's own words: `$SYS/<id>/new/clients` would close another client.
   // Births under `$sparkplug/` are what the broker itself has heard.

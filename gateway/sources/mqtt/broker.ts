@@ -11,7 +11,6 @@ import {
   type PublishPacket,
 } from 'aedes'
 import { parseTopic, topicOf } from '../../../hardware-profiles/names.ts'
-import { operatingError } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
 import type { Emit, KnownUnit, UnitCommand } from '../../core/source.ts'
 import { Announcer } from '../../discovery/announcer.ts'
@@ -26,6 +25,7 @@ import {
   type MqttSource,
   packetBytesMax,
 } from './options.ts'
+import { isText, malformed, ruleBroken, wrongConnect } from './protocol.ts'
 import { Reports } from './reports.ts'
 import { type Memory, Sessions } from './sessions.ts'
 import {
@@ -38,6 +38,8 @@ import {
 
 interface Session {
   id: string
+  /** Address that it speaks from. */
+  from: string | undefined
   /** It must say who it is, whatever the broker's credentials. */
   named: boolean
   /** Unit that logged in; undefined on a broker without credentials. */
@@ -62,8 +64,10 @@ const notAuthorized = (): AuthenticateError =>
 interface Inside {
   opts: { drainTimeout: number }
   persistence: Memory | Sessions
-  clients: Readonly<Record<string, Client & { subscriptions: Readonly<Record<string, unknown>> }>>
+  clients: Readonly<Record<string, Hearing>>
 }
+
+type Hearing = Client & { subscriptions: Readonly<Record<string, unknown>> }
 
 export class MqttBroker implements MqttSource {
   readonly name = 'mqtt'
@@ -102,18 +106,28 @@ export class MqttBroker implements MqttSource {
 
   async start(emit: Emit): Promise<void> {
     this.#emit = this.#options.foreign?.through(emit) ?? emit
-    const { clock, note, connections, host, port, tls, slowMs = 15_000 } = this.#options
+    const { clock, note, connections, host, port, tls } = this.#options
+    const { slowMs = 15_000, connectMs = limits.connectMs } = this.#options
     const broker = (await Aedes.createBroker({
       drainTimeout: slowMs,
+      connectTimeout: connectMs,
       maxTopicLevels: limits.topicLevels,
       maxClientsIdLength: 128,
+      preConnect: (_, packet, done) => {
+        const wrong = wrongConnect(packet)
+        done(wrong ?? null, wrong === undefined)
+      },
       authorizePublish: (client, packet, done) => this.#receive(client, packet, done),
       authorizeSubscribe: (client, subscription, done) => {
+        const { topic } = subscription
+        if (!isText(topic)) return done(malformed('a filter is not UTF-8, or has U+0000 in it'))
         // null is SUBACK 0x80: refused, and the client stays.
-        const may = this.#mayHear(client, subscription.topic)
-        if (may) this.#audience.joins(client, subscription.topic)
+        const may = this.#mayHear(client, topic) && this.#hasRoom(client as Hearing, topic)
+        if (may) this.#audience.joins(client, topic)
         done(null, may ? subscription : null)
       },
+      // What waited for a session was asked for when it might have been allowed.
+      authorizeForward: (client, packet) => (this.#mayHear(client, packet.topic) ? packet : null),
       authenticate: (...[client, user, password, done]) => {
         const given = { user, password: password?.toString('utf8') }
         this.#logIn(client, given).then(
@@ -122,10 +136,16 @@ export class MqttBroker implements MqttSource {
         )
       },
     })) as Aedes & Inside
+    // With its code a flood of one kind is one kind, whoever the clients are.
     broker.on('clientError', (client, error) => {
-      // With its code a flood of one kind is one kind, whoever the clients are.
-      const code = operatingError(error)?.code
+      const code = ruleBroken(error)
       note(`mqtt: ${client.id}: ${error.message}${code === undefined ? '' : ` (${code})`}`)
+    })
+    // Who only looked whether somebody listens has broken no rule.
+    broker.on('connectionError', (client, error) => {
+      const code = ruleBroken(error)
+      const { from } = this.#sessionOf(client)
+      if (code !== undefined) note(`mqtt: ${from} disconnected: ${error.message} (${code})`)
     })
     broker.on('client', (client) => this.#audience.arrives(client))
     broker.on('clientDisconnect', (client) => this.#audience.leaves(client))
@@ -137,6 +157,7 @@ export class MqttBroker implements MqttSource {
       tls,
       packetBytesMax: packetBytesMax(this.#options),
       connections,
+      connectMs,
       nowMs: () => clock.nowUs() / 1000,
       note,
       accept: (socket, named) => this.#accept(broker, socket, named),
@@ -197,6 +218,7 @@ export class MqttBroker implements MqttSource {
     const { note } = this.#options
     this.#sessions = await Sessions.open({
       ...{ map: this.#map, memory, note },
+      mayHear: (client, topic) => this.#mayHear(client as Client, topic),
       allows: (client, { topic = '' }) =>
         this.#refuse(topic, this.#sessionOf(client as Client).unit) === undefined,
     })
@@ -211,6 +233,8 @@ export class MqttBroker implements MqttSource {
   #accept(broker: Aedes, socket: Socket, named: boolean): TakeRun {
     const session = this.#sessionOf(broker.handle(socket))
     session.named = named
+    // Asked now: of a socket that is closed nobody knows.
+    session.from = socket.remoteAddress
     session.reports = new Reports({
       ...{ socket, rate: session.rate, clock: this.#options.clock },
       ...{ source: this.name, session: session.id },
@@ -259,6 +283,21 @@ export class MqttBroker implements MqttSource {
     return role !== undefined && mayHear(topic, role)
   }
 
+  /** One subscription more than a client, or one session more than all, may have. */
+  #hasRoom({ id, clean, subscriptions }: Hearing, topic: string): boolean {
+    if (subscriptions[topic] !== undefined) return true
+    const most = limits.subscriptionsPerClient
+    const refused: Refusal | undefined =
+      Object.keys(subscriptions).length >= most
+        ? { code: 'subscriptions_many', said: `it has ${most} subscriptions` }
+        : clean
+          ? undefined
+          : this.#sessions?.refuse({ id }, topic)
+    if (refused === undefined) return true
+    this.#options.note(`mqtt: ${id} refused a subscription (${refused.code}): ${refused.said}`)
+    return false
+  }
+
   #refuse(topic: string, unit: string | undefined): Refusal | undefined {
     const roles = this.#options.sparkplug
     const refused = refusePublish(topic, unit)
@@ -301,8 +340,12 @@ export class MqttBroker implements MqttSource {
         this.#heard.add(`${parts.machine}/${parts.unit}`)
       }
     }
-    // Sent again because its PUBREC was lost: it is in the log already.
     const id = (packet as { messageId?: number }).messageId
+    if (packet.qos > 0 && id === 0) {
+      done(malformed('a message of QoS 1 or 2 has the packet id 0'))
+      return
+    }
+    // Sent again because its PUBREC was lost: it is in the log already.
     const taken = packet.qos === 2 && client !== null && this.#sessions?.hasIncoming(client.id, id)
     if (taken === true) {
       done()
@@ -343,6 +386,7 @@ export class MqttBroker implements MqttSource {
     if (known !== undefined) return known
     const session = {
       id: `${this.#options.epoch}-${++this.#opened}`,
+      from: undefined,
       named: false,
       unit: undefined,
       rate: new Rate(this.#pace),

@@ -13,6 +13,10 @@ const heldBytesMax = 4096
 
 const nothing = Buffer.alloc(0)
 
+/** First bytes of SUBSCRIBE and UNSUBSCRIBE: the broker's parser takes a packet id of 0 in them. */
+const subscribe = 0x82
+const unsubscribe = 0xa2
+
 /** Total length of the packet at `at`; 0 = its head is not all there; -1 = malformed. */
 const lengthAt = (bytes: Buffer, at: number): number => {
   let length = 0
@@ -20,7 +24,14 @@ const lengthAt = (bytes: Buffer, at: number): number => {
     if (at + place >= bytes.length) return 0
     const byte = bytes[at + place] as number
     length += (byte & 127) * 128 ** (place - 1)
-    if (byte < 128) return 1 + place + length
+    if (byte < 128) {
+      const head = 1 + place
+      if (bytes[at] !== subscribe && bytes[at] !== unsubscribe) return head + length
+      const id = at + head
+      if (id + 2 > bytes.length) return 0
+      // MQTT 3.1.1, 2.3.1-1.
+      return bytes[id] === 0 && bytes[id + 1] === 0 ? -1 : head + length
+    }
   }
   return -1
 }
@@ -39,11 +50,11 @@ export class Frames {
   }
 
   /**
-   * What of the bytes the broker has to see: null = nothing yet; undefined = a packet is longer
-   * than allowed, or malformed. It sees at least one packet of a run, and that after what was
+   * What of the bytes the broker has to see: null = nothing yet; a word = a packet is longer than
+   * allowed, or none. It sees at least one packet of a run, and that after what was
    * taken: so its own keep-alive and its own back-pressure go on working.
    */
-  pass(chunk: Buffer): Buffer | null | undefined {
+  pass(chunk: Buffer): Buffer | null | 'oversize' | 'malformed' {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
     this.#rest = nothing
     if (this.#skip >= bytes.length) {
@@ -54,19 +65,23 @@ export class Frames {
     const isWhole = this.#skip === 0
     const ends: number[] = []
     const end = this.#cut(bytes, ends)
-    if (end < 0) return undefined
+    if (end < 0) return end === -1 ? 'malformed' : 'oversize'
     const taken = isWhole && ends.length > 1 ? this.#take(bytes, ends) : 0
     const start = taken === 0 ? 0 : (ends[taken - 1] as number)
     return start === end ? null : bytes.subarray(start, end)
   }
 
-  /** Ends of the whole packets into `ends`; returns where what may be handed on ends, or -1. */
+  /**
+   * Ends of the whole packets into `ends`; returns where what may be handed on ends; -1 where one is
+   * malformed, -2 where one is longer than allowed.
+   */
   #cut(bytes: Buffer, ends: number[]): number {
     let at = this.#skip
     this.#skip = 0
     while (at < bytes.length) {
       const length = lengthAt(bytes, at)
-      if (length < 0 || length > this.#bytesMax) return -1
+      if (length < 0) return -1
+      if (length > this.#bytesMax) return -2
       if (length > 0 && at + length <= bytes.length) {
         at += length
         ends.push(at)

@@ -32,6 +32,8 @@ export interface ListenersOptions {
   tls?: TlsDoor | undefined
   packetBytesMax: number
   connections: number
+  /** How long a client may take for its TLS handshake. */
+  connectMs: number
   /** Milliseconds since 1970. */
   nowMs(): number
   note(line: string): void
@@ -102,7 +104,8 @@ export class Listeners {
   async #startTls(tls: TlsDoor, material: TlsMaterial): Promise<TlsServer> {
     let server: TlsServer
     try {
-      server = createTlsServer(contextOf(material, tls), (socket) => this.#acceptTls(socket))
+      const options = { ...contextOf(material, tls), handshakeTimeout: this.#options.connectMs }
+      server = createTlsServer(options, (socket) => this.#acceptTls(socket))
     } catch (cause) {
       throw new OperatingError('certificate_wrong', {
         message: `MQTT over TLS: ${(cause as Error).message}`,
@@ -117,6 +120,8 @@ export class Listeners {
         ? '(certificate_revoked)'
         : `(tls_refused): ${error.message}`
       this.#options.note(`mqtt: ${from} turned away ${why}`)
+      // After a handshake that took too long Node leaves it open.
+      socket.destroy()
     })
     this.#add(server)
     await listen(server, tls, 'mqtt.tls')
@@ -169,8 +174,12 @@ export class Listeners {
     socket.read = (size?: number) => {
       const chunk = read(size) as Buffer | null
       const passed = chunk === null ? null : frames.pass(chunk)
-      if (passed !== undefined) return passed
-      note(`mqtt: ${socket.remoteAddress} disconnected: a packet of over ${packetBytesMax} bytes`)
+      if (typeof passed !== 'string') return passed
+      const why =
+        passed === 'oversize'
+          ? `: a packet of over ${packetBytesMax} bytes`
+          : ` (packet_malformed): a length of five bytes, or a packet id of 0`
+      note(`mqtt: ${socket.remoteAddress} disconnected${why}`)
       socket.destroy()
       return null
     }

@@ -35,6 +35,8 @@ export interface BrokerOptions {
   foreign?: Foreign
   /** Announces units of these machines to Home Assistant; absent: none. */
   announce?: readonly Profile[] | undefined
+  /** How long it may take for its TLS handshake, and for its CONNECT; see `limits.connectMs`. */
+  connectMs?: number
   /** How long a client may leave what it asked for untaken, milliseconds. */
   slowMs?: number
   /** Called for what an operator should see: refused publishers, storage failures. */

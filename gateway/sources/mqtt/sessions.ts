@@ -5,6 +5,7 @@
 import { Readable } from 'node:stream'
 import { parseTopic } from '../../../hardware-profiles/names.ts'
 import { limits } from '../../core/limits.ts'
+import type { Refusal } from './access.ts'
 import { decode, encode, type SessionClient, type SessionPacket } from './packets.ts'
 import { type WillClient, type WillMemory, Wills, type WillsOptions } from './wills.ts'
 
@@ -44,6 +45,8 @@ const ofMemory = [
 
 export interface SessionsOptions extends WillsOptions {
   memory: Memory
+  /** Whether this connection may hear it: what it may not is not kept for it. */
+  mayHear(client: SessionClient, topic: string): boolean
 }
 
 const key = (kind: 'sub' | 'out' | 'in' | 'keep', ...parts: (string | number)[]): string =>
@@ -54,8 +57,8 @@ export class Sessions {
   readonly wills: Wills
   readonly #outgoing = new Map<string, Delivery[]>()
   readonly #incoming = new Map<string, Set<number>>()
-  /** Topics of persistent sessions, as they stand on the disk. */
-  readonly #kept = new Map<string, Set<string>>()
+  /** Topics of persistent sessions and their QoS, as they stand on the disk. */
+  readonly #kept = new Map<string, Map<string, number>>()
   readonly #retained = new Map<string, number>()
   #retainedBytes = 0
   #queuedBytes = 0
@@ -79,7 +82,7 @@ export class Sessions {
 
   /** What is remembered of subscriptions, as client id and topic. */
   *subscriptions(): Iterable<[id: string, topic: string]> {
-    for (const [id, topics] of this.#kept) for (const topic of topics) yield [id, topic]
+    for (const [id, topics] of this.#kept) for (const topic of topics.keys()) yield [id, topic]
   }
 
   putWill(client: WillClient, packet: SessionPacket): Promise<void> {
@@ -90,23 +93,41 @@ export class Sessions {
     return this.wills.delete(client)
   }
 
+  /** Why a session may not have this subscription, too; undefined where it has room for it. */
+  refuse({ id }: SessionClient, topic: string): Refusal | undefined {
+    const topics = this.#kept.get(id)
+    const { sessions, subscriptionsPerClient } = limits
+    if (topics === undefined) {
+      if (this.#kept.size < sessions) return undefined
+      return { code: 'sessions_many', said: `there are ${sessions} persistent sessions` }
+    }
+    if (topics.has(topic) || topics.size < subscriptionsPerClient) return undefined
+    const said = `its session has ${subscriptionsPerClient} subscriptions`
+    return { code: 'subscriptions_many', said }
+  }
+
+  /** aedes gives all of a SUBSCRIBE, once for each that is granted: also those that are not. */
   async addSubscriptions(client: SessionClient, subs: readonly SessionSubscription[]) {
-    const topics = this.#kept.get(client.id) ?? new Set()
-    if (!this.#kept.has(client.id) && this.#kept.size >= limits.sessions) {
-      throw new Error(`more than ${limits.sessions} persistent sessions`)
+    const { map, memory, mayHear } = this.#options
+    const fresh: SessionSubscription[] = []
+    for (const { topic, qos } of subs) {
+      if (!mayHear(client, topic) || this.refuse(client, topic) !== undefined) continue
+      const topics = this.#kept.get(client.id) ?? new Map<string, number>()
+      if (topics.get(topic) === qos) continue
+      this.#kept.set(client.id, topics.set(topic, qos))
+      fresh.push({ topic, qos })
     }
-    if (topics.size + subs.length > limits.subscriptionsPerClient) {
-      throw new Error(`more than ${limits.subscriptionsPerClient} subscriptions`)
+    if (fresh.length === 0) return
+    try {
+      await memory.addSubscriptions(client, fresh)
+      await Promise.all(
+        fresh.map(({ topic, qos }) => map.set(key('sub', client.id, topic), String(qos))),
+      )
+    } catch (error) {
+      // Not on the disk: asked for again, it is to be written.
+      for (const { topic } of fresh) this.#kept.get(client.id)?.delete(topic)
+      throw error
     }
-    this.#kept.set(client.id, topics)
-    await this.#options.memory.addSubscriptions(client, subs)
-    const { map } = this.#options
-    await Promise.all(
-      subs.map(({ topic, qos }) => {
-        topics.add(topic)
-        return map.set(key('sub', client.id, topic), String(qos))
-      }),
-    )
   }
 
   async removeSubscriptions(client: SessionClient, topics: readonly string[]) {
@@ -120,7 +141,7 @@ export class Sessions {
 
   /** A clean connect ends the session: nothing of it is delivered any more. */
   async cleanSubscriptions(client: SessionClient) {
-    const topics = [...(this.#kept.get(client.id) ?? [])]
+    const topics = [...(this.#kept.get(client.id)?.keys() ?? [])]
     await this.#options.memory.cleanSubscriptions(client)
     this.#kept.delete(client.id)
     const waiting = this.#outgoing.get(client.id) ?? []
@@ -260,9 +281,9 @@ export class Sessions {
     const [kind, id, third] = JSON.parse(name) as [string, string, string | number]
     const { memory } = this.#options
     if (kind === 'sub') {
-      const topics = this.#kept.get(id) ?? new Set()
-      this.#kept.set(id, topics.add(String(third)))
       const sub = { topic: String(third), qos: Number(value) as 0 | 1 | 2 }
+      const topics = this.#kept.get(id) ?? new Map<string, number>()
+      this.#kept.set(id, topics.set(sub.topic, sub.qos))
       await memory.addSubscriptions({ id, clean: false }, [sub])
     } else if (kind === 'in') {
       const ids = this.#incoming.get(id) ?? new Set()
