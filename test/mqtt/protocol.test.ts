@@ -64,7 +64,6 @@ const say = (port: number, packets: readonly Buffer[]): Promise<string> =>
     socket.on('close', () => resolve(Buffer.concat(heard).toString('hex')))
   })
 
-
 const cases: readonly [what: string, packets: Buffer[], answer: string, code: string][] = [
   ['a CONNECT of MQTT 5', [hello5], '20020001', 'version_unsupported'],
   ['a PUBLISH before CONNECT', [publish(report)], '', 'packet_unexpected'],
@@ -80,7 +79,7 @@ const cases: readonly [what: string, packets: Buffer[], answer: string, code: st
   ['SUBSCRIBE, packet id 0', [hello('a'), subscribe(['a'], 0)], accepted, 'packet_malformed'],
   ['UNSUBSCRIBE, packet id 0', [hello('a'), unsubscribe(0)], accepted, 'packet_malformed'],
   ['a topic that is not UTF-8', [hello('a'), publish(notUtf8)], accepted, 'packet_malformed'],
-  ["a topic with U+0000", [hello('a'), publish(withNull)], accepted, 'packet_malformed'],
+  ['a topic with U+0000', [hello('a'), publish(withNull)], accepted, 'packet_malformed'],
   ['a filter that is not UTF-8', [hello('a'), subscribe([notUtf8])], accepted, 'packet_malformed'],
   ['a client id that is not UTF-8', [hello(notUtf8)], '', 'packet_malformed'],
   ['a name that is not UTF-8', [hello('a', 0x82, sized(notUtf8))], '', 'packet_malformed'],
