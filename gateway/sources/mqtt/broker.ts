@@ -25,7 +25,7 @@ import {
   type MqttSource,
   packetBytesMax,
 } from './options.ts'
-import { isText, malformed, ruleBroken, wrongConnect } from './protocol.ts'
+import { isText, malformed, tellEnds, wrongConnect } from './protocol.ts'
 import { Reports } from './reports.ts'
 import { type Memory, Sessions } from './sessions.ts'
 import {
@@ -136,17 +136,7 @@ export class MqttBroker implements MqttSource {
         )
       },
     })) as Aedes & Inside
-    // With its code a flood of one kind is one kind, whoever the clients are.
-    broker.on('clientError', (client, error) => {
-      const code = ruleBroken(error)
-      note(`mqtt: ${client.id}: ${error.message}${code === undefined ? '' : ` (${code})`}`)
-    })
-    // Who only looked whether somebody listens has broken no rule.
-    broker.on('connectionError', (client, error) => {
-      const code = ruleBroken(error)
-      const { from } = this.#sessionOf(client)
-      if (code !== undefined) note(`mqtt: ${from} disconnected: ${error.message} (${code})`)
-    })
+    tellEnds(broker, { note, from: (client) => this.#sessionOf(client).from })
     broker.on('client', (client) => this.#audience.arrives(client))
     broker.on('clientDisconnect', (client) => this.#audience.leaves(client))
     this.#broker = broker

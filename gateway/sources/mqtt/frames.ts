@@ -72,8 +72,8 @@ export class Frames {
   }
 
   /**
-   * Ends of the whole packets into `ends`; returns where what may be handed on ends; -1 where one is
-   * malformed, -2 where one is longer than allowed.
+   * Ends of the whole packets into `ends`; returns where what may be handed on ends; -1 where one
+   * is malformed, -2 where one is longer than allowed.
    */
   #cut(bytes: Buffer, ends: number[]): number {
     let at = this.#skip

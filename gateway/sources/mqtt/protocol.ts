@@ -1,7 +1,7 @@
 // What breaks the rules of MQTT itself, under our codes: what the library says of it in words, and
 // the few things that it lets through although a server must close the connection for them. It
 // judges bytes and texts only; who may do what is access.ts.
-import type { ConnectPacket } from 'aedes'
+import type { Aedes, Client, ConnectPacket } from 'aedes'
 import { OperatingError, operatingError } from '../../core/errors.ts'
 
 /** What the library says, and which rule of MQTT 3.1.1 stands behind it. */
@@ -22,8 +22,25 @@ const rules: readonly { said: RegExp; code: string }[] = [
 ]
 
 /** Code of an error that ended a connection; undefined where it broke no rule. */
-export const ruleBroken = (error: Error): string | undefined =>
+const ruleBroken = (error: Error): string | undefined =>
   operatingError(error)?.code ?? rules.find(({ said }) => said.test(error.message))?.code
+
+/** Says to `note` why connections end; `from` is the address of one that has no client id yet. */
+export const tellEnds = (
+  broker: Aedes,
+  { note, from }: { note(line: string): void; from(client: Client): string | undefined },
+): void => {
+  // With its code a flood of one kind is one kind, whoever the clients are.
+  broker.on('clientError', (client, error) => {
+    const code = ruleBroken(error)
+    note(`mqtt: ${client.id}: ${error.message}${code === undefined ? '' : ` (${code})`}`)
+  })
+  // Who only looked whether somebody listens has broken no rule.
+  broker.on('connectionError', (client, error) => {
+    const code = ruleBroken(error)
+    if (code !== undefined) note(`mqtt: ${from(client)} disconnected: ${error.message} (${code})`)
+  })
+}
 
 export const malformed = (message: string): OperatingError =>
   new OperatingError('packet_malformed', {
