@@ -18,16 +18,21 @@ export interface LogRecord {
    * where it was not. What was mapped to the clock before is wrong by it.
    */
   steppedUs?: number
+  /** User properties that came beside the payload (MQTT 5), where there were any; bounded. */
+  properties?: Properties | undefined
 }
+
+export type Properties = Readonly<Record<string, string>>
 
 const version = 1
 const headBytes = 14
-const flags = { retained: 1, stepped: 2 } as const
+const flags = { retained: 1, stepped: 2, properties: 4 } as const
 
 /**
- * Layout, little endian: u8 version, u8 flags (bit 0 retained, bit 1 stepped), f64 receivedUs,
- * u8 source length, u8 session length, u16 topic length, then source, session and topic in UTF-8,
- * f64 steppedUs where bit 1 is set, then the payload.
+ * Layout, little endian: u8 version, u8 flags (bit 0 retained, bit 1 stepped, bit 2 properties),
+ * f64 receivedUs, u8 source length, u8 session length, u16 topic length, then source, session and
+ * topic in UTF-8, f64 steppedUs where bit 1 is set, u16 length and JSON of the properties where bit
+ * 2 is, then the payload.
  */
 export const encodeRecord = (record: LogRecord): Buffer => new RecordEncoder().encode(record)
 
@@ -48,7 +53,9 @@ export class RecordEncoder {
       this.#topic = topic
     }
     const head = this.#head
-    const start = head.length + (steppedUs === undefined ? 0 : 8)
+    const place = head.length + (steppedUs === undefined ? 0 : 8)
+    const beside = record.properties === undefined ? nothing : section(record.properties)
+    const start = place + beside.length
     const out = Buffer.allocUnsafe(start + payload.length)
     out.set(head)
     out[1] = record.retained ? flags.retained : 0
@@ -57,9 +64,21 @@ export class RecordEncoder {
       out[1] |= flags.stepped
       out.writeDoubleLE(steppedUs, head.length)
     }
+    if (beside.length > 0) {
+      out[1] |= flags.properties
+      out.set(beside, place)
+    }
     out.set(payload, start)
     return out
   }
+}
+
+const nothing = Buffer.alloc(0)
+
+const section = (properties: Properties): Buffer => {
+  const text = Buffer.from(JSON.stringify(properties))
+  if (text.length > 65535) throw new RangeError('properties are longer than a record can hold')
+  return Buffer.concat([Buffer.from([text.length & 255, text.length >> 8]), text])
 }
 
 type Texts = Pick<LogRecord, 'source' | 'session' | 'topic'>
@@ -96,7 +115,9 @@ export const decodeRecord = (body: Uint8Array): LogRecord => {
   const topic = session + bytes.readUInt16LE(12)
   const flag = bytes.readUInt8(1)
   const isStepped = (flag & flags.stepped) !== 0
-  const payload = topic + (isStepped ? 8 : 0)
+  const beside = topic + (isStepped ? 8 : 0)
+  // Reading beyond the end is a RangeError, too.
+  const payload = beside + ((flag & flags.properties) === 0 ? 0 : 2 + bytes.readUInt16LE(beside))
   if (payload > bytes.length) throw new RangeError('log record shorter than its head says')
   return {
     receivedUs: bytes.readDoubleLE(2),
@@ -106,5 +127,8 @@ export const decodeRecord = (body: Uint8Array): LogRecord => {
     payload: bytes.subarray(payload),
     retained: (flag & flags.retained) !== 0,
     ...(isStepped && { steppedUs: bytes.readDoubleLE(topic) }),
+    ...(payload > beside && {
+      properties: JSON.parse(bytes.toString('utf8', beside + 2, payload)) as Properties,
+    }),
   }
 }

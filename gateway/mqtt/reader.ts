@@ -3,13 +3,17 @@
 // library that comes before the PUBACK). Comes back by itself, with back-off; keeps no queue.
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt'
 import type { LinkState } from '../core/link.ts'
+import type { Properties } from '../core/record.ts'
 import { backoffMs } from '../pipeline/backoff.ts'
+import { propertiesOf } from './properties.ts'
 import { explain, strictTls, type TlsParts } from './tls.ts'
 
 export interface Incoming {
   topic: string
   payload: Uint8Array
   retained: boolean
+  /** User properties; MQTT 5. */
+  properties: Properties | undefined
   /** Counts the connections: another one, another epoch. */
   connection: number
 }
@@ -42,8 +46,8 @@ export interface ReaderOptions {
 export interface Reader {
   readonly connected: boolean
   /**
-   * At QoS 1, never retained; `expiryS` bounds its life at the broker (MQTT 5). False while there
-   * is no connection: nothing waits for one.
+   * JSON at QoS 1, never retained; `expiryS` bounds its life at the broker, user properties say
+   * what it is (both MQTT 5). False while there is no connection: nothing waits for one.
    */
   publish(topic: string, payload: string, more: PublishMore): boolean
   /** At QoS 1, retained; an empty payload takes away what was. False without a connection. */
@@ -54,7 +58,7 @@ export interface Reader {
 
 export interface PublishMore {
   expiryS: number
-  userProperties?: Record<string, string>
+  userProperties?: Properties
 }
 
 /** Data flow again within 5 s of a broker's return. */
@@ -67,13 +71,14 @@ export const startReader = (options: ReaderOptions): Reader => {
   let [connection, attempt, why, stopped] = [0, 0, '', false]
   let timer: NodeJS.Timeout | undefined
   client.handleMessage = (packet, done) => {
-    const { topic, payload, retain } = packet as IPublishPacket
+    const { topic, payload, retain, properties } = packet as IPublishPacket
     const taken = (error?: Error): void => {
       done(error)
       if (error !== undefined) client.stream?.destroy()
     }
     link.heard()
-    take({ topic, payload: Buffer.from(payload), retained: retain, connection }, taken)
+    const more = { retained: retain, properties: propertiesOf(properties?.userProperties) }
+    take({ topic, payload: Buffer.from(payload), ...more, connection }, taken)
   }
   client.on('error', (error) => {
     why = explain(error)
@@ -104,7 +109,8 @@ export const startReader = (options: ReaderOptions): Reader => {
       if (!client.connected) return false
       const properties = {
         messageExpiryInterval: Math.max(1, Math.round(expiryS)),
-        ...(userProperties && { userProperties }),
+        contentType: 'application/json',
+        ...(userProperties && { userProperties: { ...userProperties } }),
       }
       const more = options.version === 5 ? { properties } : {}
       client.publish(topic, payload, { qos: 1, retain: false, ...more }, () => {})

@@ -180,19 +180,36 @@ const decodePayload = (route: Route, record: LogRecord): Message => {
     const recorded = readRecorded(json, record.source)
     return isFault(recorded) ? refuse(recorded) : { kind: 'recording', route, record, recorded }
   }
-  const report = readReport(json)
+  const report = readReport(json, record.properties?.['time'])
   return isFault(report) ? refuse(report) : { kind: 'report', route, record, report }
+}
+
+/**
+ * Microseconds since 1970 of a user property `time`: those themselves, or RFC 3339 with its zone.
+ * The text as it is where it is neither.
+ */
+const timeOf = (text: string): number | string => {
+  if (/^\d{1,16}$/.test(text)) return Number(text)
+  const isDate = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/.test(text)
+  const ms = isDate ? Date.parse(text) : Number.NaN
+  return Number.isNaN(ms) ? text : ms * 1000
 }
 
 const reportFields = ['boot', 'seq', 't', 'time', 'v', 'c', 'q']
 
-const readReport = (json: Readonly<Record<string, unknown>>): RawReport | Fault => {
+/** @param beside time that came as a user property, in its text */
+const readReport = (
+  json: Readonly<Record<string, unknown>>,
+  beside: string | undefined,
+): RawReport | Fault => {
   const { foreign } = json as { foreign?: unknown }
   if (isObject(foreign)) return misfit(foreign)
   for (const name in json) {
     if (!reportFields.includes(name)) return unknownField(name, reportFields)
   }
-  const { boot, seq, t, time, v, c, q } = json as { [K in keyof RawReport]: unknown }
+  const given = json as { [K in keyof RawReport]: unknown }
+  const { boot, seq, t, v, c, q } = given
+  const time = given.time ?? (beside === undefined ? undefined : timeOf(beside))
   const isCounted = boot !== undefined || seq !== undefined || t !== undefined
   if (isCounted && !(isWhole(boot) && isWhole(seq) && isWhole(t))) {
     return fault('sequence_wrong', `boot ${show(boot)}, seq ${show(seq)}, t ${show(t)}`)

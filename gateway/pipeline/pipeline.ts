@@ -6,7 +6,7 @@ import type { Reading, UnitEvent } from '../core/delivery.ts'
 import type { QuarantineReason } from '../core/errors.ts'
 import type { Machine } from '../core/machine.ts'
 import { quality } from '../core/quality.ts'
-import type { LogRecord } from '../core/record.ts'
+import type { LogRecord, Properties } from '../core/record.ts'
 import { createLifeFold, type LifeFold } from '../lifecycle/fold.ts'
 import type { ClosedSpan } from '../lifecycle/uptime.ts'
 import { answered } from './answer.ts'
@@ -274,7 +274,8 @@ export class Pipeline {
       state.quarantined++
       this.#touched.add(state)
     }
-    return { kind: 'quarantine', unit, record: message.record, reason, detail }
+    const { record } = message
+    return { kind: 'quarantine', unit, record, reason, detail: detail + beside(record.properties) }
   }
 }
 
@@ -328,4 +329,11 @@ const refuse = (
     reason: 'machine_changed',
     detail: `unit ${state.unit} is a ${state.machine}, not a ${name}`,
   }
+}
+
+/** What came beside the payload, for whoever looks for the publisher of what was put aside. */
+const beside = (properties: Properties | undefined): string => {
+  if (properties === undefined) return ''
+  const told = Object.entries(properties).map(([name, text]) => `${name}=${text}`)
+  return `; user properties ${told.join(', ').slice(0, 300)}`
 }

@@ -11,6 +11,10 @@ const record = fc.record({
   payload: fc.uint8Array({ maxLength: 300 }),
   retained: fc.boolean(),
 })
+const properties = fc.dictionary(fc.string(), fc.string({ unit: 'binary', maxLength: 50 }), {
+  minKeys: 1,
+  maxKeys: 5,
+})
 
 const stepped = fc.record({ steppedUs: fc.integer({ min: -1e15, max: 1e15 }) })
 
@@ -24,6 +28,20 @@ test('any record is read back as it was written', () => {
   )
 })
 
+test('so is one with user properties; without them there is nothing more', () => {
+  fc.assert(
+    fc.property(record, fc.option(stepped, { nil: {} }), properties, (bare, more, beside) => {
+      const one = { ...bare, ...more }
+      const bytes = encodeRecord({ ...one, properties: beside })
+      const { properties: back, payload, ...rest } = decodeRecord(bytes)
+      expect(Object.entries(back ?? {})).toEqual(Object.entries(beside))
+      expect({ ...rest, payload: Uint8Array.from(payload) }).toEqual(one)
+      expect(encodeRecord({ ...one, properties: undefined })).toEqual(encodeRecord(one))
+      expect(bytes.length).toBeGreaterThan(encodeRecord(one).length)
+    }),
+  )
+})
+
 test('a record of another version or cut short is refused', () => {
   const bytes = encodeRecord({
     receivedUs: 1,
@@ -33,8 +51,11 @@ test('a record of another version or cut short is refused', () => {
     payload: new Uint8Array(0),
     retained: false,
   })
-  for (let length = 0; length < bytes.length; length += 1) {
-    expect(() => decodeRecord(bytes.subarray(0, length))).toThrow(RangeError)
+  const beside = encodeRecord({ ...decodeRecord(bytes), properties: { a: 'b' } })
+  for (const one of [bytes, beside]) {
+    for (let length = 0; length < one.length; length += 1) {
+      expect(() => decodeRecord(one.subarray(0, length))).toThrow(RangeError)
+    }
   }
   bytes[0] = 9
   expect(() => decodeRecord(bytes)).toThrow(/version 9/)

@@ -46,6 +46,7 @@ describe('a message', () => {
       session: fc.constant(''),
       topic: fc.string({ maxLength: 200 }),
       payload: fc.uint8Array({ maxLength: 200 }),
+      properties: fc.constantFrom(undefined, { line: '7', 'ü ': '' }),
       retained: fc.boolean(),
       steppedUs: fc.integer({ min: -1e15, max: 1e15 }),
     })
@@ -55,9 +56,9 @@ describe('a message', () => {
           { seq, data: one.payload, headers: encodeHeaders(one) },
           { epoch: 3 },
         )
-        const { receivedUs, payload, retained, steppedUs } = one
+        const { receivedUs, payload, retained, steppedUs, properties } = one
         const topic = Buffer.from(one.topic).toString()
-        expect(back).toMatchObject({ receivedUs, topic, payload, retained, steppedUs })
+        expect(back).toMatchObject({ receivedUs, topic, payload, retained, steppedUs, properties })
         expect(identityOf(back)).toBe(2 ** 50 + seq)
       }),
       { numRuns: runs },

@@ -77,17 +77,17 @@ export const startTap = async (target: number, { version = 4, stops, watch }: Ta
   tap.cut = () => {
     for (const socket of sockets) socket.destroy()
   }
-  const record = (list: Packet[]) => {
+  const record = (list: Packet[], side: 'near' | 'far') => {
     const reader = parser({ protocolVersion: version } as never)
     reader.on('packet', (packet) => {
       list.push(packet as unknown as Packet)
-      watch?.(packet as unknown as Packet)
+      watch?.(packet as unknown as Packet, side)
     })
     return reader
   }
   const server = createServer((near) => {
     const far = dial(target, '127.0.0.1')
-    const [out, back] = [record(tap.sent), record(tap.got)]
+    const [out, back] = [record(tap.sent, 'near'), record(tap.got, 'far')]
     near.on('data', (chunk) => {
       out.parse(chunk)
       far.write(chunk)
@@ -119,7 +119,7 @@ export const startTap = async (target: number, { version = 4, stops, watch }: Ta
 interface TapOptions {
   version?: 4 | 5
   /** Told of each packet of both sides before it goes on. */
-  watch?: (packet: Packet) => void
+  watch?: (packet: Packet, side: 'near' | 'far') => void
   stops: Stops
 }
 

@@ -4,6 +4,7 @@
 import { parseTopic, topicOf } from '../../../hardware-profiles/names.ts'
 import { limits } from '../../core/limits.ts'
 import { type LinkHealth, LinkState } from '../../core/link.ts'
+import type { Properties } from '../../core/record.ts'
 import type { Emit, KnownUnit, Source, SourceContext, UnitCommand } from '../../core/source.ts'
 import { Announcer } from '../../discovery/announcer.ts'
 import { createForeign, type Foreign } from '../../foreign/translate.ts'
@@ -72,12 +73,14 @@ class MqttClientSource implements Source {
     )
   }
 
-  command({ machine, unit, payload }: UnitCommand): boolean {
+  command(command: UnitCommand): boolean {
+    const { machine, unit, payload } = command
     const nowMs = this.#context.clock.monotonicMs()
     const heardMs = this.#heardMs.get(`${machine}/${unit}`) ?? Number.NEGATIVE_INFINITY
     if (nowMs - heardMs > heardWithinMs) return false
     const topic = topicOf({ machine, unit, kind: 'command' })
-    return this.#readers[0]?.publish(topic, payload, { expiryS: commandExpiryS }) ?? false
+    const more = { expiryS: commandExpiryS, userProperties: aboutOf(command) }
+    return this.#readers[0]?.publish(topic, payload, more) ?? false
   }
 
   know(units: readonly KnownUnit[]): void {
@@ -93,7 +96,7 @@ class MqttClientSource implements Source {
   }
 
   #take(message: Incoming, { emit, done, reader }: Taking): void {
-    const { topic, payload, retained, connection } = message
+    const { topic, payload, retained, properties, connection } = message
     const { clock } = this.#context
     const parts = parseTopic(topic)
     if (parts !== undefined && !retained) {
@@ -109,10 +112,18 @@ class MqttClientSource implements Source {
         topic: topic.slice(0, 4 * limits.topicBytes),
         payload: payload.subarray(0, limits.payloadBytes + 1),
         retained,
+        properties,
       },
       done,
     )
   }
+}
+
+/** For whoever routes or traces commands without reading them; `id` is also its answer's. */
+const aboutOf = ({ machine, unit, payload }: UnitCommand): Properties => {
+  const told = JSON.parse(payload) as Readonly<Record<string, unknown>>
+  const named = ['kind', 'id', 'boot', 'number'].filter((name) => told[name] !== undefined)
+  return { machine, unit, ...Object.fromEntries(named.map((name) => [name, `${told[name]}`])) }
 }
 
 interface Taking {

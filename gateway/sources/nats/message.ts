@@ -3,7 +3,8 @@
 // makes the same reading of it.
 import { headers, type MsgHdrs } from '@nats-io/transport-node'
 import { limits } from '../../core/limits.ts'
-import type { LogRecord } from '../../core/record.ts'
+import type { LogRecord, Properties } from '../../core/record.ts'
+import { propertiesOf } from '../../mqtt/properties.ts'
 import { streamSession, streamSource } from '../../pipeline/stream-place.ts'
 
 const names = {
@@ -11,14 +12,19 @@ const names = {
   stepped: 'Tenfold-Stepped-Us',
   topic: 'Tenfold-Topic',
   kept: 'Tenfold-Retained',
+  properties: 'Tenfold-Properties',
 }
 
-export const encodeHeaders = ({ receivedUs, steppedUs, topic, retained }: LogRecord): MsgHdrs => {
+export const encodeHeaders = (record: LogRecord): MsgHdrs => {
+  const { receivedUs, steppedUs, topic, retained, properties } = record
   const out = headers()
   out.set(names.received, String(receivedUs))
   out.set(names.topic, Buffer.from(topic).toString('base64url'))
   if (steppedUs !== undefined) out.set(names.stepped, String(steppedUs))
   if (retained) out.set(names.kept, '1')
+  if (properties !== undefined) {
+    out.set(names.properties, Buffer.from(JSON.stringify(properties)).toString('base64url'))
+  }
   return out
 }
 
@@ -47,5 +53,17 @@ export const decodeMessage = (message: Arrived, { epoch }: { epoch: number }): L
     payload: message.data.subarray(0, limits.payloadBytes + 1),
     retained: message.headers?.get(names.kept) === '1',
     ...(Number.isSafeInteger(stepped) && { steppedUs: stepped }),
+    properties: readProperties(message.headers?.get(names.properties) ?? ''),
+  }
+}
+
+/** undefined where there are none, or where nobody of us has written them. */
+const readProperties = (text: string): Properties | undefined => {
+  try {
+    const given: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
+    const texts = Object.entries(given ?? {}).filter(([, one]) => typeof one === 'string')
+    return propertiesOf(Object.fromEntries(texts) as Record<string, string>)
+  } catch {
+    return undefined
   }
 }
