@@ -80,22 +80,25 @@ export const startFleet = async (set: Record<string, unknown> = {}): Promise<Fle
   }
 }
 
-interface StreamInfo {
-  streams?: { cluster?: { leader?: string; replicas?: { current?: boolean; lag?: number }[] } }[]
+interface Cluster {
+  leader?: string
+  replicas?: { current?: boolean; lag?: number }[]
 }
 
 const inStep = async (servers: readonly string[]): Promise<void> => {
   const connection = await connect({ servers: [...servers], maxReconnectAttempts: -1 })
   const isInStep = async (): Promise<boolean> => {
-    const answer = await connection.request('$JS.API.STREAM.LIST', '', { timeout: 2000 })
-    const { streams = [] } = answer.json<StreamInfo>()
-    return streams.length > 0 && streams.every(({ cluster }) => isWhole(cluster))
+    const ask = async (what: string) => (await connection.request(`$JS.API.STREAM.${what}`)).json()
+    const { streams = [] } = (await ask('NAMES')) as { streams?: string[] }
+    const of = (name: string) => ask(`INFO.${name}`) as Promise<{ cluster?: Cluster }>
+    const infos = await Promise.all(streams.map(of))
+    return infos.length > 0 && infos.every(({ cluster }) => isWhole(cluster))
   }
   while (!(await isInStep().catch(() => false))) await sleep(100)
   await connection.close()
 }
 
-const isWhole = (cluster: NonNullable<StreamInfo['streams']>[number]['cluster']): boolean =>
+const isWhole = (cluster: Cluster | undefined): boolean =>
   (cluster?.leader ?? '') !== '' &&
   (cluster?.replicas ?? []).every(({ current, lag = 0 }) => current === true && lag === 0)
 

@@ -19,7 +19,7 @@ import { prepareMachine } from '../../gateway/core/machine.ts'
 import { quality } from '../../gateway/core/quality.ts'
 import type { UnitLife, UnitSummary } from '../../gateway/core/queries.ts'
 import { hashPassword } from '../../gateway/credentials.ts'
-import { CertificateFolder } from '../../gateway/opcua/certificates.ts'
+import { CertificateFolder, factsOf } from '../../gateway/opcua/certificates.ts'
 import { libraryNames } from '../../gateway/opcua/library.ts'
 import { makeGatewayCertificate, OwnCertificate } from '../../gateway/opcua/own-certificate.ts'
 import { itemStateOf, operationModeOf } from '../../gateway/opcua/server/state.ts'
@@ -276,6 +276,17 @@ describe('who may read', { timeout: 60_000 }, () => {
     await until('the new certificate', () => notes.some((line) => line.includes('renewed')))
     await expect(within(async () => {}, { name: 'anna', password: 'tall tree' })).rejects.toThrow()
     expect(other.list('pending')).toHaveLength(1)
+  })
+
+  test('an end that comes near is told while it runs', async () => {
+    const { fromMs, untilMs } = factsOf(new OwnCertificate(server).getCertificate())
+    expect(notes.join()).not.toContain('make a new one')
+    const leftMs = 20.5 * 86_400_000
+    await makeGatewayCertificate(server, 'server', Date.now() + leftMs - (untilMs - fromMs))
+    await until('the warning', () =>
+      notes.some((line) => line.includes(', in 20 days; make a new')),
+    )
+    expect(notes.filter((line) => line.includes('make a new one'))).toHaveLength(1)
   })
 
   test('a port that is taken is an error with a remedy', async () => {

@@ -127,14 +127,20 @@ export class Show {
   #watch(server: opcua.OPCUAServer, folder: CertificateFolder): void {
     const { clock, note } = this.#parts
     const own = new OwnCertificate(folder)
-    const warning = expiryWarning(factsOf(own.getCertificate()), clock.nowUs() / 1000)
-    if (warning !== undefined) {
-      note(`own ${warning}; make a new one with "tenfold trust --renew server"`)
+    let warned = ''
+    const warn = (): void => {
+      const warning = expiryWarning(factsOf(own.getCertificate()), clock.nowUs() / 1000) ?? ''
+      if (warning !== '' && warning !== warned) {
+        note(`own ${warning}; make a new one with "tenfold trust --renew server"`)
+      }
+      warned = warning
     }
+    warn()
     const judging = setInterval(() => {
       for (const face of this.#faces.values()) face.judge()
     }, judgeMs)
     const looking = setInterval(() => {
+      warn()
       if (!own.refresh()) return
       opcua.invalidateServerCertificateCache(server)
       note('shows its renewed certificate to new connections')
