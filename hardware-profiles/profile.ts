@@ -55,6 +55,14 @@ const Counter = Type.Object(
     role: Type.Optional(
       Type.Enum(['starts', 'run_time', 'revolutions', 'charge', 'energy', 'cycles', 'faults']),
     ),
+    wrapsAt: Type.Optional(
+      Type.Integer({
+        minimum: 256,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description:
+          'After the value below this comes 0 while the board stays on: 4294967296 for 32 bits.',
+      }),
+    ),
   },
   closed,
 )

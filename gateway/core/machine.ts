@@ -17,6 +17,8 @@ export interface Machine {
   /** Field and column of each signal, with its unit: `motor_current_a`. */
   readonly signalFields: readonly string[]
   readonly counterFields: readonly string[]
+  /** Where each counter begins anew at 0; undefined where it does not. */
+  readonly counterWraps: readonly (number | undefined)[]
   /** Quality of each signal where the report says nothing: uncertain where it is estimated. */
   readonly defaultQuality: Uint8Array
 }
@@ -33,6 +35,7 @@ export const prepareMachine = (profile: Profile): Machine => {
     counterNames: counters.map(([name]) => name),
     signalFields: signals.map(([name, { unit }]) => fieldOf(name, unit)),
     counterFields: counters.map(([name, { unit }]) => fieldOf(name, unit)),
+    counterWraps: counters.map(([, { wrapsAt }]) => wrapsAt),
     defaultQuality: Uint8Array.from(signals, ([, { estimated }]) =>
       estimated === true ? quality.uncertain : quality.good,
     ),

@@ -132,6 +132,13 @@ const readCounters = (
     if (!Number.isSafeInteger(value) || (value as number) < 0) {
       return fault('type_wrong', `${name} = ${show(value)}: a whole number from 0 to 2^53 - 1`)
     }
+    const wrapsAt = machine.counterWraps[index]
+    if (wrapsAt !== undefined && (value as number) >= wrapsAt) {
+      return fault(
+        'type_wrong',
+        `${name} = ${show(value)}: its profile says that it wraps at ${wrapsAt}`,
+      )
+    }
     out.counters[index] = value as number
   }
   return undefined

@@ -4,8 +4,9 @@
 // place.
 import type { Reading } from '../core/delivery.ts'
 import { limits } from '../core/limits.ts'
-import { byHandAt, foldByHand } from './by-hand.ts'
+import { byHandAt, type Count, foldByHand } from './by-hand.ts'
 import { missingIn } from './sequence.ts'
+import { along, newTrack, put, turning } from './track.ts'
 import type { BootState, UnitState } from './unit.ts'
 
 type Counters = readonly (number | undefined)[]
@@ -34,12 +35,28 @@ export const bootOf = (
   return fresh
 }
 
+interface Counted {
+  readonly counters: Counters
+  /** Where each counter begins anew at 0, by the profile. */
+  readonly wraps: Counters
+}
+
 /** Takes a report's counters into the boot and the totals. */
-export const foldCounters = (state: UnitState, boot: BootState, counters: Counters): void => {
+export const foldCounters = (
+  state: UnitState,
+  boot: BootState,
+  { counters, wraps, sequence }: Counted & { sequence: number },
+): void => {
   const isNewest = state.boots.at(-1) === boot
   for (let i = 0; i < counters.length; i++) {
     const value = counters[i]
     if (value === undefined) continue
+    const wrapsAt = wraps[i]
+    if (wrapsAt !== undefined) {
+      foldTurning(boot, { index: i, value, wrapsAt }, sequence)
+      state.totals[i] = totalOf(state, i)
+      continue
+    }
     const first = boot.first[i] ?? null
     const last = boot.last[i] ?? null
     if (isNewest && first !== null && last !== null && value >= first) {
@@ -55,6 +72,27 @@ export const foldCounters = (state: UnitState, boot: BootState, counters: Counte
   }
 }
 
+/** What wraps while the board is on is put in the order of its sequence. */
+const foldTurning = (
+  boot: BootState,
+  { index, value, wrapsAt }: Count & { wrapsAt: number },
+  sequence: number,
+): void => {
+  const follow = turning(wrapsAt)
+  const last = boot.last[index] ?? null
+  // Of a boot whose first half an older profile has folded, only what comes now has an order.
+  const begun = { base: 0, high: last }
+  const track = boot.tracks?.[index] ?? newTrack(begun, last === null ? null : sequence - 1)
+  if (!put(track, { order: sequence, value }, follow)) return
+  boot.tracks ??= boot.first.map(() => null)
+  boot.tracks[index] = track
+  const { base, high } = along(track, follow)
+  if (track.floor === null) boot.first[index] = track.points[1] ?? null
+  boot.last[index] = high
+  boot.turned ??= boot.first.map(() => 0)
+  boot.turned[index] = base
+}
+
 /**
  * Counters without a sequence. They make the total only where the unit's own reports never carried
  * the counter.
@@ -63,13 +101,13 @@ export const foldCounters = (state: UnitState, boot: BootState, counters: Counte
  */
 export const foldUncounted = (
   state: UnitState,
-  counters: Counters,
+  { counters, wraps }: Counted,
   orderUs: number | undefined,
 ): void => {
-  counters.forEach((value, i) => {
+  counters.forEach((value, index) => {
     if (value === undefined) return
-    foldByHand(state, { index: i, value, orderUs })
-    state.totals[i] = totalOf(state, i)
+    foldByHand(state, { index, value, wrapsAt: wraps[index] }, orderUs)
+    state.totals[index] = totalOf(state, index)
   })
 }
 
@@ -84,51 +122,59 @@ const bridge = (tail: number | null, begin: number): number => {
 }
 
 const totalOf = (state: UnitState, i: number): number | null => {
-  let sum = state.base[i] ?? 0
-  let tail = state.tail[i] ?? null
-  for (const { first, last } of state.boots) {
-    const begin = first[i] ?? null
-    if (begin === null) continue
-    sum += bridge(tail, begin)
-    tail = last[i] ?? null
-  }
+  const { sum, tail } = upTo(state, i)
   if (tail !== null) return sum + tail
   const byHand = state.handLast[i] ?? null
   return byHand === null ? null : (state.handBase[i] ?? 0) + byHand
 }
 
-type Moment = Pick<Reading, 'boot' | 'timeUs' | 'timeSource'> & { counters: Counters }
+/** What is to be added to a counter behind its last boot, or within the boot that is named. */
+const upTo = (
+  state: UnitState,
+  i: number,
+  until?: BootState,
+): { sum: number; tail: number | null } => {
+  let sum = state.base[i] ?? 0
+  let tail = state.tail[i] ?? null
+  for (const boot of state.boots) {
+    const begin = boot.first[i] ?? null
+    if (begin !== null) sum += bridge(tail, begin)
+    if (boot === until) break
+    if (begin === null) continue
+    sum += boot.turned?.[i] ?? 0
+    tail = boot.last[i] ?? null
+  }
+  return { sum, tail }
+}
 
-/** Whether reports with a sequence have carried it. */
-const isOwn = ({ tail, boots }: UnitState, i: number): boolean =>
-  (tail[i] ?? null) !== null || boots.some(({ last }) => (last[i] ?? null) !== null)
+type Moment = Pick<Reading, 'machine' | 'boot' | 'sequence' | 'timeUs' | 'timeSource' | 'counters'>
 
 /**
  * What a reading's counters make of the unit's totals as of its own moment, a late one's too;
  * absent where its boot is forgotten.
  */
-export const totalsAt = (
-  state: UnitState,
-  { boot, counters, timeUs, timeSource }: Moment,
-): (number | undefined)[] =>
-  counters.map((value, i) => {
+export const totalsAt = (state: UnitState, moment: Moment): (number | undefined)[] => {
+  const { machine, boot: number, sequence, timeUs, timeSource } = moment
+  const boot = number < 0 ? undefined : state.boots.find((one) => one.boot === number)
+  return moment.counters.map((value, index) => {
     if (value === undefined) return undefined
-    const hand = state.hand?.[i] ?? null
-    if (boot < 0 && hand !== null && timeSource === 'source' && !isOwn(state, i)) {
-      return byHandAt(hand, { us: timeUs, value })
+    const wrapsAt = machine.counterWraps[index]
+    if (number < 0) {
+      const hand = state.hand?.[index] ?? null
+      const isTimed = hand !== null && timeSource === 'source' && upTo(state, index).tail === null
+      if (isTimed) return byHandAt(hand, { index, value, wrapsAt }, timeUs)
+      return state.totals[index] ?? undefined
     }
-    if (boot < 0) return state.totals[i] ?? undefined
-    let sum = state.base[i] ?? 0
-    let tail = state.tail[i] ?? null
-    for (const { boot: number, first, last } of state.boots) {
-      const begin = first[i] ?? null
-      if (begin === null) continue
-      sum += bridge(tail, begin)
-      if (number === boot) return sum + value
-      tail = last[i] ?? null
-    }
-    return undefined
+    if ((boot?.first[index] ?? null) === null) return undefined
+    const { sum } = upTo(state, index, boot)
+    const track = boot?.tracks?.[index] ?? null
+    if (track === null || wrapsAt === undefined) return sum + value
+    if (track.floor !== null && sequence < track.floor) return undefined
+    const follow = turning(wrapsAt)
+    const { base, high } = follow(along(track, follow, sequence), value)
+    return sum + base + (high ?? 0)
   })
+}
 
 const forgetOldest = (state: UnitState): void => {
   const oldest = state.boots.shift()
@@ -136,7 +182,8 @@ const forgetOldest = (state: UnitState): void => {
   state.lost += missingIn(oldest)
   oldest.first.forEach((begin, i) => {
     if (begin === null) return
-    state.base[i] = (state.base[i] ?? 0) + bridge(state.tail[i] ?? null, begin)
+    const turned = oldest.turned?.[i] ?? 0
+    state.base[i] = (state.base[i] ?? 0) + bridge(state.tail[i] ?? null, begin) + turned
     state.tail[i] = oldest.last[i] ?? null
   })
 }

@@ -80,7 +80,10 @@ export const foldReport = (
     state.skew = foldSkew(state.skew, { sourceUs, receivedUs: place.record.receivedUs })
   }
   if (known === undefined) state.late++
-  else if (seen !== 'duplicate') foldCounters(state, known, checked.counters)
+  else if (seen !== 'duplicate') {
+    const { counters } = checked
+    foldCounters(state, known, { counters, wraps: place.machine.counterWraps, sequence: seq })
+  }
   if (seen === 'fresh' && isNewest) takeNewest(state, reading)
   return { reading, seen: seen === 'fresh' && !isNewest ? 'late' : seen }
 }
@@ -125,7 +128,8 @@ const foldUnnumbered = (
   if (report.time !== undefined) {
     state.skew = foldSkew(state.skew, { sourceUs: report.time, receivedUs })
   }
-  foldUncounted(state, checked.counters, orderUs)
+  const { counters } = checked
+  foldUncounted(state, { counters, wraps: place.machine.counterWraps }, orderUs)
   return { reading, ...takePresent(state, { reading, orderUs, receivedUs }) }
 }
 

@@ -20,6 +20,14 @@ export type Life = Readonly<Pick<TrackState, 'base' | 'high'>>
 /** What the next value in its order makes of what came before. */
 export type Follow = (life: Life, value: number) => Life
 
+/** A counter that wraps and is not reset meanwhile: down by more than half of its width. */
+export const turning =
+  (wrapsAt: number): Follow =>
+  ({ base, high }, value) => {
+    if (high === null || value >= high) return { base, high: value }
+    return high - value > wrapsAt / 2 ? { base: base + wrapsAt, high: value } : { base, high }
+  }
+
 export const newTrack = (life: Life, floor: number | null): TrackState => ({
   ...{ floor, base: life.base, high: life.high, points: [] },
 })

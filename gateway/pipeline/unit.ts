@@ -30,6 +30,9 @@ export interface BootState {
   /** Smallest and greatest value of each counter in this boot. */
   first: (number | null)[]
   last: (number | null)[]
+  /** Counters that wrap, by sequence: then first and last are so, too. And what wraps add. */
+  tracks?: (TrackState | null)[]
+  turned?: number[]
 }
 
 export interface UnitState {
@@ -153,6 +156,8 @@ export const fitToMachine = (kept: UnitState, machine: Machine): UnitState => {
       ...boot,
       first: counters(boot.first, null),
       last: counters(boot.last, null),
+      ...(boot.tracks && { tracks: counters(boot.tracks, null) }),
+      ...(boot.turned && { turned: counters(boot.turned, 0) }),
     })),
     base: counters(state.base, 0),
     tail: counters(state.tail, null),

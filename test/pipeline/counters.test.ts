@@ -81,7 +81,7 @@ describe('totals of counters', () => {
     )
   })
 
-  test('are the same in any order of what came, with gaps, wraps, swaps and resets', () => {
+  test('are the same in any order of what came, with gaps, jumps, swaps and resets', () => {
     const value = fc.oneof(
       fc.constantFrom(0, 1, 2 ** 31, 2 ** 32 - 1),
       fc.nat(1000),

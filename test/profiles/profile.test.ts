@@ -108,6 +108,18 @@ describe('a wrong machine file', () => {
     ])
   })
 
+  test('says of a counter where it wraps in whole numbers, and not below 256', () => {
+    const withWrap = (wrapsAt: number) => {
+      const data = base()
+      data.counters['starts'] = { description: 'Starts', unit: '1', wrapsAt }
+      return mistakes(parseProfile(data, kinds)).map((line) => line.split(':')[0])
+    }
+    expect(withWrap(2 ** 32)).toEqual([])
+    for (const wrong of [255, 1000.5, 2 ** 53]) {
+      expect(withWrap(wrong)).toEqual(['/counters/starts/wrapsAt'])
+    }
+  })
+
   test('names the nearest known field and unit', () => {
     const data = base()
     data.signals['current'] = { ...data.signals['current'], unti: 'A', unit: 'amp' }
