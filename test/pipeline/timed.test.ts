@@ -147,6 +147,26 @@ describe('totals of counters without a sequence', () => {
     ).toBe(1507)
   })
 
+  test('of one time the greater value is right, whichever comes first', () => {
+    const [low, high]: Said[] = [
+      [400, 1],
+      [1000, 1],
+    ]
+    expect(totalOf([low as Said, high as Said])).toBe(1000)
+    expect(totalOf([high as Said, low as Said])).toBe(1000)
+  })
+
+  test('what is forgotten adds nothing when it is told again', () => {
+    // Each controller begins at 10 and is swapped at 100: no value stands between two others.
+    const said = Array.from({ length: 4 * limits.trackedCounts }, (_, i): Said => {
+      return [i % 2 === 0 ? 10 : 100, i]
+    })
+    const done = (100 * said.length) / 2
+    expect(totalOf(said)).toBe(done)
+    expect(totalOf([...said, ...said])).toBe(done)
+    expect(totalOf([...said, ...said.toReversed()])).toBe(done)
+  })
+
   test('without a time: a drop to no less than half is late, one below it a new life', () => {
     const untimed = (...values: number[]) => totalOf(values.map((value) => [value, null]))
     expect(untimed(1000, 1001, 1000, 1001, 1002)).toBe(1002)
