@@ -158,10 +158,10 @@ describe('totals of counters without a sequence', () => {
 
   test('what is forgotten adds nothing when it is told again', () => {
     // Each controller begins at 10 and is swapped at 100: no value stands between two others.
-    const said = Array.from({ length: 4 * limits.trackedCounts }, (_, i): Said => {
+    const said = Array.from({ length: 4 * limits.trackedCounts + 1 }, (_, i): Said => {
       return [i % 2 === 0 ? 10 : 100, i]
     })
-    const done = (100 * said.length) / 2
+    const done = (100 * (said.length - 1)) / 2 + 10
     expect(totalOf(said)).toBe(done)
     expect(totalOf([...said, ...said])).toBe(done)
     expect(totalOf([...said, ...said.toReversed()])).toBe(done)
