@@ -173,9 +173,10 @@ describe.runIf(build)('what goes wrong in a loop ends with the motor off', () =>
     expect(pico.run(20 * ms, () => !pico.level(pin.gate))).toBe(true)
     const offAfterUs = (pico.cycles - since) / cyclesPerUs
     expect(offAfterUs).toBeLessThan(mostUs)
+    // Before the reset, too: what traps must not switch on again while it waits for the watchdog.
+    const offSince = pico.cycles + cyclesPerUs
     volts.current = wish(0)
     expect(pico.run(20 * ms, () => pico.resets > 0)).toBe(true)
-    const offSince = pico.cycles
     // Whatever it is asked for now: from the moment it was off, over the reset, for good.
     for (const percent of [0, 30, 0, 10, 30]) {
       volts.current = wish(percent)
