@@ -91,7 +91,15 @@ const Flashing = Type.Union([
 
 /** The longest step of a loop as measured on the board's emulator, in cycles of the core. */
 const WorstStep = Type.Object(
-  { cycles: Type.Integer({ minimum: 1 }), sampling: Type.Integer({ minimum: 0 }), how: Text },
+  {
+    cycles: Type.Integer({ minimum: 1 }),
+    sampling: Type.Integer({ minimum: 0 }),
+    how: Text,
+    sources: Type.String({
+      pattern: '^[0-9a-f]{64}$',
+      description: 'SHA-256 of the loop as it was measured; "npm run measure:firmware" writes it.',
+    }),
+  },
   closed,
 )
 
@@ -157,7 +165,10 @@ export const loadBoard = (name: string): Board => {
   if (!names.includes(name)) {
     throw new ToolError('board_unknown', {
       message: `there is no board "${name}"${nearest(name, names)}; known: ${names.join(', ')}`,
-      remedy: 'Name one of these, or add a folder to firmware/boards.',
+      remedy:
+        name === 'sim'
+          ? 'The twin runs in this process and needs no image: npx tenfold twin.'
+          : 'Name one of these, or add a folder to firmware/boards.',
     })
   }
   const folder = join(boardsFolder, name)

@@ -54,13 +54,25 @@ const flags = [
  */
 export const buildLoop = async (request: BuildRequest): Promise<Build> => {
   const { loop, spec, cacheFolder = defaultCache } = request
-  const { loopsFolder = join(import.meta.dirname, 'loops') } = request
-  const sources = readSources(loopsFolder, ['lib', loop.folder], ['board.ts'])
+  const sources = sourcesOf(request)
   const constants = constantsSource(generatedConstants(loop, spec))
   sources.set(`${loop.folder}/constants.ts`, constants)
   const entry = `${loop.folder}/loop.ts`
   return build({ name: loop.kind, sources, entry, border: loopBorder }, cacheFolder)
 }
+
+/**
+ * SHA-256, hex, of what a loop kind is made of, without a machine's constants: a figure that was
+ * measured of a loop is told apart from those of any other by it.
+ */
+export const loopSources = (request: Pick<BuildRequest, 'loop' | 'loopsFolder'>): string =>
+  sha256(JSON.stringify([...sourcesOf(request)]))
+
+const sourcesOf = ({
+  loop,
+  loopsFolder = join(import.meta.dirname, 'loops'),
+}: Pick<BuildRequest, 'loop' | 'loopsFolder'>): Map<string, string> =>
+  readSources(loopsFolder, ['lib', loop.folder], ['board.ts'])
 
 export interface KernelRequest {
   /** The profile's `safety`. */

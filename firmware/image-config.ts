@@ -31,6 +31,8 @@ export const configHeader = (parts: {
   loop: LoopKind
   spec: LoopSpec
   purpose: Purpose
+  /** SHA-256 of the loop kind's sources, hex. A bootloader has no loop and gives none. */
+  sources?: string
   /** SHA-256 of the profile, hex: what the board states at hello. Without it there is no link. */
   profileDigest?: string
 }): Config => {
@@ -126,10 +128,13 @@ const tooFast = (parts: {
   board: Board
   loop: LoopKind
   spec: LoopSpec
+  sources?: string
 }): Finding[] => {
-  const { profile, board, loop, spec } = parts
+  const { profile, board, loop, spec, sources } = parts
   const worst = board.worstStep[loop.kind]
   if (worst === undefined) return []
+  if (sources !== undefined && worst.sources !== sources)
+    return [changedSince(profile, board, loop)]
   const cycles = worst.cycles + worst.sampling + (board.kernelStep?.cycles ?? 0)
   const mostHz = Math.floor(board.clockHz / (cycles * stepMargin))
   if (spec.rateHz <= mostHz) return []
@@ -145,3 +150,16 @@ const tooFast = (parts: {
     },
   ]
 }
+
+/** A figure of another loop would let any rate through. */
+const changedSince = (profile: Profile, board: Board, loop: LoopKind): Finding => ({
+  place: `firmware/loops/${loop.folder}`,
+  what:
+    `the loop has changed since its longest step was measured on ${board.title}, so that nobody ` +
+    'knows whether the rate allows it',
+  remedy: measureStep(profile.machine, board.board),
+})
+
+/** What gives a board's file the longest step of a loop. */
+export const measureStep = (machine: string, board: string): string =>
+  `Measure it: npm run measure:firmware -- ${machine} ${board} (it writes the board's file).`

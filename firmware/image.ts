@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
-import { type Build, BuildError, buildKernel, buildLoop } from './build.ts'
+import { type Build, BuildError, buildKernel, buildLoop, loopSources } from './build.ts'
 import { compilerVersion } from './c-compiler.ts'
 import { compileImage, gatherSources } from './compile.ts'
 import { configHeader } from './image-config.ts'
@@ -69,7 +69,8 @@ export const buildImage = async (request: ImageRequest): Promise<Image> => {
   const { loop, spec } = theLoop(profile, request.loops)
   const { purpose } = request
   const profileDigest = statedProfile(request)
-  const config = configHeader({ profile, board, loop, spec, purpose, profileDigest })
+  const sources = loopSources({ loop, ...(loopsFolder !== undefined && { loopsFolder }) })
+  const config = configHeader({ profile, board, loop, spec, purpose, profileDigest, sources })
   if (config.findings.length > 0) throw new BuildError(config.findings)
   const { wasm, digest } = await buildLoop({
     ...{ loop, spec },
@@ -94,10 +95,7 @@ export const buildImage = async (request: ImageRequest): Promise<Image> => {
     const digests = { module: digest, kernel: guard?.digest }
     const manifest = manifestOf({
       ...request,
-      profileDigest,
-      loop,
-      spec,
-      gcc,
+      ...{ profileDigest, loop, spec, sources, gcc },
       ...digests,
       ...built,
     })

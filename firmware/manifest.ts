@@ -6,7 +6,7 @@ import type { LoopSpec, Profile, SafetySpec } from '../hardware-profiles/profile
 import type { Board } from './boards.ts'
 import type { Built } from './compile.ts'
 import type { Purpose } from './image.ts'
-import { stepMargin } from './image-config.ts'
+import { measureStep, stepMargin } from './image-config.ts'
 import type { LoopKind } from './loop-kind.ts'
 import { wasm2cVersion } from './wasm2c.ts'
 
@@ -23,8 +23,11 @@ export interface Manifest {
   sizes: { flash: number; ram: number; codeInRam: number; blackBox: number }
   /** Bytes: the deepest it can get, and what is reserved. */
   stack: { bound: number; reserved: number }
-  /** Cycles of the longest step measured, or absent where none was. */
-  worstStep?: { cycles: number; sampling: number; margin: number; how: string }
+  /**
+   * Cycles of the longest step measured of the very loop (`sources`, a digest of what it is made
+   * of); absent where none was, and `unproven` says so.
+   */
+  worstStep?: { cycles: number; sampling: number; margin: number; how: string; sources: string }
   /**
    * Of an image with a bootloader: its version (a stock image 0, older than any release), digests
    * of the slots' images and the bootloader; of a signed release also its key and slot B.
@@ -50,6 +53,10 @@ export interface Manifest {
 const testInputs =
   'a test build: readings come over the link and its outputs follow them; never with a motor'
 
+const unmeasured = (machine: string, board: string): string =>
+  `that a step fits into its time: the longest of this loop was not measured on this board, and ` +
+  `the rate is unchecked. ${measureStep(machine, board)}`
+
 /** Everything that is missing of a finished product, on every board. */
 const missing = [
   'the safety kernel claims no safety integrity level; nobody but its makers has reviewed it',
@@ -63,6 +70,8 @@ export const manifestOf = (
     purpose: Purpose
     loop: LoopKind
     spec: LoopSpec
+    /** SHA-256 of the loop kind's sources, hex. */
+    sources: string
     module: string
     kernel: string | undefined
     gcc: string
@@ -71,7 +80,8 @@ export const manifestOf = (
   const { profile, board, loop, spec, purpose, sections, symbols, files } = parts
   const codeInRam = (symbols.get('link_code_end') ?? 0) - (symbols.get('link_copy_to') ?? 0)
   const copied = sections.get('.copied') ?? 0
-  const worst = board.worstStep[loop.kind]
+  const kept = board.worstStep[loop.kind]
+  const worst = kept?.sources === parts.sources ? kept : undefined
   const ram = copied - codeInRam + (sections.get('.zero') ?? 0) + board.stackBytes
   return {
     format: 1,
@@ -93,6 +103,11 @@ export const manifestOf = (
     ...(profile.safety !== undefined && { safety: profile.safety }),
     ...(board.key !== undefined && { key: board.key }),
     emulator: board.emulator.name,
-    unproven: [...(purpose === 'test_inputs' ? [testInputs] : []), ...board.unproven, ...missing],
+    unproven: [
+      ...(purpose === 'test_inputs' ? [testInputs] : []),
+      ...(worst === undefined ? [unmeasured(profile.machine, board.board)] : []),
+      ...board.unproven,
+      ...missing,
+    ],
   }
 }

@@ -304,7 +304,7 @@ static u32 chain_cause(u32 cause) {
 /* In every round of the main loop; `cause` as the kernel has it latched. */
 static void chain_poll(u32 cause) {
   cause = chain_cause(cause);
-  if (!unit_key_there || chain_lost || armed_now) return;
+  if (!unit_key_there || chain_lost || driven_now) return;
   u32 now = board_micros();
   if (now - chain_try_us < CHAIN_RETRY_US && chain_try_us != 0) return;
   bool other = !same_bytes((u8 *)chain.firmware, chain_module, 8);
@@ -344,7 +344,7 @@ static u32 link_on_claim(struct cbor *body) {
   }
   if (type_bytes == 4 && same_bytes(type, (const u8 *)"made", 4)) return LINK_MALFORMED;
   if (!unit_key_there || chain_lost) return LINK_FAILED;
-  if (chain.entries == 0 || chain_waits || armed_now || milestone_open()) return LINK_BUSY;
+  if (chain.entries == 0 || chain_waits || driven_now || milestone_open()) return LINK_BUSY;
   if (same_bytes(digest, chain.claim, 32)) return LINK_DONE;
   return chain_append((const char *)type, type_bytes, digest, chain.cause) ? LINK_DONE : LINK_BUSY;
 }

@@ -13,19 +13,19 @@ static bool restart_due;
 static u32 restart_us;
 
 static u32 update_do(u32 what, u32 offset, const u8 *data, u32 bytes) {
-  bool armed = !store_idle();
+  bool in_use = !store_idle();
   switch (what) {
     case DO_BEGIN:
-      return bytes == SLOT_HEAD_BYTES ? update_begin(data, armed) : UPDATE_FORMAT;
-    case DO_CHUNK: return update_chunk(offset, data, bytes, armed);
-    case DO_FINISH: return update_finish(armed);
+      return bytes == SLOT_HEAD_BYTES ? update_begin(data, in_use) : UPDATE_FORMAT;
+    case DO_CHUNK: return update_chunk(offset, data, bytes, in_use);
+    case DO_FINISH: return update_finish(in_use);
     case DO_CONFIRM: return update_confirm();
     case DO_STATE: return UPDATE_OK;
     case DO_TRUST:
-      return bytes == 32 ? update_trust(data, present(), armed) : UPDATE_FORMAT;
+      return bytes == 32 ? update_trust(data, present(), in_use) : UPDATE_FORMAT;
     default: break;
   }
-  if (armed) return UPDATE_ARMED;
+  if (in_use) return UPDATE_ARMED;
   restart_due = true;
   restart_us = board_micros();
   return UPDATE_OK;

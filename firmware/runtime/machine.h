@@ -165,7 +165,7 @@ void step_interrupt(void) {
   }
   pass_outputs(allowed && !injected);
   drive_pins();
-  store_armed(driven() != 0);
+  store_driven(driven() != 0);
   if (!injected) {
     usage_tick();
     box_end(board_micros() - began_us);

@@ -12,8 +12,8 @@ static struct log *erasing;
 static u32 erasing_index;
 static u32 erasing_count;
 
-static volatile bool armed_now;
-static volatile u32 armed_us;
+static volatile bool driven_now;
+static volatile u32 driven_us;
 
 /* Sectors that kv keeps back for copying what still counts out of the oldest one. */
 #ifndef KV_SPARE
@@ -26,12 +26,12 @@ static volatile u32 armed_us;
 #define OUTBOX_KEEP (OUTBOX_SECTORS < 4 ? 1 : OUTBOX_SECTORS / 4)
 /* A second after the last drive, so that short pulls do not meet an erase. */
 #ifndef STORE_HASTY
-#define ARMED_US 1000000u
+#define DRIVEN_US 1000000u
 #define ACK_LAZY_US 60000000u
 #define COUNT_US (FLASH_JOURNAL_S * 1000000u)
 #else
 /* For tests on an emulator, which takes its time. */
-#define ARMED_US 100u
+#define DRIVEN_US 100u
 #define ACK_LAZY_US 300u
 #define COUNT_US 50u
 #endif
@@ -39,11 +39,11 @@ static volatile u32 armed_us;
 /* Where the newest value of each kind lies; 0: nowhere. */
 static u32 kv_at[KV_KINDS];
 
-static inline void store_armed(bool armed) {
-  if (armed) armed_us = board_micros();
-  armed_now = armed;
+static inline void store_driven(bool driven) {
+  if (driven) driven_us = board_micros();
+  driven_now = driven;
 }
-static bool store_idle(void) { return !armed_now && board_micros() - armed_us > ARMED_US; }
+static bool store_idle(void) { return !driven_now && board_micros() - driven_us > DRIVEN_US; }
 
 static bool kv_write(u8 kind, const struct log_data *data, u32 bytes, u32 keep) {
   u32 at = log_put(&kv_log, (u32)kind << 24 | bytes, data, keep);

@@ -1,7 +1,8 @@
 /* What a board keeps over a battery pull: values by kind, counters, and items that no gateway has
- * taken yet. Thread mode only, but for `store_armed`. A call returns when its bytes are in the
+ * taken yet. Thread mode only, but for `store_driven`. A call returns when its bytes are in the
  * flash, read back and compared; the steps go on meanwhile. After a power cut at any moment a value
- * is the old one or the new one, never torn. Must not erase while the machine is armed. */
+ * is the old one or the new one, never torn. Must not erase while anything is driven, nor in the
+ * second after: an armed machine at rest does. */
 
 /* The kinds of `kv_put`; the numbers are part of the format in flash. */
 enum kv_kind {
@@ -44,8 +45,8 @@ struct outbox_item {
 static void store_start(void);
 /* In every round of the main loop: journals counters, erases ahead where it may. */
 static void store_poll(void);
-/* From the tick: nothing may be erased while this is true. */
-static inline void store_armed(bool armed);
+/* From the tick: no erase begins while this is true, nor in the second after. */
+static inline void store_driven(bool driven);
 
 /* Nothing was driven for a while: a good time for what takes long. */
 static bool store_idle(void);
@@ -54,8 +55,8 @@ static bool store_idle(void);
  * anything but 0; 0 where the board cannot keep it. */
 static u32 store_boot(void);
 
-/* Newest wins. False: not kept (no such room, or no room without an erase while armed); the older
- * value stays. */
+/* Newest wins. False: not kept (no such room, or no room without an erase while that may not be);
+ * the older value stays. */
 static bool kv_put(u8 kind, const void *data, u32 bytes);
 /* Bytes of the value (of which at most `most` were copied); 0: never written. */
 static u32 kv_get(u8 kind, void *data, u32 most);
@@ -86,7 +87,7 @@ static u64 store_counter(u32 index);
 /* A board without a flash driver forgets everything, and says so: boot 0, nothing kept. */
 static void store_start(void) {}
 static void store_poll(void) {}
-static inline void store_armed(bool armed) { (void)armed; }
+static inline void store_driven(bool driven) { (void)driven; }
 static bool store_idle(void) { return true; }
 static u32 store_boot(void) { return 0; }
 static bool kv_put(u8 kind, const void *data, u32 bytes) {

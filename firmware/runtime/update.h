@@ -2,8 +2,8 @@
  * erase takes up to 400 ms, the steps go on meanwhile. Whoever carries the messages (link.h) calls
  * begin, chunk after chunk, finish; after the trial has started, confirm. Nothing of the running
  * image is touched, and the head comes last: a transfer that breaks off at any
- * moment leaves no image that could be started. Must not write while the machine is armed, nor pin
- * a key where one is pinned. */
+ * moment leaves no image that could be started. Must not write while anything is driven nor in the
+ * second after, nor pin a key where one is pinned. */
 
 static struct slot_head update_head;
 static u32 update_next; /* bytes of the image that are in the flash */
@@ -13,14 +13,16 @@ static enum update_result update_ended = UPDATE_IDLE;
 
 static u32 update_slot(void) { return RUNNING_SLOT ^ 1; }
 
-/* @param head 256 bytes. Refuses what could not be started later, before anything is erased. */
-static enum update_result update_begin(const void *head, bool armed) {
+/* @param head 256 bytes. @param in_use driven now, or in the last second. Refuses what could not
+ * be started later, before anything is erased. */
+static enum update_result update_begin(const void *head, bool in_use) {
   struct boot_state state;
   /* The same one again, after the line was down: it goes on where it was. */
-  if (update_open && !armed && same_bytes(head, &update_head, sizeof update_head)) return UPDATE_OK;
+  bool same = same_bytes(head, &update_head, sizeof update_head);
+  if (update_open && !in_use && same) return UPDATE_OK;
   update_open = false;
   update_ended = UPDATE_IDLE;
-  if (armed) return UPDATE_ARMED;
+  if (in_use) return UPDATE_ARMED;
   copy_bytes(&update_head, head, sizeof update_head);
   enum update_result found = slot_check_head(&update_head, update_slot());
   if (found != UPDATE_OK) return found;
@@ -38,9 +40,9 @@ static enum update_result update_begin(const void *head, bool armed) {
 
 /* What is there already is taken as said; `update_next` is what comes next. A sector is erased when
  * the first byte for it comes. `bytes` in whole words. */
-static enum update_result update_chunk(u32 offset, const void *data, u32 bytes, bool armed) {
+static enum update_result update_chunk(u32 offset, const void *data, u32 bytes, bool in_use) {
   if (!update_open) return UPDATE_IDLE;
-  if (armed) return UPDATE_ARMED;
+  if (in_use) return UPDATE_ARMED;
   if (offset + bytes <= update_next && offset < update_next) return UPDATE_OK;
   if (offset != update_next || bytes % 4 != 0 || bytes == 0 ||
       bytes > update_head.bytes - offset) {
@@ -84,9 +86,9 @@ static enum update_result update_close(void) {
 }
 
 /* Ends the transfer; the next reset begins the trial. */
-static enum update_result update_finish(bool armed) {
+static enum update_result update_finish(bool in_use) {
   if (!update_open) return update_ended;
-  if (armed) return UPDATE_ARMED;
+  if (in_use) return UPDATE_ARMED;
   if (update_next != update_head.bytes) return UPDATE_ORDER;
   update_open = false;
   return update_ended = update_close();
@@ -115,11 +117,11 @@ static enum update_result update_confirm(void) {
 
 /* Pins the first release key of a board that was flashed without one. Key before mark: a power cut
  * leaves no key, or all of it. `present`: a person holds the machine's own control. */
-static enum update_result update_trust(const u8 *key, bool present, bool armed) {
+static enum update_result update_trust(const u8 *key, bool present, bool in_use) {
   struct pin pin;
   flash_read(PIN_AT, &pin, sizeof pin);
   if (pin.mark == PIN_MARK) return same_bytes(pin.key, key, 32) ? UPDATE_OK : UPDATE_PINNED;
-  if (armed) return UPDATE_ARMED;
+  if (in_use) return UPDATE_ARMED;
   if (!present) return UPDATE_ABSENT;
   flash_erase_begin(PIN_AT);
   flash_settle();

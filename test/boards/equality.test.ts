@@ -25,25 +25,17 @@ import {
   type Subject,
   wasmOf,
 } from './stand.ts'
+import { drillWork } from './work.ts'
 
 const build = compilerInstalled()
 const qemu = build && qemuInstalled()
 const float = fixture('float')
 afterAll(() => float.remove())
 
-/** Readings of a drill at work, so that it runs, brakes, trips and recovers. */
-const work = {
-  motor_current: [-5, 60],
-  pack_voltage: [13, 21],
-  motor_temperature: [0, 70],
-  pack_temperature: [0, 55],
-  clutch_setting: [0, 40],
-} as const
-
 const drives = (name: string, subject: Subject): Drive[] => {
   const everywhere = { seed: 7, steps: 20_000, ranges: rangesOf(subject.loop) }
   if (name !== 'fixed point') return [{ ...everywhere, steps: 100_000 }]
-  return [{ seed: 6, steps: 100_000, ranges: rangesOf(subject.loop, work) }, everywhere]
+  return [{ seed: 6, steps: 100_000, ranges: rangesOf(subject.loop, drillWork) }, everywhere]
 }
 
 /** Calm enough to be armed now and then, wild enough to trip on most of what there is. */
@@ -114,7 +106,7 @@ describe.each(subjects)('%s', (name, subject) => {
 
 describe('with the winding that its calibration measured', () => {
   const subject = drill()
-  const ranges = rangesOf(subject.loop, work)
+  const ranges = rangesOf(subject.loop, drillWork)
   /** In the bounds, and beyond them. */
   const drives = [200_000, 2_000_000_000].map((uohm) => ({
     ...{ seed: 6, steps: 30_000, ranges, measured: [uohm] },

@@ -1,4 +1,4 @@
-// Readings of press and hot end for random drives: ranges in the signals' units, within which loop
+// Readings of the machines for random drives: ranges in the signals' units, within which loop
 // and kernel come to do all that they can.
 import type { rangesOf } from '../emu/exercise.ts'
 
@@ -17,3 +17,12 @@ export const work: Record<string, Parameters<typeof rangesOf>[1]> = {
   },
   hot_end: { enable: either, temperature: [180, 330], target: [190, 260] },
 }
+
+/** The drill's: it runs, brakes, trips and recovers. */
+export const drillWork = {
+  motor_current: [-5, 60],
+  pack_voltage: [13, 21],
+  motor_temperature: [0, 70],
+  pack_temperature: [0, 55],
+  clutch_setting: [0, 40],
+} as const
