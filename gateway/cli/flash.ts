@@ -2,7 +2,7 @@
 // the one that the image is for is refused by what it calls itself. It builds nothing.
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Board, boardNames, loadBoard } from '../../firmware/boards.ts'
+import { type Board, boardNames, type FlashMethod, loadBoard } from '../../firmware/boards.ts'
 import { imagesIn, type ReadyImage, readImage, stockFolder } from '../../firmware/flash/images.ts'
 import { type Outside, realOutside } from '../../firmware/flash/outside.ts'
 import { findTargets, type Target, type Wanted } from '../../firmware/flash/targets.ts'
@@ -22,7 +22,7 @@ export const usage = `usage: tenfold flash [options]
   --method <way>        uf2, daplink, dfu or openocd; without it, whatever is found (no debug probe)
   --drive <folder>      the board's drive, where it is not found by itself
   --wait <seconds>      how long to wait for the board; default 60
-  --dry-run             says what would happen, and writes nothing
+  --dry-run             says what would happen, and writes nothing; waits for no board
 
 Finds the board, refuses a wrong one, writes with a progress bar and checks that the board took it.
 Disconnect the motor's power first.`
@@ -53,10 +53,20 @@ export const runOn = async (args: string[], io: Io, outside: Outside): Promise<n
   const method = methodOf(values.method)
   const drive = values.drive === undefined ? undefined : resolve(io.cwd, values.drive)
   const seconds = secondsOf(values.wait)
-  const target = await theTarget({ wanted: { boards, method, drive }, seconds, io, outside })
+  const isDry = values['dry-run']
+  const wanted = { boards, method, drive }
+  const target = await theTarget({ wanted, seconds: isDry ? 0 : seconds, isDry, io, outside })
+  if (target === undefined) {
+    for (const board of boards) {
+      print(imageFor(images, board), { board, method: method ?? usual(board) }, io)
+      for (const line of steps([board])) io.out(line)
+    }
+    io.out('dry run: no board is ready; nothing was written')
+    return 0
+  }
   const image = imageFor(images, target.board)
   print(image, target, io)
-  if (values['dry-run']) {
+  if (isDry) {
     io.out('dry run: nothing was written')
     return 0
   }
@@ -132,12 +142,15 @@ const secondsOf = (given: string): number => {
 interface Search {
   wanted: Wanted
   seconds: number
+  /** Looks once, and gives nothing where no board is there. */
+  isDry: boolean
   io: Io
   outside: Outside
 }
 
 /** The one board that fits, waited for; says once how to make it ready. */
-const theTarget = async ({ wanted, seconds, io, outside }: Search): Promise<Target> => {
+const theTarget = async (search: Search): Promise<Target | undefined> => {
+  const { wanted, seconds, isDry, io, outside } = search
   for (let waited = 0; ; waited += 0.5) {
     const { targets, strangers } = await findTargets(wanted, outside)
     const [target, second] = targets
@@ -145,6 +158,7 @@ const theTarget = async ({ wanted, seconds, io, outside }: Search): Promise<Targ
     if (second !== undefined) throw several(targets)
     const [stranger] = strangers
     if (stranger !== undefined) throw wrongBoard(stranger, wanted.boards)
+    if (isDry) return undefined
     if (waited >= seconds || io.signal.aborted) throw noBoard(wanted.boards)
     if (waited === 0) {
       io.out('no board is ready yet; waiting for one:')
@@ -187,16 +201,25 @@ const steps = (boards: readonly Board[]): string[] =>
     return [title, ...(usual?.steps ?? []).map((step, i) => `  ${i + 1}. ${step}`)]
   })
 
+const usual = ({ flashing }: Board): FlashMethod['method'] => {
+  const [way] = flashing
+  if (way === undefined) throw new Error('a board without a way to flash it')
+  return way.method
+}
+
 const imageFor = (images: readonly ReadyImage[], board: Board): ReadyImage => {
   const image = images.find(({ manifest }) => manifest.board === board.board)
   if (image === undefined) throw new Error(`no image for ${board.board}`)
   return image
 }
 
-const print = ({ manifest, name }: ReadyImage, target: Target, io: Io): void => {
+type Shown = Pick<Target, 'board' | 'method'> & Partial<Pick<Target, 'id' | 'place'>>
+
+const print = ({ manifest, name }: ReadyImage, target: Shown, io: Io): void => {
   const { board, method, place, id } = target
   const { sizes, release } = manifest
-  io.out(`board     ${board.title}, calls itself ${id}, at ${place}`)
+  const found = id === undefined ? '' : `, calls itself ${id}, at ${place}`
+  io.out(`board     ${board.title}${found}`)
   const boot = release && ` and ${release.bootloaderBytes} of bootloader`
   io.out(`image     ${name}, ${sizes.flash} bytes${boot ?? ''}, by ${method}`)
   io.out(`          ${manifest.digests.image}`)

@@ -87,6 +87,7 @@ export const runOn = async (args: string[], io: Io, outside: Outside): Promise<n
       ...{ kind: 'selftest', version: 1, author: signer.did, unit: bench.unit },
       time: new Date(clock.nowUs() / 1000).toISOString(),
       isCalibrated,
+      isReduced: !isCalibrated && machine.safety.current !== undefined,
       passed: ran.injected.every(({ passed }) => passed),
       ...ran,
       physical: physicalOnly(machine.safety),

@@ -130,6 +130,25 @@ describe('a Pico', () => {
     expect(readdirSync(loader.folder)).toEqual(before)
   })
 
+  test('a dry run without a board waits for none, and prints images and steps', async () => {
+    const slept: number[] = []
+    const outside = { ...outsideOf([]), sleep: async (ms: number) => void slept.push(ms) }
+    expect(await runOn(['--profile', 'cordless-drill', '--dry-run'], io, outside)).toBe(0)
+    expect(slept).toEqual([])
+    const said = io.lines.join('\n')
+    for (const name of ['rp2040-pico', 'stm32f405'])
+      expect(said).toContain(`cordless-drill-${name}`)
+    expect(said).toMatch(
+      /1\. Disconnect the motor's power[\s\S]*no board is ready; nothing was writ/,
+    )
+  })
+
+  test('the twin is no board: the error names its command', async () => {
+    const error = await failure('--profile cordless-drill --board sim', outsideOf([]))
+    expect(error?.code).toBe('board_unknown')
+    expect(error?.remedy).toContain('npx tenfold twin')
+  })
+
   test('a board that calls itself otherwise is refused, and nothing is written', async () => {
     const loader = new UfLoader(there, 'RP2350', 0xe48bff59)
     const before = readdirSync(loader.folder)
