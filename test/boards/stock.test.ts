@@ -15,6 +15,7 @@ import { profileDigest } from '../../gateway/core/machine.ts'
 import { rangesOf, readRun, runLine, runTwin } from '../emu/exercise.ts'
 import { hellosIn } from '../emu/hello.ts'
 import { Pico } from '../emu/pico.ts'
+import { Qemu, type QemuBoard, qemuInstalled, qemuMachines } from '../emu/qemu.ts'
 import { root } from '../tree.ts'
 import { loadBoard, subjectOf, wasmOf } from './stand.ts'
 
@@ -111,3 +112,34 @@ test.each(ofPico('exercise'))('%s computes what the twin computes', async (name)
   const { hash, last } = readRun(pico.ask(runLine(drive), drive.steps * 20_000))
   expect({ hash, last }).toEqual(runTwin(wasm, subject.loop, drive))
 })
+
+const boardOf = (name: string): QemuBoard | undefined => {
+  const { board } = manifestOf(name)
+  return board === 'stm32f405' || board === 'microbit' ? board : undefined
+}
+const ofQemu = namesOf('exercise').filter((name) => boardOf(name) !== undefined)
+
+test('every test build is run by an emulator', () => {
+  const boards = new Set(['rp2040-pico', ...Object.keys(qemuMachines)])
+  for (const name of namesOf('exercise')) expect(boards).toContain(manifestOf(name).board)
+  expect(ofQemu.length).toBeGreaterThanOrEqual(2)
+})
+
+test.runIf(qemuInstalled()).each(ofQemu)(
+  '%s, the HEX itself, computes in QEMU what the twin computes',
+  async (name) => {
+    const subject = subjectOf(manifestOf(name).machine)
+    const { wasm } = await wasmOf(subject)
+    const drive = { seed: 3, steps: 10_000, ranges: rangesOf(subject.loop) }
+    const board = boardOf(name)
+    if (board === undefined) throw new Error(name)
+    const machine = await Qemu.startHex(board, readFileSync(join(folder, `${name}.hex`)))
+    try {
+      const { hash, last } = readRun(await machine.ask(runLine(drive)))
+      expect({ hash, last }).toEqual(runTwin(wasm, subject.loop, drive))
+    } finally {
+      await machine.stop()
+    }
+  },
+  120_000,
+)

@@ -39,14 +39,28 @@ export class Qemu {
     child.on('exit', () => this.#waiting?.())
   }
 
-  /** Starts an image and waits until it says that it is ready. */
-  static async start(board: QemuBoard, elf: Uint8Array): Promise<Qemu> {
+  /** Starts an ELF and waits until it says that it is ready. */
+  static start(board: QemuBoard, elf: Uint8Array): Promise<Qemu> {
+    return Qemu.#start(board, elf, (file) => ['-kernel', file])
+  }
+
+  /** The same of a HEX, as it is flashed: QEMU's `-kernel` takes none. */
+  static startHex(board: QemuBoard, hex: Uint8Array): Promise<Qemu> {
+    return Qemu.#start(board, hex, (file) => ['-device', `loader,file=${file}`])
+  }
+
+  static async #start(
+    board: QemuBoard,
+    image: Uint8Array,
+    load: (file: string) => string[],
+  ): Promise<Qemu> {
     const folder = mkdtempSync(join(tmpdir(), 'tenfold-qemu-'))
-    const file = join(folder, 'image.elf')
-    writeFileSync(file, elf)
+    const file = join(folder, 'image.hex')
+    writeFileSync(file, image)
     const { machine, shift } = qemuMachines[board]
     const args = ['-M', machine, '-display', 'none', '-monitor', 'none', '-serial', 'stdio']
-    const child = spawn('qemu-system-arm', [...args, '-icount', `shift=${shift}`, '-kernel', file])
+    const counted = [...args, '-icount', `shift=${shift}`]
+    const child = spawn('qemu-system-arm', [...counted, ...load(file)])
     const qemu = new Qemu(child, folder)
     await qemu.#line(20_000)
     return qemu
