@@ -1,5 +1,5 @@
-// RFC 8032, section 7.1: all five tests of Ed25519, as published. vectors.test.ts checks each against
-// Node's own Ed25519, too.
+// RFC 8032, section 7.1: all five tests of Ed25519, as published.
+// vectors.test.ts checks each against Node's own Ed25519, too.
 import { createHash } from 'node:crypto'
 
 export interface SignatureVector {
