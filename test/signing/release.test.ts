@@ -90,7 +90,10 @@ describe.runIf(compilerInstalled())('tenfold build --sign', () => {
     expect(() => readImage(`${stem}.uf2`)).toThrow(/its manifest was changed/)
     writeFileSync(`${stem}.json`, text)
     const uf2 = read('uf2')
-    const at = uf2.length - 40 * 512 + 100
+    const view = new DataView(uf2.buffer, uf2.byteOffset)
+    // A block in the midst of slot A's image, by its address.
+    const blocks = Array.from({ length: uf2.length / 512 }, (_, i) => i * 512)
+    const at = 100 + (blocks.find((block) => view.getUint32(block + 12, true) === 0x1001_1000) ?? 0)
     writeFileSync(`${stem}.uf2`, uf2.with(at, (uf2[at] ?? 0) ^ 1))
     expect(() => readImage(`${stem}.uf2`)).toThrow(/image behind the head is another one/)
     writeFileSync(`${stem}.uf2`, uf2)
