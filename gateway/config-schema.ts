@@ -71,6 +71,11 @@ const Log = Type.Object(
       default: 0,
       description: 'Waits this long for company before an fsync, milliseconds; 0 commits at once.',
     }),
+    clockSetLate: Type.Boolean({
+      default: false,
+      description:
+        'The clock is wrong at the start and set later: what a boot is mapped to follows.',
+    }),
     bytesMax: Type.Integer({
       minimum: 2 * limits.segmentBytes,
       default: 4 * 1024 ** 3,

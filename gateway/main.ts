@@ -190,7 +190,7 @@ const startReceiving = async (
   const steps = new ClockSteps({ clock, note: (line) => parts.note(line) })
   const sources = await startSources({
     settings: config.sources,
-    stamp: (record) => steps.stamp(record),
+    stamp: (record) => (config.log.clockSetLate ? steps.stamp(record) : record),
     context: (name) => ({
       ...sourceContext(parts, name),
       handover: delivery.handover,

@@ -4,7 +4,7 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { afterAll, afterEach, expect, test } from 'vitest'
 import { long, machine, sleep, World, within } from './world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tenfold-clock-'))
@@ -15,10 +15,8 @@ const set = (offMs: number): void => {
   renameSync(`${file}.new`, file)
 }
 let world: World
-afterEach(async () => {
-  await world.remove()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => world.remove())
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const hourMs = 3_600_000
 const jumps = [1, -1, 23, -23, 30 * 24, -60 * 24, 0.001, 0]
@@ -58,3 +56,22 @@ test('jumps of the clock in both directions lose nothing and move no reading', a
   }
   await world.check()
 })
+
+test('a clock that is set after the start takes a boot along where the settings ask for it', async () => {
+  const dayMs = 24 * hourMs
+  set(-10 * dayMs)
+  process.env['TENFOLD_CLOCK'] = file
+  const nodeArgs = ['--import', join(import.meta.dirname, 'moved-clock.ts')]
+  world = await World.start({ nodeArgs, units: 1, set: { 'log.clockSetLate': true } })
+  const behindMs = async (): Promise<number> => {
+    const reply = await fetch(new URL('/api/units', world.gateway.pageUrl))
+    const [unit] = (await reply.json()) as { lastTimeUs?: number }[]
+    return Date.now() - (unit?.lastTimeUs ?? Number.NaN) / 1000
+  }
+  while (!((await behindMs()) > 9 * dayMs)) await sleep(50)
+  set(0)
+  while (!((await behindMs()) < dayMs)) await sleep(50)
+  expect(world.gateway.printed()).toMatch(/the clock was set by 86\d{4} s/)
+  await world.settle()
+  await world.check()
+}, 120_000)
