@@ -1,7 +1,7 @@
 // A gateway without a battery for its clock starts with the time of its last shutdown, or 1970, and
 // is set when the network comes. What it took in before was mapped to the wrong clock: so each
-// record says by how much the clock was set since the start, where the settings ask for it. It moves
-// no time itself.
+// record says by how much the clock was set since the start, where the settings ask for it. It
+// moves no time itself.
 import type { Clock } from './core/clock.ts'
 import { limits } from './core/limits.ts'
 import type { LogRecord } from './core/record.ts'

@@ -65,8 +65,8 @@ test('a clock that is set after the start takes a boot along where the settings 
   world = await World.start({ nodeArgs, units: 1, set: { 'log.clockSetLate': true } })
   const behindMs = async (): Promise<number> => {
     const reply = await fetch(new URL('/api/units', world.gateway.pageUrl))
-    const [unit] = (await reply.json()) as { lastTimeUs?: number }[]
-    return Date.now() - (unit?.lastTimeUs ?? Number.NaN) / 1000
+    const { units } = (await reply.json()) as { units: { lastTimeUs?: number }[] }
+    return Date.now() - (units[0]?.lastTimeUs ?? Number.NaN) / 1000
   }
   while (!((await behindMs()) > 9 * dayMs)) await sleep(50)
   set(0)
