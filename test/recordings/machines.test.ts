@@ -62,6 +62,9 @@ const joined = async (machine: string, plant: (subject: Subject) => Plant): Prom
   const wires = wiresOf(subject, plant(subject))
   const edges: Edge[] = []
   let waits: (() => boolean)[] = []
+  // Until its gateway is there the plant stands still: a hot end that has cooled for as long as a
+  // busy machine needs to start one is full on for long, and does not rise.
+  let isMoving = false
   const when = (check: () => boolean, act = (): void => {}): Promise<void> =>
     new Promise((resolve) => {
       waits.push(() => {
@@ -75,7 +78,7 @@ const joined = async (machine: string, plant: (subject: Subject) => Plant): Prom
     counts: wires.counts,
     before: (pico, dtS) => {
       waits = waits.filter((isWaiting) => isWaiting())
-      wires.move(pico, dtS)
+      if (isMoving) wires.move(pico, dtS)
       wires.drive(pico)
     },
     onEdge: (...edge) => edges.push(edge),
@@ -97,6 +100,7 @@ const joined = async (machine: string, plant: (subject: Subject) => Plant): Prom
   }
   const armed = 1000 * ms
   await when(() => board.pico.cycles > armed)
+  isMoving = true
   return { subject, board, wires, edges, gateway, data, unit, tenfold, when }
 }
 
