@@ -51,6 +51,8 @@ interface Bench {
   data: string
   unit: string
   tenfold: (...args: string[]) => Promise<string>
+  /** From now on the plant moves. */
+  move: () => void
   /** Looked at in every slice of the board's time, so that what is done then is done in time. */
   when: (check: () => boolean, act?: () => void) => Promise<void>
 }
@@ -62,8 +64,8 @@ const joined = async (machine: string, plant: (subject: Subject) => Plant): Prom
   const wires = wiresOf(subject, plant(subject))
   const edges: Edge[] = []
   let waits: (() => boolean)[] = []
-  // Until its gateway is there the plant stands still: a hot end that has cooled for as long as a
-  // busy machine needs to start one is full on for long, and does not rise.
+  // Until it is asked to work the plant stands still: a hot end that has cooled for as long as a
+  // busy machine needs to start a gateway is full on for long, and does not rise.
   let isMoving = false
   const when = (check: () => boolean, act = (): void => {}): Promise<void> =>
     new Promise((resolve) => {
@@ -100,8 +102,10 @@ const joined = async (machine: string, plant: (subject: Subject) => Plant): Prom
   }
   const armed = 1000 * ms
   await when(() => board.pico.cycles > armed)
-  isMoving = true
-  return { subject, board, wires, edges, gateway, data, unit, tenfold, when }
+  const move = (): void => {
+    isMoving = true
+  }
+  return { subject, board, wires, edges, gateway, data, unit, tenfold, when, move }
 }
 
 /** A fault, so long after an output has risen so often. */
@@ -198,7 +202,8 @@ test.runIf(ready).each([
   {
     machine: 'earth_block_press',
     plant: press,
-    begin: async ({ wires }: Bench) => {
+    begin: async ({ wires, move }: Bench) => {
+      move()
       wires.override.set('hold', 1)
     },
     fault: { output: 'drawer_pull', rises: 1, afterMs: 150, signal: 'pressure', value: 195 },
@@ -210,7 +215,7 @@ test.runIf(ready).each([
     machine: 'hot_end',
     plant: hotEnd,
     // It is on for a share of each tenth of a second, so that it stays as warm as it is.
-    begin: async ({ board, wires, tenfold, unit, gateway, when }: Bench) => {
+    begin: async ({ board, wires, tenfold, unit, gateway, when, move }: Bench) => {
       const enable = async (value: number): Promise<void> => {
         const later = board.pico.cycles + 500 * ms
         wires.override.set('enable', value)
@@ -221,6 +226,7 @@ test.runIf(ready).each([
         const now = await tenfold(
           ...['command', unit, 'setpoint', 'target=204', '--gateway', gateway.pageUrl],
         )
+        if (now.includes('obeys')) move()
         const isTripped = wires.override.has('temperature')
         // On a busy machine the setpoint may not be renewed in time: a hand arms it anew.
         if (!isTripped && now.includes('disarmed')) for (const hand of [0, 1]) await enable(hand)
