@@ -185,7 +185,8 @@ const checkTwin = async (bench: Bench): Promise<void> => {
   expect(replayed.fault / spec.rateHz).toBeGreaterThanOrEqual(0.25)
   expect((recording.steps.length - 1 - replayed.fault) / spec.rateHz).toBe(0.05)
   const twin = inTwin(replayed.passed)
-  expect(twin.length).toBeGreaterThanOrEqual(4)
+  // The last rise before the fault and its end at least; more where its share is small.
+  expect(twin.length).toBeGreaterThanOrEqual(2)
   const pins = atPins(bench).filter(([, , before]) => before <= (twin[0]?.[2] ?? 0))
   expect(inOrder(twin)).toEqual(inOrder(pins))
   // With the hand off for one step it is another story: the comparison can fail.
@@ -222,14 +223,17 @@ test.runIf(ready).each([
         await when(() => board.pico.cycles > later)
       }
       await enable(1)
+      let tries = 0
       await until('heat', async () => {
         const now = await tenfold(
           ...['command', unit, 'setpoint', 'target=204', '--gateway', gateway.pageUrl],
         )
         if (now.includes('obeys')) move()
         const isTripped = wires.override.has('temperature')
-        // On a busy machine the setpoint may not be renewed in time: a hand arms it anew.
-        if (!isTripped && now.includes('disarmed')) for (const hand of [0, 1]) await enable(hand)
+        tries += 1
+        // On a busy machine a setpoint lapses, or the loop sees no gain: a hand begins it anew.
+        if (!isTripped && (now.includes('disarmed') || tries % 25 === 0))
+          for (const hand of [0, 1]) await enable(hand)
         return isTripped
       })
     },
