@@ -7,7 +7,7 @@ import type { Image } from '../../firmware/image.ts'
 import { signerOfSeed } from '../../gateway/attestation/identity.ts'
 import { arrayKernel } from '../boards/array-kernel.ts'
 import { drill, exerciseOf, fixture, type Subject, subjectOf } from '../boards/stand.ts'
-import { work as machineWork } from '../boards/work.ts'
+import { drillWork, work as machineWork } from '../boards/work.ts'
 import { type Drive, guardedLine, rangesOf, readRun, runLine } from '../emu/exercise.ts'
 import { Pico } from '../emu/pico.ts'
 import { Qemu, type QemuBoard, qemuMachines } from '../emu/qemu.ts'
@@ -23,13 +23,6 @@ import { atWork, smallImage, wholeImage } from './drill-image.ts'
 import { best, type Figure, slack } from './firmware-best.ts'
 
 const steps = 50_000
-const work = {
-  motor_current: [-5, 60],
-  pack_voltage: [13, 21],
-  motor_temperature: [0, 70],
-  pack_temperature: [0, 55],
-  clutch_setting: [0, 40],
-} as const
 
 interface Cost {
   mean: number
@@ -85,7 +78,7 @@ const compare = async (
   { title, byHand, ours: taken, figure, goals }: Compared,
   worse: Worse,
 ): Promise<void> => {
-  const ranges = rangesOf(subject.loop, work)
+  const ranges = rangesOf(subject.loop, drillWork)
   const drive: Drive = { seed: 6, steps, ranges }
   for (const board of ['rp2040-pico', 'stm32f405', 'microbit'] as const) {
     // A page of wasm's memory is four times the micro:bit's RAM.

@@ -8,6 +8,7 @@ import { totalsAt } from '../../gateway/pipeline/counters.ts'
 import type { Outcome } from '../../gateway/pipeline/pipeline.ts'
 import { fitToMachine, type UnitState } from '../../gateway/pipeline/unit.ts'
 import { drill, hello, pipelineInMemory, report, startUs, unitName } from './feed.ts'
+import { order, picks, shuffled } from './orders.ts'
 
 const secondUs = 1_000_000
 const starts = drill.counterIndex.get('starts') ?? -1
@@ -60,15 +61,6 @@ const runs = fc
     }
     return { said, done }
   })
-
-const order = fc.array(fc.double({ noNaN: true }), { minLength: 60, maxLength: 60 })
-const picks = fc.array(fc.nat(), { maxLength: 12 })
-
-const shuffled = <T>(items: readonly T[], keys: readonly number[]): T[] =>
-  items
-    .map((item, i) => ({ item, key: keys[i % keys.length] ?? 0 }))
-    .sort((a, b) => a.key - b.key)
-    .map(({ item }) => item)
 
 describe('totals of counters without a sequence', () => {
   test('are what was truly done, in any order and however often values come', () => {

@@ -8,6 +8,7 @@ import { totalsAt } from '../../gateway/pipeline/counters.ts'
 import { type Outcome, Pipeline } from '../../gateway/pipeline/pipeline.ts'
 import { fitToMachine, type UnitState } from '../../gateway/pipeline/unit.ts'
 import { drill, hello, report, startUs, unitName } from './feed.ts'
+import { order, picks, shuffled } from './orders.ts'
 
 const starts = drill.counterIndex.get('starts') ?? -1
 
@@ -73,15 +74,6 @@ const lives = fc
       }),
     )
   })
-
-const order = fc.array(fc.double({ noNaN: true }), { minLength: 60, maxLength: 60 })
-const picks = fc.array(fc.nat(), { maxLength: 12 })
-
-const shuffled = <T>(items: readonly T[], keys: readonly number[]): T[] =>
-  items
-    .map((item, i) => ({ item, key: keys[i % keys.length] ?? 0 }))
-    .sort((a, b) => a.key - b.key)
-    .map(({ item }) => item)
 
 describe('a counter that wraps while the board is on', () => {
   test('gives what was truly done, in any order and however often reports come', () => {
