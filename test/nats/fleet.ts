@@ -4,7 +4,10 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { inspect } from 'node:util'
 import { connect } from '@nats-io/transport-node'
+import { decodeCbor } from '../../gateway/attestation/cbor.ts'
+import { coseTypes, decodeSign1 } from '../../gateway/attestation/cose.ts'
 import type { Books } from '../../gateway/core/delivery.ts'
 import { measurementOf } from '../../hardware-profiles/names.ts'
 import { freePort, type GatewayProcess, startGatewayProcess } from '../servers/gateway.ts'
@@ -113,15 +116,17 @@ export const rowsOf = async ({ influx }: Fleet, unit: string): Promise<number[]>
   return rows.map((row) => Number(row['report.sequence'])).sort((a, b) => a - b)
 }
 
-/** Distinct hashes by place of every chain, over the stores of all gateways. */
+/** What is at each place of every chain, over the stores of all gateways; one where none forks. */
 export const placesOf = (folders: readonly string[]): Map<string, Set<string>> => {
   const places = new Map<string, Set<string>>()
   for (const folder of folders) {
     const store = new DatabaseSync(join(folder, 'store', 'store.sqlite'), { readOnly: true })
-    for (const row of store.prepare('SELECT key, seq, hash, fork FROM entry').all()) {
+    for (const row of store.prepare('SELECT key, seq, hash, bytes FROM entry').all()) {
       const place = `${row['key']} ${row['seq']}`
       const hash = Buffer.from(row['hash'] as Uint8Array).toString('hex')
-      places.set(place, (places.get(place) ?? new Set()).add(hash))
+      const { payload } = decodeSign1(row['bytes'] as Uint8Array, coseTypes.entry)
+      const said = `${hash} ${inspect(decodeCbor(payload), { depth: 9 })}`
+      places.set(place, (places.get(place) ?? new Set()).add(said))
     }
     store.close()
   }

@@ -4,10 +4,11 @@
 import { setTimeout } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../gateway/core/clock.ts'
+import type { KeptUnit } from '../../gateway/core/handover.ts'
 import { type Fleet, keysOf, openFleet } from '../../gateway/sources/nats/connection.ts'
-import { Membership } from '../../gateway/sources/nats/membership.ts'
+import { isConflict, Membership, swap } from '../../gateway/sources/nats/membership.ts'
 import { encodeHeaders } from '../../gateway/sources/nats/message.ts'
-import { ownerKey } from '../../gateway/sources/nats/names.ts'
+import { ownerKey, unitKey } from '../../gateway/sources/nats/names.ts'
 import { Shard } from '../../gateway/sources/nats/shard.ts'
 import { natsInstalled, startNats } from '../servers/nats.ts'
 
@@ -50,6 +51,7 @@ const stand = async (messages: number, servers = 1) => {
 
 /** An owner of the shard; `speed`: how fast its clock runs. */
 const owner = async (fleet: Fleet, { position = 0, speed = 1 } = {}) => {
+  const units: KeptUnit[] = []
   const clock = systemClock()
   const membership = new Membership({
     ...{ leases: fleet.leases, name: 'g', run: '1', shards: 1, leaseMs: 600_000, clock },
@@ -65,7 +67,7 @@ const owner = async (fleet: Fleet, { position = 0, speed = 1 } = {}) => {
     clock: { ...clock, monotonicMs: () => speed * clock.monotonicMs() },
     handover: {
       ...{ chainKey: async () => '', settled: async () => true, give: async () => undefined },
-      ...{ take: async () => {}, forget: async () => {} },
+      ...{ take: async (kept) => void units.push(kept), forget: async () => {} },
     },
     emit: ({ session }, done) => {
       taken.push(Number(session.split(':')[1]))
@@ -78,7 +80,7 @@ const owner = async (fleet: Fleet, { position = 0, speed = 1 } = {}) => {
     shard.stop()
     await run
   })
-  return { held, taken, notes }
+  return { held, taken, notes, units, ended: run }
 }
 
 /** The same fleet, whose first consumers swallow what they are given first. */
@@ -92,6 +94,17 @@ const skipping = (fleet: Fleet, times: number): Fleet => {
   }
   const js = Object.create(fleet.js, { consumers: { value: { ...fleet.js.consumers, get } } })
   return { ...fleet, js }
+}
+
+/** The same fleet, whose first read of a unit's state is answered with what was there before. */
+const behind = (fleet: Fleet, before: number): Fleet => {
+  let isBehind = true
+  const get: Fleet['units']['get'] = (key) => {
+    const options = isBehind ? { revision: before } : undefined
+    isBehind = false
+    return fleet.units.get(key, options)
+  }
+  return { ...fleet, units: Object.create(fleet.units, { get: { value: get } }) }
 }
 
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => 1 + i)
@@ -158,6 +171,43 @@ describe.runIf(natsInstalled())('a shard takes its messages', () => {
     await until(() => notes.some((line) => line.includes('nats_behind')))
     expect(notes.join()).toContain('test_messages_0 ends at 5, and 7 was confirmed')
     expect(taken).toEqual([])
+  }, 60_000)
+})
+
+describe.runIf(natsInstalled())('a shard takes a unit over', () => {
+  const key = unitKey(0, 'u-1')
+  const snapshot = (store: string) => {
+    const kept: KeptUnit = { unit: 'u-1', machine: 'm', store, outside: '', entries: [] }
+    return { epoch: 0, position: 0, kept }
+  }
+
+  test('as it is, whatever a server that is behind has answered first', async () => {
+    const { fleet } = await stand(0)
+    await fleet.jsm.streams.update(`KV_${fleet.names.units}`, { max_msgs_per_subject: 2 })
+    const before = await swap(fleet.units, { key, value: snapshot('old'), revision: 0 })
+    await swap(fleet.units, { key, value: snapshot('new'), revision: before })
+    const { units } = await owner(behind(fleet, before))
+    await until(() => units.length > 0)
+    expect(units.map(({ store }) => store)).toEqual(['new'])
+  }, 60_000)
+
+  test('and nobody who had it before can write it any more', async () => {
+    const { fleet } = await stand(0)
+    const revision = await swap(fleet.units, { key, value: snapshot('his'), revision: 0 })
+    const { units } = await owner(fleet)
+    await until(() => units.length > 0)
+    const late = swap(fleet.units, { key, value: snapshot('late'), revision })
+    await expect(late.catch(isConflict)).resolves.toBe(true)
+  }, 60_000)
+
+  test('never from an owner that came later', async () => {
+    const { fleet } = await stand(0)
+    const later = { ...snapshot('later'), epoch: 9 }
+    const revision = await swap(fleet.units, { key, value: later, revision: 0 })
+    const { units, ended } = await owner(fleet)
+    expect(await ended).toBe('fenced')
+    expect(units).toEqual([])
+    expect((await fleet.units.get(key))?.revision).toBe(revision)
   }, 60_000)
 })
 

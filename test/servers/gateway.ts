@@ -58,7 +58,12 @@ export const startGatewayProcess = (settings: GatewaySettings): Promise<GatewayP
     },
   )
   let text = ''
+  let isAsked = false
   const gone = new Promise<number>((resolve) => child.on('exit', (code) => resolve(code ?? -1)))
+  // One that ends by itself while a test runs fails it somewhere else: this says why it ended.
+  child.on('close', (code, signal) => {
+    if (!isAsked) console.log(`a gateway ended by itself (${code ?? signal}):\n${text.slice(-8000)}`)
+  })
   return new Promise((resolve, reject) => {
     const look = (chunk: Buffer): void => {
       text += chunk.toString()
@@ -71,10 +76,12 @@ export const startGatewayProcess = (settings: GatewaySettings): Promise<GatewayP
         mqttPort: Number(port),
         printed: () => text,
         kill: async () => {
+          isAsked = true
           child.kill('SIGKILL')
           await gone
         },
         stop: () => {
+          isAsked = true
           child.kill('SIGTERM')
           return gone
         },

@@ -45,6 +45,8 @@ const waitMs = 1000
 /** For a round's reading, its consumer's making included. */
 const readMs = 8000
 const retryMs = 300
+/** Units that a takeover has in hand. */
+const takenAtOnce = 32
 /** So long the servers are asked for messages that their leader has not, and so often another. */
 const goneMs = 60_000
 const leadMs = 5000
@@ -113,40 +115,58 @@ export class Shard {
 
   /** Takes over what the owner before has kept of the shard's units; false at the end. */
   async #load(): Promise<boolean> {
-    const { fleet, handover, held } = this.#parts
+    const { fleet, held } = this.#parts
     // What this gateway still has of an earlier lease comes first, or it would go over the state.
     if (!(await this.#settled())) return false
     const [bucket, filter] = [fleet.names.units, unitKey(held.shard, '>')]
-    for (const key of await keysOf(fleet.jsm, { bucket, filter, since: await this.#claim() })) {
+    const since = await this.#claim()
+    const keys = await keysOf(fleet.jsm, { bucket, filter, since: since.units })
+    for (let at = 0; at < keys.length; at += takenAtOnce) {
       if (!this.#isOurs()) return false
-      const entry = await fleet.units.get(key)
-      if (entry === null) continue
-      const { position, kept } = entry.json<Snapshot>()
-      const entries = await this.#entriesOf(kept.unit)
-      await handover.take({ ...kept, entries })
-      this.#units.set(kept.unit, { revision: entry.revision, position })
+      const some = keys.slice(at, at + takenAtOnce)
+      await Promise.all(some.map((key) => this.#take(key, since.chains)))
     }
     return true
   }
 
   /**
-   * Writes before it reads: who leads a bucket since a moment ago may not know yet what its
-   * predecessor took, but has applied all of it when it has taken this. Returns the revision of
-   * what was written to the units.
+   * Takes a unit over. Its state is written again as it was read, by compare-and-set: who leads the
+   * bucket may have been another one at each step, and only what is taken like this was the newest.
+   * It also shuts out the owner before, whose last write may still be under way.
    */
-  async #claim(): Promise<number> {
-    const { fleet, held } = this.#parts
-    const key = ownerKey(held.shard)
-    await fleet.chains.put(key, String(held.epoch))
-    return await fleet.units.put(key, String(held.epoch))
+  async #take(key: string, chainsSince: number): Promise<void> {
+    const { fleet, handover, held } = this.#parts
+    const entry = await fleet.units.get(key)
+    if (entry === null) throw new Error(`${key} cannot be read yet; it is read again`)
+    const snapshot = entry.json<Snapshot>()
+    const { position, kept } = snapshot
+    if (snapshot.epoch > held.epoch) return this.fence()
+    const value: Snapshot = { ...snapshot, epoch: held.epoch }
+    const revision = await swap(fleet.units, { key, value, revision: entry.revision })
+    const entries = await this.#entriesOf(kept.unit, chainsSince)
+    await handover.take({ ...kept, entries })
+    this.#units.set(kept.unit, { revision, position })
   }
 
-  async #entriesOf(unit: string): Promise<KeptUnit['entries']> {
+  /**
+   * Writes before it reads: who leads a bucket since a moment ago may not know yet what its
+   * predecessor took, but has applied all of it when it has taken this. Returns the revisions of
+   * what was written.
+   */
+  async #claim(): Promise<{ chains: number; units: number }> {
+    const { fleet, held } = this.#parts
+    const [key, epoch] = [ownerKey(held.shard), String(held.epoch)]
+    return { chains: await fleet.chains.put(key, epoch), units: await fleet.units.put(key, epoch) }
+  }
+
+  async #entriesOf(unit: string, since: number): Promise<KeptUnit['entries']> {
     const { chains, jsm, names } = this.#parts.fleet
     const entries: KeptUnit['entries'][number][] = []
-    for (const key of await keysOf(jsm, { bucket: names.chains, filter: `${unit}.>` })) {
+    const asked = { bucket: names.chains, filter: `${unit}.>`, since }
+    for (const key of await keysOf(jsm, asked)) {
       const entry = await chains.get(key)
-      if (entry !== null) entries.push(entry.json())
+      if (entry === null) throw new Error(`${key} cannot be read yet; it is read again`)
+      entries.push(entry.json())
     }
     entries.sort((a, b) => a.seq - b.seq)
     const known = new Map<string, number>()
