@@ -62,7 +62,8 @@ export const startGatewayProcess = (settings: GatewaySettings): Promise<GatewayP
   const gone = new Promise<number>((resolve) => child.on('exit', (code) => resolve(code ?? -1)))
   // One that ends by itself while a test runs fails it somewhere else: this says why it ended.
   child.on('close', (code, signal) => {
-    if (!isAsked) console.log(`a gateway ended by itself (${code ?? signal}):\n${text.slice(-8000)}`)
+    if (!isAsked)
+      console.log(`a gateway ended by itself (${code ?? signal}):\n${text.slice(-8000)}`)
   })
   return new Promise((resolve, reject) => {
     const look = (chunk: Buffer): void => {
