@@ -163,6 +163,67 @@ describe('runs away', () => {
     expect([bench.named('fault'), bench.trip]).toEqual(['not_heating', 'none'])
   })
 
+  test.each([
+    { what: 'a sensor that fell out', fell: true },
+    { what: 'a heater off its wires', fell: false },
+  ])('$what is found all the same where the target lapses again and again', async ({ fell }) => {
+    const bench = await idle({
+      ...(fell ? { bare: true } : { between: (drives) => void drives.set('heater', 0) }),
+    })
+    let tick = 0
+    let [onS, offS] = [0, 0]
+    for (let i = 0; i < 20 && bench.named('fault') === 'none'; i += 1) {
+      for (const [target, seconds] of [
+        [210, 6],
+        [0, 5],
+      ] as const) {
+        ask(bench, target)
+        bench.run(seconds, () => {
+          tick += 1
+          if (bench.get('heater') === 1) onS += 0.001
+          else offS += 0.001
+          if (fell) bench.give({ temperature: 23 + 0.2 * (tick & 1) })
+          return bench.named('state') === 'fault'
+        })
+      }
+    }
+    expect(bench.named('fault')).toBe('not_heating')
+    const mostS = (kit.spec.constants['check_gain_time'] ?? 0) + offS / 2
+    expect(onS).toBeLessThan(mostS + 2.2)
+  })
+
+  test('a sound one whose target lapses again and again, or for long, is none of them', async () => {
+    for (const [onS, offS] of [
+      [6, 2],
+      [5, 19],
+      [3, 30],
+    ] as const) {
+      const bench = await hot()
+      for (let i = 0; i < 12; i += 1) {
+        ask(bench, 0)
+        bench.run(offS)
+        ask(bench, 210)
+        bench.run(onS)
+      }
+      bench.run(120)
+      expect([onS, offS, bench.named('state'), bench.named('fault')]).toEqual([
+        ...[onS, offS, 'at_target', 'none'],
+      ])
+    }
+  })
+
+  test('one that cooled for a minute after work heats as it should', async () => {
+    const bench = await hot()
+    bench.give({ enable: 0, target: 0 })
+    bench.run(60)
+    const from = bench.get('mean_temperature')
+    expect(from).toBeLessThan(150)
+    ask(bench, 210)
+    bench.run(15)
+    expect(bench.get('mean_temperature')).toBeGreaterThan(from + 10)
+    expect(bench.run(60, () => bench.named('state') === 'at_target')).toBeLessThan(60)
+  })
+
   test('a fan that blows at it: held as long as the heater can, else given up', async () => {
     const mild = await hot()
     mild.constants['block_to_ambient'] = 7

@@ -14,7 +14,10 @@ const slice = ms / 4
 export interface World {
   /** Counts of a converter channel. */
   counts: (channel: number, level: (pin: number) => boolean) => number
-  /** Before each slice of so many seconds: drives pins, moves a plant. */
+  /**
+   * Before each slice: drives pins, moves a plant by the time since the last one, s. A core that
+   * sleeps wakes in its next step, far beyond the slice's end: this is the board's own time.
+   */
   before?: (pico: Pico, dtS: number) => void
   onEdge?: (pin: number, high: boolean, cycle: number) => void
 }
@@ -36,6 +39,8 @@ export class JoinedPico {
   isOff = false
   readonly #world: World
   readonly #coming: number[] = []
+  /** Cycles of this power-up that the world has seen go by. */
+  #seen = 0
   #fresh: number[] = []
   #wiggle = 0
   #isStopping = false
@@ -60,6 +65,7 @@ export class JoinedPico {
   powerUp(): void {
     this.#coming.length = 0
     this.#fresh = []
+    this.#seen = 0
     this.pico = this.#chip()
     this.isOff = false
   }
@@ -88,7 +94,8 @@ export class JoinedPico {
   }
 
   #slice(): void {
-    this.#world.before?.(this.pico, slice / 125e6)
+    this.#world.before?.(this.pico, (this.pico.cycles - this.#seen) / 125e6)
+    this.#seen = this.pico.cycles
     for (let bytes = bytesPerSlice; bytes > 0 && this.#coming.length > 0; bytes -= 1) {
       if (!this.pico.feed(this.#coming[0] as number)) break
       this.#coming.shift()

@@ -18,10 +18,13 @@ const STUCK_S: i32 = STUCK_TIME_MS / 1000
 /** Sum of what the temperature was short of its target, 0.01 K.s. */
 let errorCks: i32 = 0
 let approaching: bool = false
+/** It has not gained anything yet since it was asked. */
 let starting: bool = false
 let lastTarget: i32 = 0
 let goal: i32 = 0
 let goalInS: i32 = 0
+/** Seconds without a target. */
+let goneS: i32 = 0
 
 let offS: i32 = 0
 let windowS: i32 = 0
@@ -44,16 +47,28 @@ function aim(from: i32): void {
   goalInS = GAIN_S
 }
 
+/**
+ * Nothing is asked for. A gain that is due stays due, or a target that lapses and comes back would
+ * begin its time anew each time; two seconds off give one of it back.
+ */
+function pause(): bool {
+  goneS += 1
+  goalInS += goneS & 1
+  if (!starting || goalInS >= GAIN_S) forget()
+  return false
+}
+
 /** True: it cannot get to its target, or not stay there. `target` 0: nothing is asked for. */
 export function heatsBadly(target: i32, now: i32): bool {
+  if (target === 0) return pause()
   const changed = target !== lastTarget
   lastTarget = target
   const shortBy = target - HYSTERESIS_CK - now
-  if (shortBy <= 0 || target === 0) {
+  if (shortBy <= 0) {
     approaching = false
     starting = false
     // Far above, after the target was lowered, says nothing yet.
-    if (now <= target + HYSTERESIS_CK || target === 0) errorCks = 0
+    if (now <= target + HYSTERESIS_CK) errorCks = 0
     return false
   }
   errorCks = min(errorCks + shortBy, 2 * MAX_ERROR_CKS + 100000)
