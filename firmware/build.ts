@@ -36,9 +36,12 @@ export interface Build {
 /** A loop that does not compile, or compiles to something that no board may run. */
 export class BuildError extends Error {
   override name = 'BuildError'
+  readonly code = 'build_refused'
+  readonly remedy: string
   readonly findings: readonly Finding[]
   constructor(findings: readonly Finding[]) {
-    super(findings.map(({ place, what, remedy }) => `${place}: ${what}. ${remedy}`).join('\n'))
+    super(findings.map(({ place, what }) => `${place}: ${what}`).join('\n  '))
+    this.remedy = [...new Set(findings.map((finding) => finding.remedy))].join('\n  ')
     this.findings = findings
   }
 }

@@ -43,6 +43,9 @@ export const projectFolders: Folders = {
 /** Every mistake of every machine file and loop kind, in one error that a person can act on. */
 export class ProfileError extends Error {
   override name = 'ProfileError'
+  readonly code = 'profile_wrong'
+  readonly remedy =
+    'Correct the values named; what a machine file may say is in hardware-profiles/schema.json.'
   readonly mistakes: readonly (Mistake & { file: string })[]
   constructor(mistakes: readonly (Mistake & { file: string })[]) {
     const lines = mistakes.map((m) => formatMistakes(m.file, [m]))

@@ -75,6 +75,8 @@ export interface Facts {
   broker: { address: string; unreachable: string | undefined } | undefined
   store: Trouble | undefined
   unit: UnitFacts | undefined
+  /** Newest first, of any unit; none where one unit is asked for, which has its own. */
+  quarantine: readonly QuarantineRow[]
   sinks: readonly SinkFacts[]
   /** Whether the books come from the running gateway, and so know what is waiting. */
   sinksLive: boolean
@@ -89,6 +91,7 @@ export const diagnose = (facts: Facts): Finding[] => [
   ...broker(facts),
   ...(facts.store === undefined ? [] : [bad('store', facts.store.message, facts.store.remedy)]),
   ...(facts.unit === undefined || facts.store !== undefined ? [] : unit(facts, facts.unit)),
+  ...asides(facts),
   ...sinks(facts),
 ]
 
@@ -196,13 +199,12 @@ const unit = (facts: Facts, unit: UnitFacts): Finding[] => {
 const unheardOf = ({ unit, quarantine, knownUnits }: UnitFacts): Finding[] => {
   const hello = topicOf({ machine: '<machine>', unit, kind: 'hello' })
   if (quarantine.length > 0) {
-    return [
-      bad(
-        'unit',
-        `${unit} has not said hello; messages of it were kept aside`,
-        `Let it publish its hello first, to ${hello}.`,
-      ),
-    ]
+    const isSilent = quarantine.every(({ reason }) => reason === 'unit_unknown')
+    const why = isSilent ? `${unit} has not said hello` : `${unit} is not known`
+    const remedy = isSilent
+      ? `Let it publish its hello first, to ${hello}.`
+      : 'See quarantine below.'
+    return [bad('unit', `${why}; messages of it have arrived, and were kept aside`, remedy)]
   }
   const near = nearest(unit, knownUnits)
   const known = knownUnits.length === 0 ? 'none yet' : knownUnits.slice(0, 12).join(', ')
@@ -279,17 +281,30 @@ const readings = (
   return good('readings', count)
 }
 
-const quarantine = ({ nowUs }: Facts, { summary, quarantine }: UnitFacts): Finding[] => {
-  const groups = Map.groupBy(quarantine, ({ sink, reason }) => `${sink} ${reason}`)
-  return [...groups.values()].flatMap((rows) => {
-    const [newest] = rows
-    if (newest === undefined) return []
-    const { sink, reason, detail, remedy, receivedUs, offset } = newest
-    const when = `newest ${age(nowUs - receivedUs)}, record ${offset}: ${detail}`
-    const text = `${rows.length} kept aside by ${sink} as ${reason} (${when})`
-    const isNewest = receivedUs >= (summary?.lastTimeUs ?? 0)
-    return [(isNewest ? bad : note)('quarantine', text, remedy)]
+const quarantine = ({ nowUs }: Facts, { summary, quarantine }: UnitFacts): Finding[] =>
+  groupsOf(quarantine).map(([newest, count]) => {
+    const isNewest = newest.receivedUs >= (summary?.lastTimeUs ?? 0)
+    return (isNewest ? bad : note)('quarantine', asideText(newest, count, nowUs), newest.remedy)
   })
+
+/** Of all units: nobody asked for one, so that none of it need be why somebody came. */
+const asides = ({ nowUs, quarantine }: Facts): Finding[] =>
+  groupsOf(quarantine).map(([newest, count]) =>
+    note('quarantine', `${asideText(newest, count, nowUs)}, ${newest.topic}`, newest.remedy),
+  )
+
+/** The newest of each sink and reason, and how many there are. */
+const groupsOf = (rows: readonly QuarantineRow[]): [QuarantineRow, number][] => {
+  const groups = Map.groupBy(rows, ({ sink, reason }) => `${sink} ${reason}`)
+  return [...groups.values()].flatMap(([newest, ...others]) =>
+    newest === undefined ? [] : [[newest, others.length + 1]],
+  )
+}
+
+const asideText = (newest: QuarantineRow, count: number, nowUs: number): string => {
+  const { sink, reason, detail, receivedUs, offset } = newest
+  const when = `newest ${age(nowUs - receivedUs)}, record ${offset}: ${detail}`
+  return `${count} kept aside by ${sink} as ${reason} (${when})`
 }
 
 const order = ({ remembered }: UnitFacts, { missing, duplicates }: UnitSummary): Finding[] => {

@@ -2,12 +2,20 @@
 // A derived file is a pure function of files in the tree: nothing of this machine may show in it.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { operatingError } from '../gateway/core/errors.ts'
 import { derivedFiles, derivedImages } from './derived.ts'
 import { root } from './tree.ts'
 
 const check = process.argv.includes('--check')
 const drifted: string[] = []
-const images = await derivedImages()
+// A mistake in a machine file is the user's to mend, and no defect: no stack.
+const explained = (error: unknown): never => {
+  const known = operatingError(error)
+  if (known === undefined) throw error
+  console.error(`${known.message}\n  what to do: ${known.remedy}`)
+  process.exit(1)
+}
+const images = await derivedImages().catch(explained)
 if (images === undefined) {
   console.log(
     'skipped: firmware/images (apt-get install --no-install-recommends gcc-arm-none-eabi)',

@@ -8,7 +8,7 @@ import { deriveContracts } from '../gateway/ledger/compile.ts'
 import { ProfileSchema } from '../hardware-profiles/profile.ts'
 
 /** The stock images; undefined where the compiler that makes them is not installed. */
-export const derivedImages = (): Promise<Map<string, string | Uint8Array> | undefined> =>
+export const derivedImages = async (): Promise<Map<string, string | Uint8Array> | undefined> =>
   deriveImages({ machines: loadProfiles(), profileDigest, path: process.env['PATH'] })
 
 /** Path from the root -> content. */

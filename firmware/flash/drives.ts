@@ -20,10 +20,13 @@ export const findDrives = (folders: readonly string[]): Drive[] =>
     return drive === undefined ? [] : [drive]
   })
 
+/** What a board's loader puts onto its drive. */
+export const driveFiles = ['INFO_UF2.TXT', 'DETAILS.TXT'] as const
+
 export const driveAt = (folder: string): Drive | undefined => {
-  const uf2 = valueIn(textOf(folder, 'INFO_UF2.TXT'), 'Board-ID')
+  const uf2 = valueIn(textOf(folder, driveFiles[0]), 'Board-ID')
   if (uf2 !== undefined) return { folder, method: 'uf2', id: uf2 }
-  const details = textOf(folder, 'DETAILS.TXT')
+  const details = textOf(folder, driveFiles[1])
   const unique = valueIn(details, 'Unique ID')
   if (unique === undefined) return undefined
   const remounts = Number(valueIn(details, 'Remount count'))

@@ -1,7 +1,7 @@
 // Finds images that are ready to be flashed: the stock images of firmware/images, or a file with
 // its manifest beside it. An image whose bytes do not fit its manifest is refused. Builds nothing.
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { loadBoard } from '../boards.ts'
 import { slotOf } from '../compile.ts'
@@ -32,6 +32,7 @@ export const imagesIn = (folder: string): ReadyImage[] =>
  * Throws ToolError where manifest or image is missing, damaged, or not of one another.
  */
 export const readImage = (path: string): ReadyImage => {
+  if (!existsSync(path)) throw damaged(path, 'there is no such file')
   const name = basename(path, extname(path))
   const beside = (ending: string): string => join(dirname(path), `${name}.${ending}`)
   const manifest = parseManifest(beside('json'))

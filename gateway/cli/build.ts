@@ -5,11 +5,10 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { boardNames, loadBoard } from '../../firmware/boards.ts'
-import { BuildError } from '../../firmware/build.ts'
 import type { Purpose } from '../../firmware/image.ts'
 import { buildFiles, imageName } from '../../firmware/images.ts'
 import type { Manifest } from '../../firmware/manifest.ts'
-import { loadProfiles, type Machines, ProfileError } from '../../firmware/profiles.ts'
+import { loadProfiles, type Machines } from '../../firmware/profiles.ts'
 import { buildRelease, type ReleaseRequest } from '../../firmware/release.ts'
 import { writeRelease } from '../../firmware/release-file.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
@@ -54,7 +53,7 @@ export const run = async (args: string[], io: Io): Promise<number> => {
       out: { type: 'string', default: join('.tenfold', 'images') },
     },
   })
-  const machines = machinesOrExplain()
+  const machines = loadProfiles()
   const profile = theProfile(machines, values.profile)
   const board = loadBoard(named('--board', values.board, boardNames()))
   const purpose = purposeOf(values)
@@ -67,7 +66,7 @@ export const run = async (args: string[], io: Io): Promise<number> => {
     const { sign, version, exercise } = values
     return release(request, io, { sign, version, exercise, folder })
   }
-  const { manifest, files } = await orExplain(() => buildFiles({ ...request, purpose }))
+  const { manifest, files } = await buildFiles({ ...request, purpose })
   const name = imageName(profile.machine, board.board, purpose)
   await mkdir(folder, { recursive: true })
   for (const [ending, content] of files) {
@@ -112,7 +111,7 @@ const release = async (
   const keyFile = resolve(io.cwd, values.sign)
   const signer = loadOrCreateSigner(keyFile, randomBytes)
   const { publicKey, sign } = signer
-  const built = await orExplain(() => buildRelease({ ...request, version, publicKey, sign }))
+  const built = await buildRelease({ ...request, version, publicKey, sign })
   const { machine, board, release: made } = built.manifest
   const name = `${imageName(machine, board, 'machine')}-v${made?.version}`
   await mkdir(values.folder, { recursive: true })
@@ -146,27 +145,6 @@ const theProfile = ({ profiles }: Machines, given: string | undefined): Profile 
     message: `there is no machine "${name}"${nearest(name, names)}; known: ${names.join(', ')}`,
     remedy: 'Name one of these, or add a file to hardware-profiles.',
   })
-}
-
-const machinesOrExplain = (): Machines => {
-  try {
-    return loadProfiles()
-  } catch (error) {
-    if (!(error instanceof ProfileError)) throw error
-    const remedy = 'Correct the values named; what a machine file may say is in schema.json.'
-    throw new OperatingError('profile_wrong', { message: error.message, remedy, cause: error })
-  }
-}
-
-const orExplain = async <T>(build: () => Promise<T>): Promise<T> => {
-  try {
-    return await build()
-  } catch (error) {
-    if (!(error instanceof BuildError)) throw error
-    const message = error.findings.map(({ place, what }) => `${place}: ${what}`).join('\n  ')
-    const remedy = [...new Set(error.findings.map((finding) => finding.remedy))].join('\n  ')
-    throw new OperatingError('build_refused', { message, remedy, cause: error })
-  }
 }
 
 const print = (manifest: Manifest, io: Io): void => {

@@ -84,7 +84,9 @@ const print = (findings: readonly Finding[], io: Io): void => {
   }
   const first = findings.find(({ verdict }) => verdict === 'bad')
   io.out('')
-  io.out(first === undefined ? 'Nothing is wrong.' : `Look first at: ${first.text}`)
+  const notes = findings.filter(({ verdict }) => verdict === 'note').length
+  const well = notes === 0 ? 'Nothing is wrong.' : `Nothing is wrong; ${notes} to know, see "note".`
+  io.out(first === undefined ? well : `Look first at: ${first.text}`)
 }
 
 /** What only a running gateway can say of itself. */
@@ -124,6 +126,7 @@ const gather = async ({ config, unit, io, pages }: Asking): Promise<Facts & Trac
     broker,
     store: folder.exists ? store.trouble : undefined,
     unit: store.unit,
+    quarantine: store.quarantine,
     newest: store.newest,
     sinks: live ? books : store.books,
     sinksLive: live,
@@ -219,9 +222,12 @@ interface StoreFacts extends Traced {
   trouble: Trouble | undefined
   books: Books[]
   unit: Facts['unit']
+  quarantine: Facts['quarantine']
 }
 
-const nothing: StoreFacts = { trouble: undefined, books: [], unit: undefined, newest: undefined }
+const nothing: StoreFacts = {
+  ...{ trouble: undefined, books: [], unit: undefined, newest: undefined, quarantine: [] },
+}
 
 const readStore = (config: Config, unit: string | undefined): StoreFacts => {
   const machines = new Map(profilesOf().map((p) => [p.machine, prepareMachine(p)]))
@@ -230,7 +236,9 @@ const readStore = (config: Config, unit: string | undefined): StoreFacts => {
     reader = openStoreReader(join(config.data, 'store'), machines)
     const { queries } = reader
     const books = queries.books()
-    if (unit === undefined) return { ...nothing, books }
+    if (unit === undefined) {
+      return { ...nothing, books, quarantine: queries.quarantine({ limit: limits.listRows }) }
+    }
     const summary = queries.unit(unit)
     const state = queries.state(unit)
     const machine = machines.get(summary?.machine ?? '')

@@ -1,8 +1,10 @@
 // `tenfold flash`: puts an image onto a board that is joined to this machine. A board that is not
 // the one that the image is for is refused by what it calls itself. It builds nothing.
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Board, boardNames, type FlashMethod, loadBoard } from '../../firmware/boards.ts'
+import { driveFiles } from '../../firmware/flash/drives.ts'
 import { imagesIn, type ReadyImage, readImage, stockFolder } from '../../firmware/flash/images.ts'
 import { type Outside, realOutside } from '../../firmware/flash/outside.ts'
 import { findTargets, type Target, type Wanted } from '../../firmware/flash/targets.ts'
@@ -115,9 +117,12 @@ const boardsFor = (images: readonly ReadyImage[], given: string | undefined): Bo
   const names = [...new Set(images.map(({ manifest }) => manifest.board))]
   const chosen = given === undefined ? names : names.filter((name) => name === given)
   if (chosen.length > 0) return chosen.map(loadBoard)
+  const machine = images[0]?.manifest.machine.replaceAll('_', '-')
   throw new OperatingError('image_other_board', {
-    message: `the image is for ${names.join(', ')}, not for ${given}`,
-    remedy: `Build one: npx tenfold build --board ${given}.`,
+    message: `the image of ${machine} is for ${names.join(', ')}, not for ${given}`,
+    remedy:
+      `Build one, and give it with --image: npx tenfold build --profile ${machine} ` +
+      `--board ${given}; its file must have the machine's pins on that board.`,
   })
 }
 
@@ -159,9 +164,9 @@ const theTarget = async (search: Search): Promise<Target | undefined> => {
     const [stranger] = strangers
     if (stranger !== undefined) throw wrongBoard(stranger, wanted.boards)
     if (isDry) return undefined
-    if (waited >= seconds || io.signal.aborted) throw noBoard(wanted.boards)
+    if (waited >= seconds || io.signal.aborted) throw noBoard(wanted)
     if (waited === 0) {
-      io.out('no board is ready yet; waiting for one:')
+      io.out(`no board is ready yet${isNone(wanted.drive)}; waiting for one:`)
       for (const line of steps(wanted.boards)) io.out(line)
     }
     await outside.sleep(500)
@@ -189,11 +194,18 @@ const wrongBoard = (
   })
 }
 
-const noBoard = (boards: readonly Board[]): OperatingError =>
+const noBoard = ({ boards, drive }: Wanted): OperatingError =>
   new OperatingError('board_absent', {
-    message: 'no board is ready to be flashed',
+    message: `no board is ready to be flashed${isNone(drive)}`,
     remedy: ['Make one ready:', ...steps(boards)].join('\n  '),
   })
+
+/** Why the folder that was named is no board's drive. */
+const isNone = (drive: string | undefined): string => {
+  if (drive === undefined) return ''
+  if (!existsSync(drive)) return `: there is no folder ${drive}`
+  return `: ${drive} is no board's drive, it has no ${driveFiles.join(' or ')}`
+}
 
 const steps = (boards: readonly Board[]): string[] =>
   boards.flatMap(({ title, flashing }) => {

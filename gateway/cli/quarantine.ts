@@ -47,12 +47,22 @@ export const run = async (args: string[], io: Io): Promise<number> => {
 const list = async (values: Values, io: Io): Promise<void> => {
   const path = `/api/quarantine?limit=${limits.listRows}`
   const rows = await ask<QuarantineRow[]>(io, values, { path })
-  for (const { offset, sink, reason, detail, topic } of rows) {
-    io.out(`${offset}  ${sink}  ${reason}  ${topic}  ${detail}`)
+  for (const { offset, sink, reason, detail, topic, receivedUs } of rows) {
+    io.out(`${offset}  ${isoTime(receivedUs)}  ${sink}  ${reason}  ${topic}  ${detail}`)
   }
   if (rows.length === 0) io.out('nothing is in quarantine')
   if (rows.length === limits.listRows) io.out(`the newest ${rows.length}; there may be more`)
+  // A list is as long as a flood; what a person can do about it is said last, once for each reason.
+  for (const [reason, alike] of Map.groupBy(rows, (row) => row.reason)) {
+    io.out(`${alike.length} as ${reason}`)
+    io.out(`  what to do: ${alike[0]?.remedy}`)
+  }
+  if (rows.length > 0) {
+    io.out('then: tenfold quarantine requeue <offset>, or requeue --reason <reason> for all of it')
+  }
 }
+
+const isoTime = (us: number): string => new Date(us / 1000).toISOString()
 
 const show = async (values: Values, io: Io, offset: string): Promise<void> => {
   const path = `/api/quarantine?limit=${limits.listRows}&offset=${offset}`
@@ -65,7 +75,7 @@ const show = async (values: Values, io: Io, offset: string): Promise<void> => {
     })
   }
   io.out(`topic     ${first.topic}`)
-  io.out(`received  ${new Date(first.receivedUs / 1000).toISOString()}`)
+  io.out(`received  ${isoTime(first.receivedUs)}`)
   for (const { sink, reason, detail, remedy } of rows) {
     io.out(`${sink}: ${reason}: ${detail}`)
     io.out(`  what to do: ${remedy}`)

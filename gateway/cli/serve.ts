@@ -1,7 +1,7 @@
 // What `tenfold gateway` and `tenfold demo` share: start a gateway from its settings, say where it
 // is, wait until somebody stops it or it fails. Not a command by itself.
 import { randomBytes } from 'node:crypto'
-import { loadProfiles, ProfileError } from '../../firmware/profiles.ts'
+import { loadProfiles } from '../../firmware/profiles.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import type { Config } from '../config.ts'
 import { systemClock } from '../core/clock.ts'
@@ -10,21 +10,8 @@ import { type Gateway, startGateway } from '../main.ts'
 import { type Notes, openNotes } from '../operations/notes.ts'
 import type { Io } from './io.ts'
 
-/**
- * Every machine file of the project, checked. Throws an OperatingError that lists every mistake.
- */
-export const profilesOf = (): readonly Profile[] => {
-  try {
-    return [...loadProfiles().profiles.values()]
-  } catch (error) {
-    if (!(error instanceof ProfileError)) throw error
-    throw new OperatingError('profile_wrong', {
-      message: error.message,
-      remedy: 'Correct the machine files named above.',
-      cause: error,
-    })
-  }
-}
+/** Every machine file of the project, checked. Throws an error that lists every mistake. */
+export const profilesOf = (): readonly Profile[] => [...loadProfiles().profiles.values()]
 
 /** Options of a command that runs a gateway, beside its settings (node:util parseArgs). */
 export const logOptions = { log: { type: 'string', default: 'text' } } as const

@@ -3,7 +3,7 @@
 // There is no list of commands to keep: a file that exports summary, usage and run is one. An
 // error of operation is printed as what happened and what to do; only a defect of the program
 // shows a stack.
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -20,6 +20,7 @@ export const main = async (args: string[], io: Io, folder: string): Promise<numb
   try {
     if (first === 'help' || first === '--help' || first === '-h')
       return await help(rest, io, folder)
+    if (first === '--version' || first === '-v' || first === 'version') return await version(io)
     const command = await load(first, folder)
     if (command === undefined) return await unknown(first, io, folder)
     if (rest.some((arg) => arg === '--help' || arg === '-h')) return await help([first], io, folder)
@@ -59,6 +60,14 @@ const all = async (folder: string): Promise<Map<string, Command>> => {
   return found
 }
 
+/** What a person writes into a report: of Tenfold, and of the Node that runs it. */
+const version = async (io: Io): Promise<number> => {
+  const file = join(import.meta.dirname, '..', '..', 'package.json')
+  const stated = JSON.parse(await readFile(file, 'utf8')) as { version: string }
+  io.out(`tenfold ${stated.version}, Node ${process.versions.node}`)
+  return exitCodes.ok
+}
+
 const help = async ([name]: string[], io: Io, folder: string): Promise<number> => {
   if (name !== undefined) {
     const command = await load(name, folder)
@@ -74,7 +83,9 @@ const help = async ([name]: string[], io: Io, folder: string): Promise<number> =
   io.out('')
   for (const [key, { summary }] of commands) io.out(`  ${key.padEnd(width)}  ${summary}`)
   io.out('')
-  io.out('"tenfold help <command>" tells more about one of them.')
+  io.out(
+    '"tenfold help <command>" tells more about one of them, "tenfold --version" which this is.',
+  )
   return exitCodes.ok
 }
 

@@ -32,7 +32,9 @@ export const operatingError = (
 /** Why a record went to quarantine: it can be inspected there, and what to check. */
 export const quarantineReasons = {
   topic_unknown: 'The topic is not one of ours; publish to tenfold/v1/<machine>/<unit>/<kind>.',
-  machine_unknown: 'No profile has this machine name; see hardware-profiles/.',
+  machine_unknown:
+    'No profile has this machine name: check its spelling, or add its file to hardware-profiles ' +
+    'and start the gateway again; then "tenfold quarantine requeue --reason machine_unknown".',
   unit_unknown: 'The unit has not said hello; publish its hello first, or check the unit id.',
   machine_changed: 'The unit said hello as another machine; give it its own unit id.',
   profile_mismatch:

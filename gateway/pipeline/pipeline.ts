@@ -2,6 +2,7 @@
 // the units that it has met, as a cache over whatever keeps them; it writes nothing and knows no
 // sink.
 
+import { parseTopic } from '../../hardware-profiles/names.ts'
 import type { Reading, UnitEvent } from '../core/delivery.ts'
 import type { QuarantineReason } from '../core/errors.ts'
 import type { Machine } from '../core/machine.ts'
@@ -268,13 +269,14 @@ export class Pipeline {
   }
 
   #quarantine(message: Exclude<Message, { kind: 'foreign' }>, { reason, detail }: Fault): Outcome {
-    const unit = message.route?.unit
+    const { record } = message
+    // A unit of a machine that nobody knows is a unit: whoever asks for it must find this.
+    const unit = message.route?.unit ?? parseTopic(record.topic)?.unit
     const state = unit === undefined ? undefined : this.unit(unit)
     if (state !== undefined) {
       state.quarantined++
       this.#touched.add(state)
     }
-    const { record } = message
     return { kind: 'quarantine', unit, record, reason, detail: detail + beside(record.properties) }
   }
 }

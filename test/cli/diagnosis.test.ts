@@ -42,6 +42,7 @@ const well = (): Facts & { unit: UnitFacts } => ({
     quarantine: [],
     knownUnits: ['drill-1'],
   },
+  quarantine: [],
   sinks: [
     {
       sink: 'store',
@@ -104,6 +105,15 @@ describe('each place where data can stay behind', () => {
     ],
     ['a broken store', (f) => (f.store = { message: 'm', remedy: 'r' }), 'store', /m/],
     ['never heard of', (f) => (f.unit.summary = undefined), 'unit', /has ever arrived/],
+    [
+      'only a machine that nobody knows',
+      (f) => {
+        f.unit.summary = undefined
+        f.unit.quarantine = [row('machine_unknown', nowUs)]
+      },
+      'unit',
+      /is not known; messages of it have arrived, and were kept aside/,
+    ],
     ['no profile', (f) => (f.unit.profile = undefined), 'unit', /no profile of the machine/],
     ['a hello, no report', (f) => withLast(f, undefined), 'readings', /no reading of it/],
     ['silence', (f) => withLast(f, nowUs - 60e6), 'readings', /1 min|60 s ago: it is silent/],
@@ -196,4 +206,16 @@ test.each([
   const found = diagnose(facts)
   expect(found.find((one) => one.verdict !== 'good')?.verdict).toBe(verdict)
   expect(found.filter((one) => text.test(one.text))).toHaveLength(1)
+})
+
+test('asked about no unit, it says what is kept aside, by reason, and what to do', () => {
+  const rows = [row('machine_unknown', nowUs), row('machine_unknown', nowUs - 9e6)]
+  const found = after((f) => {
+    f.quarantine = [...rows, row('json_malformed', nowUs)]
+  })
+  expect(found).toMatchObject([
+    { station: 'quarantine', verdict: 'note', text: expect.stringMatching(/^2 .*machine_unknown/) },
+    { station: 'quarantine', text: expect.stringMatching(/^1 kept aside .*json_malformed/) },
+  ])
+  expect(found[0]?.remedy).toContain('start the gateway again')
 })

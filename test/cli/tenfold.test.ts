@@ -32,6 +32,11 @@ describe('finding commands', () => {
     expect(io.lines.join('\n')).toContain('usage: tenfold config')
   })
 
+  test('says which version it is', async () => {
+    expect(await io.tenfold('--version')).toBe(0)
+    expect(io.lines.join('\n')).toMatch(/^tenfold \d+\.\d+\.\d+, Node 24\./)
+  })
+
   test.each([
     ['doctr', 'did you mean "doctor"?'],
     ['zzzzzzzz', 'there is no command "zzzzzzzz"'],
@@ -86,6 +91,21 @@ describe('ends', () => {
     expect(text).toContain('code: disk_full')
     expect(text).not.toMatch(/^ {4}at /m)
   })
+
+  test.each([
+    ['machine file', 'profiles', 'ProfileError', "[{ path: '/rateHz', message: 'x', file: 'f' }]"],
+    ['loop', 'build', 'BuildError', "[{ place: '/rateHz', what: 'x', remedy: 'Mend it.' }]"],
+  ])(
+    "a mistake in a %s is the user's to mend, and no defect",
+    async (...[, file, name, mistakes]) => {
+      const path = JSON.stringify(join(root, 'firmware', `${file}.ts`))
+      const text = `export const summary = ''; export const usage = ''
+      export const run = async () => { throw new (await import(${path})).${name}(${mistakes}) }`
+      await writeFile(join(folder, `${file}.ts`), text)
+      expect(await run(file)).toBe(1)
+      expect(io.errors.join('\n')).toMatch(/\/rateHz: x[\s\S]*what to do: \w+/)
+    },
+  )
 
   test('a defect shows where', async () => {
     expect(await run('broken')).toBe(70)

@@ -291,3 +291,15 @@ describe('what is asked for', () => {
     expect(error?.remedy).toMatch(/\S/)
   })
 })
+
+test('says of a folder that is no drive why it is none, and of an image that there is none', async () => {
+  const empty = await failure(`--profile cordless-drill --drive ${there}`, outsideOf([]))
+  expect(empty).toMatchObject({ code: 'board_absent' })
+  expect(empty?.message).toContain(`${there} is no board's drive, it has no INFO_UF2.TXT`)
+  const gone = await failure(`--profile cordless-drill --drive ${there}/gone`, outsideOf([]))
+  expect(gone?.message).toContain(`there is no folder ${there}/gone`)
+  const image = await failure(`--image ${there}/gone.uf2`, outsideOf([]))
+  expect(image?.message).toContain('gone.uf2: there is no such file')
+  const other = await failure('--profile earth-block-press --board stm32f405', outsideOf([]))
+  expect(other?.remedy).toContain('build --profile earth-block-press --board stm32f405')
+})

@@ -68,6 +68,12 @@ test('the command lists, shows, mends and takes in', async () => {
     io.tenfold('quarantine', ...args, '--gateway', web.url)
   expect(await quarantine()).toBe(0)
   const [offset = ''] = io.lines[0]?.split(' ') ?? []
+  // Said once for a reason, however many there are, and last.
+  const remedies = io.lines.filter((line) => line.startsWith('  what to do: '))
+  expect(remedies.length).toBeGreaterThan(0)
+  expect(new Set(remedies).size).toBe(remedies.length)
+  expect(io.lines.at(-1)).toContain('requeue --reason')
+  io.lines.length = 0
   expect(await quarantine('show', offset)).toBe(0)
   expect(io.lines.join('\n')).toContain('what to do: ')
   const file = join(io.cwd, 'mended.json')
