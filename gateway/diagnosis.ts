@@ -7,6 +7,7 @@ import type { Books } from './core/delivery.ts'
 import { type DropReason, dropReasons } from './core/errors.ts'
 import type { QuarantineRow, UnitSummary } from './core/queries.ts'
 import { keyFindings } from './key-findings.ts'
+import { groupsOf } from './quarantine-groups.ts'
 
 export interface Finding {
   /** Station on the path of a reading. */
@@ -282,30 +283,16 @@ const readings = (
 }
 
 const quarantine = ({ nowUs }: Facts, { summary, quarantine }: UnitFacts): Finding[] =>
-  groupsOf(quarantine).map(([newest, count]) => {
+  groupsOf(quarantine, (us) => age(nowUs - us)).map(({ newest, text }) => {
     const isNewest = newest.receivedUs >= (summary?.lastTimeUs ?? 0)
-    return (isNewest ? bad : note)('quarantine', asideText(newest, count, nowUs), newest.remedy)
+    return (isNewest ? bad : note)('quarantine', text, newest.remedy)
   })
 
 /** Of all units: nobody asked for one, so that none of it need be why somebody came. */
 const asides = ({ nowUs, quarantine }: Facts): Finding[] =>
-  groupsOf(quarantine).map(([newest, count]) =>
-    note('quarantine', `${asideText(newest, count, nowUs)}, ${newest.topic}`, newest.remedy),
+  groupsOf(quarantine, (us) => age(nowUs - us)).map(({ newest, text }) =>
+    note('quarantine', `${text}, ${newest.topic}`, newest.remedy),
   )
-
-/** The newest of each sink and reason, and how many there are. */
-const groupsOf = (rows: readonly QuarantineRow[]): [QuarantineRow, number][] => {
-  const groups = Map.groupBy(rows, ({ sink, reason }) => `${sink} ${reason}`)
-  return [...groups.values()].flatMap(([newest, ...others]) =>
-    newest === undefined ? [] : [[newest, others.length + 1]],
-  )
-}
-
-const asideText = (newest: QuarantineRow, count: number, nowUs: number): string => {
-  const { sink, reason, detail, receivedUs, offset } = newest
-  const when = `newest ${age(nowUs - receivedUs)}, record ${offset}: ${detail}`
-  return `${count} kept aside by ${sink} as ${reason} (${when})`
-}
 
 const order = ({ remembered }: UnitFacts, { missing, duplicates }: UnitSummary): Finding[] => {
   const found: Finding[] = []
