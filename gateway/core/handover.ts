@@ -41,6 +41,6 @@ export interface Handover {
   give(asked: Asked): Promise<KeptUnit | undefined>
   /** Goes on from there; what this gateway had of it is replaced. */
   take(kept: KeptUnit): Promise<void>
-  /** Another gateway goes on with it. */
+  /** Another gateway goes on with it, or this one as if it had never heard it. */
   forget(unit: string): Promise<void>
 }

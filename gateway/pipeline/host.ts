@@ -15,7 +15,7 @@ import { realFiles } from '../log/files.ts'
 import { openReader } from '../log/reader.ts'
 import { writtenBy } from '../operations/disk.ts'
 import { Attestation } from '../sinks/store/attestation.ts'
-import { forgetUnit, giveUnit } from '../sinks/store/handover.ts'
+import { giveUnit } from '../sinks/store/handover.ts'
 import { storeName } from '../sinks/store/local-stage.ts'
 import { readAside } from '../sinks/store/quarantine.ts'
 import { Store } from '../sinks/store/store.ts'
@@ -221,8 +221,9 @@ const handoverOf = ({ store, attestation, sinks }: HandingOver): Host['answers']
     for (const sink of sinks) sink.forget?.()
   },
   forgetUnit: (unit: string) => {
-    forgetUnit(store.database, unit)
+    attestation.forgetUnit(unit)
     store.forget(unit)
+    for (const sink of sinks) sink.forget?.()
   },
 })
 

@@ -23,7 +23,7 @@ import { StoreAttestor } from './attestor.ts'
 import { Chains } from './chains.ts'
 import type { Database } from './database.ts'
 import { GatewayChains } from './gateway-chains.ts'
-import { takeUnit } from './handover.ts'
+import { forgetUnit, takeUnit } from './handover.ts'
 import { StoreLedgerSource } from './ledger-source.ts'
 import type { Attestor } from './local-stage.ts'
 import { operatorFact, StorePassportSource, vkeyFact } from './passport-source.ts'
@@ -106,6 +106,12 @@ export class Attestation {
     } finally {
       this.#gatewayChains.rollBack()
     }
+  }
+
+  /** Another gateway of the fleet goes on with it, or this one from the beginning. */
+  forgetUnit(unit: string): void {
+    forgetUnit(this.#db, unit)
+    this.#gatewayChains.rollBack()
   }
 
   /** The passport file, text. Throws AttestationError: unknown_unit, no_checkpoint. */

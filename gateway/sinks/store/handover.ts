@@ -19,7 +19,7 @@ const stateOf = (db: Database, sink: string, unit: string): string | undefined =
 export const giveUnit = (db: Database, { unit, sink, entries }: Asked): KeptUnit | undefined => {
   const store = stateOf(db, storeName, unit)
   const outside = stateOf(db, sink, unit)
-  if (store === undefined || outside === undefined) return undefined
+  if (store === undefined) return undefined
   const { machine } = JSON.parse(store) as { machine: string }
   const head = db.get('SELECT value FROM fact WHERE name = ?', headFact(unit))
   const rows = db.all(
@@ -29,7 +29,8 @@ export const giveUnit = (db: Database, { unit, sink, entries }: Asked): KeptUnit
   )
   const wanted = rows.filter((row) => Number(row['seq']) >= (entries[String(row['key'])] ?? 0))
   return {
-    ...{ unit, machine, store, outside },
+    // A sink that was added after the unit spoke last has no state of it yet.
+    ...{ unit, machine, store, outside: outside ?? store },
     ...(head && { head: String(head['value']) }),
     entries: wanted.map((row) => entryOf(db, row)),
   }
@@ -77,8 +78,12 @@ export const takeUnit = ({ db, chains, tree, sinks }: TakingParts, kept: KeptUni
   })
 }
 
+/** Of what is known of the unit here, nothing is gone on from: not its state, nor its head. */
 export const forgetUnit = (db: Database, unit: string): void => {
-  db.run('DELETE FROM unit_state WHERE unit = ?', unit)
+  db.transaction(() => {
+    db.run('DELETE FROM unit_state WHERE unit = ?', unit)
+    db.run('DELETE FROM fact WHERE name = ?', headFact(unit))
+  })
 }
 
 const forked = (unit: string, { seq }: KeptEntry): OperatingError =>

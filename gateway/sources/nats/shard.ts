@@ -3,12 +3,12 @@
 // nothing behind that the next owner would not make the same again.
 import { AckPolicy, type Consumer, DeliverPolicy, type JsMsg } from '@nats-io/jetstream'
 import type { Clock } from '../../core/clock.ts'
-import type { Handover, KeptUnit } from '../../core/handover.ts'
+import type { Handover } from '../../core/handover.ts'
 import type { Emit } from '../../core/source.ts'
-import { type Fleet, keysOf } from './connection.ts'
-import { type Held, isConflict, type Membership, swap } from './membership.ts'
+import type { Fleet } from './connection.ts'
+import type { Held, Membership } from './membership.ts'
 import { decodeMessage } from './message.ts'
-import { entryKey, ownerKey, unitKey } from './names.ts'
+import { Units } from './units.ts'
 
 export interface ShardParts {
   readonly fleet: Fleet
@@ -23,20 +23,6 @@ export interface ShardParts {
   note(line: string): void
 }
 
-/** State of a unit in the fleet. */
-interface Snapshot {
-  readonly epoch: number
-  /** Stream sequence up to which the state has folded the unit's messages. */
-  readonly position: number
-  readonly kept: KeptUnit
-}
-
-interface Known {
-  revision: number
-  /** What the state has in it already is not given to the log again. */
-  position: number
-}
-
 /** Why a round was broken off for good. */
 export type End = 'released' | 'fenced'
 
@@ -45,20 +31,18 @@ const waitMs = 1000
 /** For a round's reading, its consumer's making included. */
 const readMs = 8000
 const retryMs = 300
-/** Units that a takeover has in hand. */
-const takenAtOnce = 32
 /** So long the servers are asked for messages that their leader has not, and so often another. */
 const goneMs = 60_000
 const leadMs = 5000
 
 export class Shard {
   readonly #parts: ShardParts
-  readonly #units = new Map<string, Known>()
-  /** Entries of a chain that are in the fleet, by unit and did. */
-  readonly #entries = new Map<string, Map<string, number>>()
+  readonly #units: Units
   readonly #stopping = new AbortController()
   readonly #fencing = new AbortController()
   #fenced = false
+  /** The units' states here are those of the fleet. */
+  #isLoaded = false
   #consumer: Consumer | undefined
   /** Since when the next message is nowhere, though later ones are there. */
   #goneSinceMs: number | undefined
@@ -67,6 +51,8 @@ export class Shard {
 
   constructor(parts: ShardParts) {
     this.#parts = parts
+    const { fleet, held, handover, sink, note } = parts
+    this.#units = new Units({ fleet, held, handover, sink, note, isOurs: () => this.#isOurs() })
   }
 
   get held(): Held {
@@ -88,12 +74,11 @@ export class Shard {
   /** Runs until stopped or fenced; what fails for a while is tried again. */
   async run(): Promise<End> {
     const { clock, note, held } = this.#parts
-    let isLoaded = false
     let said = ''
     while (!this.#stopping.signal.aborted) {
       try {
-        isLoaded ||= await this.#load()
-        if (isLoaded) await this.#round()
+        this.#isLoaded ||= await this.#load()
+        if (this.#isLoaded) await this.#round()
         said = ''
       } catch (error) {
         this.#consumer = undefined
@@ -115,64 +100,11 @@ export class Shard {
 
   /** Takes over what the owner before has kept of the shard's units; false at the end. */
   async #load(): Promise<boolean> {
-    const { fleet, held } = this.#parts
     // What this gateway still has of an earlier lease comes first, or it would go over the state.
     if (!(await this.#settled())) return false
-    const [bucket, filter] = [fleet.names.units, unitKey(held.shard, '>')]
-    const since = await this.#claim()
-    const keys = await keysOf(fleet.jsm, { bucket, filter, since: since.units })
-    for (let at = 0; at < keys.length; at += takenAtOnce) {
-      if (!this.#isOurs()) return false
-      const some = keys.slice(at, at + takenAtOnce)
-      await Promise.all(some.map((key) => this.#take(key, since.chains)))
-    }
-    return true
-  }
-
-  /**
-   * Takes a unit over. Its state is written again as it was read, by compare-and-set: who leads the
-   * bucket may have been another one at each step, and only what is taken like this was the newest.
-   * It also shuts out the owner before, whose last write may still be under way.
-   */
-  async #take(key: string, chainsSince: number): Promise<void> {
-    const { fleet, handover, held } = this.#parts
-    const entry = await fleet.units.get(key)
-    if (entry === null) throw new Error(`${key} cannot be read yet; it is read again`)
-    const snapshot = entry.json<Snapshot>()
-    const { position, kept } = snapshot
-    if (snapshot.epoch > held.epoch) return this.fence()
-    const value: Snapshot = { ...snapshot, epoch: held.epoch }
-    const revision = await swap(fleet.units, { key, value, revision: entry.revision })
-    const entries = await this.#entriesOf(kept.unit, chainsSince)
-    await handover.take({ ...kept, entries })
-    this.#units.set(kept.unit, { revision, position })
-  }
-
-  /**
-   * Writes before it reads: who leads a bucket since a moment ago may not know yet what its
-   * predecessor took, but has applied all of it when it has taken this. Returns the revisions of
-   * what was written.
-   */
-  async #claim(): Promise<{ chains: number; units: number }> {
-    const { fleet, held } = this.#parts
-    const [key, epoch] = [ownerKey(held.shard), String(held.epoch)]
-    return { chains: await fleet.chains.put(key, epoch), units: await fleet.units.put(key, epoch) }
-  }
-
-  async #entriesOf(unit: string, since: number): Promise<KeptUnit['entries']> {
-    const { chains, jsm, names } = this.#parts.fleet
-    const entries: KeptUnit['entries'][number][] = []
-    const asked = { bucket: names.chains, filter: `${unit}.>`, since }
-    for (const key of await keysOf(jsm, asked)) {
-      const entry = await chains.get(key)
-      if (entry === null) throw new Error(`${key} cannot be read yet; it is read again`)
-      entries.push(entry.json())
-    }
-    entries.sort((a, b) => a.seq - b.seq)
-    const known = new Map<string, number>()
-    for (const { did, seq } of entries) known.set(did, Math.max(known.get(did) ?? 0, seq + 1))
-    this.#entries.set(unit, known)
-    return entries
+    if (await this.#units.load()) return true
+    this.fence()
+    return false
   }
 
   async #round(): Promise<void> {
@@ -180,12 +112,18 @@ export class Shard {
     const messages = await this.#bounded(this.#read())
     const last = messages.at(-1)
     if (last === undefined) return
+    for (const unit of new Set(messages.map(unitOf))) {
+      if (!(await this.#units.begin(unit))) return this.fence()
+    }
+    // Until all of it is kept, a round that is tried again begins from what is kept.
+    this.#isLoaded = false
     const touched = await this.#log(messages)
     if (!(await this.#settled()) || !this.#isOurs()) return
     for (const unit of touched) {
-      if (!(await this.#keepUnit(unit, last.seq))) return this.fence()
+      if (!(await this.#units.keep(unit, last.seq))) return this.fence()
     }
     if (!(await membership.keep(held, last.seq))) return this.fence()
+    this.#isLoaded = true
     // Only now is it acknowledged to the stream: the sink has it, and so has the state.
     // The last one stays: a stream that is empty could forget how far it has counted.
     // (Up to 1 would be understood as all of it.)
@@ -305,8 +243,8 @@ export class Shard {
     const durable: Promise<void>[] = []
     for (const message of messages) {
       if (!this.#isOurs()) break
-      const unit = message.subject.split('.').at(-1) ?? ''
-      if (message.seq <= (this.#units.get(unit)?.position ?? 0)) continue
+      const unit = unitOf(message)
+      if (message.seq <= this.#units.positionOf(unit)) continue
       const record = decodeMessage(message, held)
       touched.add(unit)
       durable.push(
@@ -321,61 +259,13 @@ export class Shard {
     return touched
   }
 
-  /** False where an owner of a later epoch has been there. */
-  async #keepUnit(unit: string, position: number): Promise<boolean> {
-    const { fleet, held, handover, sink } = this.#parts
-    const known = this.#entries.get(unit) ?? new Map<string, number>()
-    this.#entries.set(unit, known)
-    const given = await handover.give({ unit, sink, entries: Object.fromEntries(known) })
-    // A unit that is not known has nothing but quarantined messages.
-    if (given === undefined) return true
-    for (const entry of given.entries) {
-      if (!(await this.#keepEntry(unit, entry))) return false
-      known.set(entry.did, entry.seq + 1)
-    }
-    const snapshot: Snapshot = { epoch: held.epoch, position, kept: { ...given, entries: [] } }
-    const key = unitKey(held.shard, unit)
-    let revision = this.#units.get(unit)?.revision ?? 0
-    for (;;) {
-      if (!this.#isOurs()) return false
-      try {
-        revision = await swap(fleet.units, { key, value: snapshot, revision })
-        this.#units.set(unit, { revision, position })
-        return true
-      } catch (error) {
-        if (!isConflict(error)) throw error
-      }
-      const other = await fleet.units.get(key)
-      if ((other?.json<Snapshot>().epoch ?? 0) > held.epoch) return false
-      revision = other?.revision ?? 0
-    }
-  }
-
-  /** Each place of a chain is written once in the fleet: another entry there would be a fork. */
-  async #keepEntry(unit: string, entry: KeptUnit['entries'][number]): Promise<boolean> {
-    const { chains } = this.#parts.fleet
-    const [key, text] = [entryKey(unit, entry), JSON.stringify(entry)]
-    if (!this.#isOurs()) return false
-    try {
-      await chains.create(key, text)
-      return true
-    } catch (error) {
-      if (!isConflict(error)) throw error
-    }
-    const other = (await chains.get(key))?.json<typeof entry>()
-    if (other?.bytes === entry.bytes) return true
-    this.#parts.note(
-      `${unit}: entry ${entry.seq} is in the fleet already, and not the same (nats_fork): ` +
-        'its shard is left to another gateway; compare keys/units.key of all gateways',
-    )
-    return false
-  }
-
   /** Another gateway goes on: what is in hand here is ended, and then not remembered. */
   async #forget(): Promise<void> {
     const { handover, sink, ending } = this.#parts
     // A gateway that ends keeps its states: what waits in its log goes on from them.
     if (!(await handover.settled(sink, ending))) return
-    for (const unit of this.#units.keys()) await handover.forget(unit)
+    await this.#units.forget()
   }
 }
+
+const unitOf = ({ subject }: JsMsg): string => subject.split('.').at(-1) ?? ''
