@@ -4,7 +4,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../gateway/core/clock.ts'
@@ -19,14 +18,7 @@ import type { ServerOrder } from './server.ts'
 
 export const valuesUri = 'urn:test:press:values'
 
-export const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
+export { freePort } from '../servers/gateway.ts'
 
 export const temporary = (): { path: string; remove(): void } => {
   const path = mkdtempSync(join(tmpdir(), 'tenfold-opcua-'))

@@ -1,5 +1,6 @@
 // A gateway in a process of its own, as a person would start it, for tests that kill it.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { root } from '../tree.ts'
@@ -16,15 +17,22 @@ export interface GatewayProcess {
   stop(): Promise<number>
 }
 
-/** A port that was free a moment ago. */
-export const freePort = (): Promise<number> =>
+/**
+ * A port that was free a moment ago, below those that the system gives to connections: nobody
+ * takes it by chance before a server of ours does, or while that one is down.
+ */
+export const freePort = async (): Promise<number> => {
+  for (;;) {
+    const port = randomInt(10_000, 32_000)
+    if (await isFree(port)) return port
+  }
+}
+
+const isFree = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() =>
-        resolve(typeof address === 'object' && address !== null ? address.port : 0),
-      )
-    })
+    const server = createServer()
+      .on('error', () => resolve(false))
+      .listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 
 export interface GatewaySettings {

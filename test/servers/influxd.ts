@@ -4,9 +4,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from './gateway.ts'
 
 export interface InfluxdOptions {
   /** Accounts are checked; the administrator is made at start. */
@@ -54,7 +54,7 @@ export const startInfluxd = async (options: InfluxdOptions = {}): Promise<Influx
     return undefined
   }
   const folder = await mkdtemp(join(tmpdir(), 'tenfold-influxd-'))
-  const [http, rpc] = await freePorts()
+  const [http, rpc] = [await freePort(), await freePort()]
   const url = `http://127.0.0.1:${http}`
   await writeFile(join(folder, 'influxdb.conf'), configText(folder, { http, rpc, options }))
   let child: ChildProcess | undefined
@@ -99,21 +99,6 @@ const installed = (): boolean => {
   } catch {
     return false
   }
-}
-
-const freePorts = async (): Promise<[http: number, rpc: number]> => {
-  const servers = [createServer(), createServer()]
-  const ports = await Promise.all(
-    servers.map(async (server) => {
-      server.listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      const address = server.address()
-      if (address === null || typeof address === 'string') throw new Error('no port was given')
-      return address.port
-    }),
-  )
-  await Promise.all(servers.map((server) => once(server.close(), 'close')))
-  return ports as [number, number]
 }
 
 interface Settings {
