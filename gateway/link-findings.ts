@@ -23,9 +23,14 @@ const linkFinding = (link: SourceLink, nowUs: number): Finding => {
     text: `${text}; ${said}`,
     remedy: isConnected
       ? `Compare what is refused with the setting sources.${source}, and with the peer's own log.`
-      : `Check that it runs, its address and login under sources.${source}, and the network.`,
+      : cables.has(source)
+        ? `Check plug, power and port under sources.${source}, and what is flashed on the board.`
+        : `Check that it runs, its address and login under sources.${source}, and the network.`,
   }
 }
+
+/** Sources whose peers are boards at a cable. */
+const cables: ReadonlySet<string> = new Set(['firmata', 'serial'])
 
 const leaseFinding = (source: string, leases: Leases): Finding => {
   const { owned, shards, gateways, epoch, fenced, missed } = leases

@@ -96,9 +96,12 @@ const fromPages = async ({ ask, url, isClosed }: Pages): Promise<Finding[]> => {
   return [
     ...(isClosed() ? [closedFinding(url)] : []),
     ...(written?.logBytes === undefined ? [] : [writtenFinding(written as Written)]),
-    ...(health === undefined ? [] : linkFindings(health.links, health.nowUs)),
+    ...(health === undefined ? [] : linkFindings(health.links.filter(isOfPages), health.nowUs)),
   ]
 }
+
+/** Of serial ports the file of that source says more. */
+const isOfPages = ({ source }: SourceLink): boolean => source !== 'serial'
 
 interface Asking {
   config: Config

@@ -4,7 +4,7 @@
 // `take` says so.
 import mqtt, { type IPublishPacket, type MqttClient } from 'mqtt'
 import type { LinkState } from '../core/link.ts'
-import { backoffMs } from '../pipeline/backoff.ts'
+import { connectMs, nextAttemptMs, watchPeer } from './peer.ts'
 import { unreachable } from './reader.ts'
 import { explain, strictTls, type TlsParts } from './tls.ts'
 
@@ -54,7 +54,6 @@ export interface Live {
   stop(last?: LiveMessage): Promise<void>
 }
 
-const reconnect = { firstMs: 250, capMs: 4000 }
 /** Longest wait for a farewell to be taken. */
 const farewellMs = 2000
 
@@ -139,10 +138,13 @@ class LiveSession implements Live {
       return
     }
     this.#client = client
+    let taking = 0
     client.handleMessage = (packet, done) => {
       const { topic, payload } = packet as IPublishPacket
       this.#options.link.heard()
+      taking += 1
       take({ topic, payload: Buffer.from(payload) }, (error) => {
+        taking -= 1
         done(error)
         if (error !== undefined) client.stream?.destroy()
       })
@@ -150,7 +152,15 @@ class LiveSession implements Live {
     client.on('error', (error) => {
       this.#why = explain(error)
     })
-    client.on('connect', () => void this.#subscribe(client, url))
+    client.on('connect', () => {
+      watchPeer(client, {
+        isBusy: () => taking > 0,
+        deaf: (reason) => {
+          this.#why = reason
+        },
+      })
+      void this.#subscribe(client, url)
+    })
     client.once('close', () => {
       if (this.#client !== client) return
       this.#client = undefined
@@ -166,7 +176,7 @@ class LiveSession implements Live {
   #again(): void {
     if (this.#stopped) return
     this.#server += 1
-    const waitMs = backoffMs(this.#attempt++, reconnect, this.#options.random)
+    const waitMs = nextAttemptMs(this.#attempt++, this.#options.random)
     this.#timer = setTimeout(() => this.#connect(), waitMs)
   }
 
@@ -205,8 +215,9 @@ class LiveSession implements Live {
       clientId,
       clean: true,
       protocolVersion: version,
+      // How long the broker waits for us; we look at it more often.
       keepalive: 15,
-      connectTimeout: 10_000,
+      connectTimeout: connectMs(this.#attempt),
       reconnectPeriod: 0,
       resubscribe: false,
       queueQoSZero: false,

@@ -4,7 +4,7 @@
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt'
 import type { LinkState } from '../core/link.ts'
 import type { Properties } from '../core/record.ts'
-import { backoffMs } from '../pipeline/backoff.ts'
+import { connectMs, nextAttemptMs, watchPeer } from './peer.ts'
 import { propertiesOf } from './properties.ts'
 import { explain, strictTls, type TlsParts } from './tls.ts'
 
@@ -61,18 +61,17 @@ export interface PublishMore {
   userProperties?: Properties
 }
 
-/** Data flow again within 5 s of a broker's return. */
-const reconnect = { firstMs: 250, capMs: 4000 }
-
 /** Begins to connect and never gives up; returns at once. */
 export const startReader = (options: ReaderOptions): Reader => {
   const { url, random, link, take } = options
   const client = mqtt.connect(url, { ...connectOptions(options), manualConnect: true })
-  let [connection, attempt, why, stopped] = [0, 0, '', false]
+  let [connection, attempt, taking, why, stopped] = [0, 0, 0, '', false]
   let timer: NodeJS.Timeout | undefined
   client.handleMessage = (packet, done) => {
     const { topic, payload, retain, properties } = packet as IPublishPacket
+    taking += 1
     const taken = (error?: Error): void => {
+      taking -= 1
       done(error)
       if (error !== undefined) client.stream?.destroy()
     }
@@ -86,6 +85,12 @@ export const startReader = (options: ReaderOptions): Reader => {
   client.on('connect', () => {
     connection += 1
     attempt = 0
+    watchPeer(client, {
+      isBusy: () => taking > 0,
+      deaf: (reason) => {
+        why = reason
+      },
+    })
     subscribe(client, options).then(
       () => link.connected('connected'),
       (error: Error) => {
@@ -98,7 +103,13 @@ export const startReader = (options: ReaderOptions): Reader => {
     link.lost(unreachable(why))
     why = ''
     clearTimeout(timer)
-    timer = setTimeout(() => client.reconnect(), backoffMs(attempt++, reconnect, random))
+    timer = setTimeout(
+      () => {
+        client.options.connectTimeout = connectMs(attempt)
+        client.reconnect()
+      },
+      nextAttemptMs(attempt++, random),
+    )
   })
   client.connect()
   return {
@@ -140,8 +151,9 @@ const connectOptions = (options: ReaderOptions): IClientOptions => {
     clientId,
     clean: false,
     protocolVersion: version,
+    // How long the broker waits for us; we look at it more often.
     keepalive: 15,
-    connectTimeout: 10_000,
+    connectTimeout: connectMs(0),
     reconnectPeriod: 0,
     // Subscribed by hand at each connect: a broker that has lost its sessions says so nowhere else.
     resubscribe: false,

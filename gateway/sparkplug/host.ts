@@ -85,6 +85,8 @@ export class Host {
   /** At a new connection nothing that was heard before is sure. */
   forget(): void {
     this.#nodes.clear()
+    // What was asked on the connection before may never have come to the node.
+    this.#askedMs.clear()
   }
 
   isOnline(name: NodeName, unit?: string): boolean {
@@ -238,8 +240,9 @@ export class Host {
   }
 
   /**
-   * A birth says again what was said before: nothing is stored twice by it. After a death what it
-   * says is true again, from the birth on.
+   * A birth says again what was said before: nothing is stored twice by it. After a death a
+   * signal's value is true again, from the birth on. A counter's never ceased to be: moved to the
+   * birth it would come behind what has been counted since, and look like one that was set back.
    */
   #fresh(resolved: readonly Resolved[], { binding, bornMs }: Birth): Resolved[] {
     const seen = this.#seen.get(binding) ?? { stale: false, newestMs: new Map<string, number>() }
@@ -249,7 +252,8 @@ export class Host {
       const isKnown = timeMs <= (seen.newestMs.get(name) ?? Number.NEGATIVE_INFINITY)
       if (!item.historical && !isKnown) seen.newestMs.set(name, timeMs)
       if (bornMs === undefined || !isKnown) return [one]
-      return seen.stale ? [{ ...one, timeMs: bornMs }] : []
+      const isSaidAnew = seen.stale && binding.targets.get(name)?.kind === 'v'
+      return isSaidAnew ? [{ ...one, timeMs: bornMs }] : []
     })
     if (bornMs !== undefined) seen.stale = false
     return fresh

@@ -40,6 +40,8 @@ export class Uno {
   readonly #toBoard: number[] = []
   #hear: (bytes: Uint8Array) => void = () => {}
   #timer: NodeJS.Timeout | undefined
+  #offMs = 0
+  #offSinceMs = performance.now()
   /** Bytes that the board has sent, altered by the test on their way. */
   alter: (byte: number) => number = (byte) => byte
 
@@ -66,8 +68,16 @@ export class Uno {
     this.#portD.setPin(pin, high)
   }
 
+  /** Milliseconds since it was made: its own while it is on, the machine's while it is off. */
+  get ms(): number {
+    const offMs = this.#timer === undefined ? performance.now() - this.#offSinceMs : 0
+    return (1000 * this.#cpu.cycles) / clockHz + this.#offMs + offMs
+  }
+
   /** Power on: runs until `off`. */
   on(): void {
+    if (this.#timer !== undefined) return
+    this.#offMs += performance.now() - this.#offSinceMs
     this.#timer = setInterval(() => {
       for (let slice = 0; slice < 4; slice++) this.#slice()
     }, 2)
@@ -75,6 +85,7 @@ export class Uno {
 
   /** As if the plug was pulled. */
   off(): void {
+    if (this.#timer !== undefined) this.#offSinceMs = performance.now()
     clearInterval(this.#timer)
     this.#timer = undefined
   }
@@ -97,6 +108,27 @@ export class Uno {
         this.#toBoard.shift()
       }
     }
+  }
+}
+
+/**
+ * Boards on a bench, one after the other, and its time: the board's own while one is on, so that a
+ * machine which is slow makes no board that is.
+ */
+export class Bench {
+  uno = new Uno()
+  #beforeMs = 0
+
+  get ms(): number {
+    return this.#beforeMs + this.uno.ms
+  }
+
+  /** Another board, off; the one before is taken away. */
+  another(): Uno {
+    this.uno.off()
+    this.#beforeMs = this.ms
+    this.uno = new Uno()
+    return this.uno
   }
 }
 

@@ -14,7 +14,7 @@ import { openPort, type Port } from '../../gateway/serial/port.ts'
 import { openBoots } from '../../gateway/sources/firmata/boots.ts'
 import { create } from '../../gateway/sources/firmata/index.ts'
 import { sysexBytesMax, Wire } from '../../gateway/sources/firmata/wire.ts'
-import { portOf, Uno } from '../emu/uno.ts'
+import { Bench, portOf, type Uno } from '../emu/uno.ts'
 
 const pins = [
   { pin: 'A0', signal: 'motor_current', scale: 0.1, offset: -5, pullup: false },
@@ -30,6 +30,7 @@ const board = {
 }
 
 let folder = ''
+let bench: Bench
 let uno: Uno
 let source: Source | undefined
 let records: LogRecord[]
@@ -37,7 +38,8 @@ let notes: string[]
 let failing: Error | undefined
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'tenfold-firmata-'))
-  uno = new Uno()
+  bench = new Bench()
+  uno = bench.uno
   records = []
   notes = []
   failing = undefined
@@ -57,7 +59,7 @@ const profiles = [...loadProfiles().profiles.values()].map((profile) => {
 
 const context = (): SourceContext => ({
   profiles,
-  clock: systemClock(),
+  clock: { ...systemClock(), monotonicMs: () => bench.ms },
   random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
   folder,
   secret: () => '',
@@ -77,6 +79,10 @@ const until = async (done: () => boolean): Promise<void> => {
   while (!done()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
+/** How the board fares, as doctor and the page are told. */
+const link = () => source?.links?.()[0]
+const lost = { peer: 'bench-1', isConnected: false, isTrouble: true }
+
 interface Body {
   boot: number
   seq?: number
@@ -87,7 +93,7 @@ const bodies = (): Body[] =>
   records.map(({ payload }) => JSON.parse(Buffer.from(payload).toString()) as Body)
 const newest = (): Body | undefined => bodies().at(-1)
 
-describe('an Uno with StandardFirmata', () => {
+describe('an Uno with StandardFirmata', { timeout: 240_000 }, () => {
   test('what is on its pins arrives, in the units of the profile', async () => {
     uno.volts(0, 2.5)
     uno.level(2, true)
@@ -95,6 +101,8 @@ describe('an Uno with StandardFirmata', () => {
     await start()
     await until(() => newest()?.v?.['guard'] === true && 'motor_current' in (newest()?.v ?? {}))
     expect(notes.at(-1)).toMatch(/^bench-1: StandardFirmata 2\.\d+ at uno$/)
+    expect(link()).toMatchObject({ peer: 'bench-1', isConnected: true, isTrouble: false })
+    expect(link()?.heardUs).toBeGreaterThanOrEqual(link()?.sinceUs ?? Infinity)
     expect(records[0]?.topic).toBe('tenfold/v1/cordless_drill/bench-1/hello')
     expect(records[1]?.topic).toBe('tenfold/v1/cordless_drill/bench-1/report')
     expect(bodies()[0]).toEqual({ boot: 1, t: expect.any(Number) })
@@ -120,7 +128,7 @@ describe('an Uno with StandardFirmata', () => {
     port.pull()
     uno.off()
     await until(() => notes.some((note) => /the serial port has gone/.test(note)))
-    uno = new Uno()
+    uno = bench.another()
     uno.on()
     await until(() => newest()?.boot === 2 && newest()?.seq !== undefined)
     expect(bodies().filter(({ seq }) => seq === undefined)).toMatchObject([
@@ -135,9 +143,11 @@ describe('an Uno with StandardFirmata', () => {
     await until(() => records.length > 3)
     uno.off()
     await until(() => notes.some((note) => /silent for 3000 ms/.test(note)))
-    uno = new Uno()
+    expect(link()).toMatchObject({ ...lost, said: expect.stringContaining('silent for 3000 ms') })
+    uno = bench.another()
     uno.on()
     await until(() => newest()?.boot === 2)
+    expect(link()).toMatchObject({ isConnected: true, isTrouble: false })
   })
 
   test('a pin that it lacks, or that cannot do that, is named', async () => {
@@ -145,9 +155,10 @@ describe('an Uno with StandardFirmata', () => {
     await start({ pins: [{ ...pins[0], pin: 'A9' }] })
     await until(() => notes.length > 0)
     expect(notes[0]).toMatch(/no pin A9/)
+    expect(link()).toMatchObject({ ...lost, said: expect.stringContaining('no pin A9') })
     await source?.stop()
     notes.length = 0
-    uno = new Uno()
+    uno = bench.another()
     uno.on()
     await start({ pins: [{ ...pins[1], pin: 'D0' }] })
     await until(() => notes.length > 0)
@@ -163,6 +174,7 @@ describe('an Uno with StandardFirmata', () => {
     })
     await until(() => openings === 2)
     expect(notes).toEqual([expect.stringContaining('no StandardFirmata answers')])
+    expect(link()).toMatchObject({ ...lost, said: expect.stringContaining('no StandardFirmata') })
     expect(records).toEqual([])
   })
 
@@ -187,6 +199,7 @@ describe('an Uno with StandardFirmata', () => {
     await until(() => notes.length > 0)
     stopFeed()
     expect(notes[0]).toMatch(/this is not Firmata/)
+    expect(link()).toMatchObject({ ...lost, said: expect.stringContaining('not Firmata') })
     expect(records).toEqual([])
   })
 
@@ -240,6 +253,7 @@ describe('what is wrong in the settings', () => {
     await until(() => tries > 2)
     const said = /no serial port \/dev\/tenfold-none \(port_absent\).*Plug/
     expect(notes).toEqual([expect.stringMatching(said)])
+    expect(link()).toMatchObject({ ...lost, said: expect.stringMatching(said) })
   })
 })
 
@@ -300,6 +314,7 @@ describe('boots', () => {
     uno.on()
     await start()
     await until(() => notes.some((note) => note.includes('(firmata_boots)')))
+    expect(link()).toMatchObject({ ...lost, said: expect.stringContaining('(firmata_boots)') })
     expect(records).toEqual([])
   })
 })

@@ -129,7 +129,7 @@ describe.runIf(compilerInstalled() && qemuInstalled())('boards in QEMU', () => {
       expect(health()?.line).toMatchObject({ state: 'speaking', unit: 'rig-1', board: name })
       expect(health()?.line).toMatchObject({ damaged: 0, malformed: 0, boardLost: 0 })
     },
-    60_000,
+    240_000,
   )
 })
 

@@ -16,6 +16,10 @@ export interface Mosquitto {
   /** Ends it as a service manager would: it saves its sessions. */
   stop(): Promise<void>
   start(): Promise<void>
+  /** It stands still, connections open, and goes on. */
+  freeze(): void
+  thaw(): void
+  readonly pid: number | undefined
   remove(): Promise<void>
 }
 
@@ -65,6 +69,11 @@ export const startMosquitto = async (lines: string[] = []): Promise<Mosquitto> =
     start,
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
+    get pid() {
+      return child?.pid
+    },
     remove: async () => {
       await end('SIGKILL')
       rmSync(folder, { recursive: true, force: true })

@@ -52,7 +52,8 @@ const sameTimestamp: HostCheck = (life) => {
 /** CONNECT, SUBSCRIBE to both, and only then the first word. */
 const subscribedFirst: HostCheck = ({ tap, connects }) => {
   for (const { at } of connects) {
-    const [next, then] = tap.sent.slice(at + 1, at + 3)
+    // What the broker has kept for it may come with the SUBACK, and is acknowledged at once.
+    const [next, then] = tap.sent.slice(at + 1).filter(({ cmd }) => cmd !== 'puback')
     expect(next?.subscriptions?.map((one) => one.topic)).toEqual([topic, 'spBv1.0/#'])
     expect([then?.cmd, then?.topic]).toEqual(['publish', topic])
   }

@@ -78,7 +78,18 @@ test('a birth that repeats what was said adds nothing; after a death it says it 
   take('DDEATH', [], 2)
   now.ms += hour
   const again = reports(take('DBIRTH', old, 3))
-  expect(again[1]).toMatchObject({ time: now.ms * 1000, v: { motor_current: 3.5 } })
+  // A counter did not end with it, and what was counted since may still come.
+  const v = { motor_current: 3.5, brake: true, state: 'run' }
+  expect(again[1]).toEqual({ time: now.ms * 1000, v })
+})
+
+test('a node is asked for its birth at once on a new connection: the first may not have come', () => {
+  const { made, take } = stand()
+  const data = () => take('NDATA', [], 5).rebirth
+  expect(data()).toMatchObject({ node: 'press' })
+  expect(data()).toBeUndefined()
+  made.forget()
+  expect(data()).toMatchObject({ node: 'press' })
 })
 
 test('bad and stale qualities and null carry no value', () => {

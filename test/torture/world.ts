@@ -245,7 +245,8 @@ export class World {
   }
 }
 
-const unservedOf = (pid: number | undefined): number[] => {
+/** By thread; none where the system does not say. */
+export const unservedOf = (pid: number | undefined): number[] => {
   try {
     return readdirSync(`/proc/${pid}/task`).map((thread) => {
       const text = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8')

@@ -30,42 +30,53 @@ export interface Asked {
 const readyMs = 15_000
 /** Values come every sampling; this long without a byte and the board is gone. */
 const silentMs = 3000
+const lookMs = 500
+/** Looks without a byte before time counts: what stopped this process did not silence the board. */
+const quietLooks = 3
+/** One that has said nothing yet is asked again so often: its version and its firmware's name. */
+const askAgainLooks = 6
+const versionAndName = Uint8Array.of(0xf9, 0xf0, 0x79, 0xf7)
+/** johnny-five gives up by itself, by the wall clock; here the clock that is passed in decides. */
+const never = 2 ** 31 - 1
 /** The protocol has room for 128, and a board that was reset lists them again. */
 const pinsMax = 1024
 
 /** @param end called with the reason when the board cannot be used, or no longer */
 export const askBoard = (ask: Ask, end: (reason: string) => void): Asked => {
   const { port, pins, samplingMs, clock } = ask
-  let heardMs = clock.monotonicMs()
+  const openedMs = clock.monotonicMs()
+  let [quiet, heardMs, hasSpoken, isReady] = [0, openedMs, false, false]
   const heard = (): void => {
+    quiet = 0
     heardMs = clock.monotonicMs()
+    hasSpoken = true
   }
   const garbage = (reason: string): void =>
     end(`${reason}: this is not Firmata; check the sketch and the cable`)
   const wire = new Wire(port, heard, garbage)
   const io = new firmata.Firmata(wire, { reportVersionTimeout: 500 })
-  const board = new five.Board({ io, repl: false, debug: false, sigint: false, timeout: readyMs })
+  const board = new five.Board({ io, repl: false, debug: false, sigint: false, timeout: never })
   const failed = (): void =>
     end('no StandardFirmata answers here; flash it, and check the baud rate')
   board.on('error', failed)
   board.on('fail', failed)
   const { promise: ready, resolve } = Promise.withResolvers<Ready>()
-  const late = setTimeout(failed, readyMs)
-  let watch: NodeJS.Timeout | undefined
+  const watch = setInterval(() => {
+    const nowMs = clock.monotonicMs()
+    quiet += 1
+    // firmata-io adds them up each time that a board lists them.
+    if (io.analogPins.length > pinsMax) garbage(`more than ${pinsMax} pins`)
+    const isSilent = quiet > quietLooks && nowMs - heardMs > silentMs + samplingMs
+    if (hasSpoken && isSilent) end(`silent for ${silentMs} ms; check power and cable`)
+    else if (!isReady && nowMs - openedMs > readyMs) failed()
+    else if (!hasSpoken && quiet % askAgainLooks === 0) wire.write(versionAndName)
+  }, lookMs)
   board.once('ready', () => {
-    clearTimeout(late)
+    isReady = true
     const problem = pins
       .map((pin) => pinProblem(pin, { pins: io.pins, analogPins: io.analogPins, modes: io.MODES }))
       .find((each) => each !== undefined)
     if (problem !== undefined) return end(problem)
-    heard()
-    watch = setInterval(() => {
-      // firmata-io adds them up each time that a board lists them.
-      if (io.analogPins.length > pinsMax) garbage(`more than ${pinsMax} pins`)
-      if (clock.monotonicMs() - heardMs > silentMs + samplingMs) {
-        end(`silent for ${silentMs} ms; check power and cable`)
-      }
-    }, 500)
     resolve({
       firmware: firmwareOf(io),
       values: listen(board, { ...ask, most: io.RESOLUTION.ADC }),
@@ -74,7 +85,7 @@ export const askBoard = (ask: Ask, end: (reason: string) => void): Asked => {
   // The port is open already: this tells both so.
   wire.emit('open')
   const stop = (): void => {
-    clearTimeout(late)
+    clearTimeout(board.timer)
     clearTimeout(io.reportVersionTimeoutId)
     clearInterval(watch)
     wire.end()

@@ -3,6 +3,7 @@
 // nothing but how often it was opened, and it never writes an output.
 import { topicOf } from '../../../hardware-profiles/names.ts'
 import { operatingError } from '../../core/errors.ts'
+import type { LinkState } from '../../core/link.ts'
 import type { Emit, SourceContext } from '../../core/source.ts'
 import type { Port, PortOptions } from '../../serial/port.ts'
 import { type Ask, askBoard } from './board.ts'
@@ -15,27 +16,29 @@ export interface HeadParts {
   pins: readonly PinPlan[]
   context: SourceContext
   boots: Boots
+  /** Told how the board fares. */
+  link: LinkState
   emit: Emit
   open(options: PortOptions): Promise<Port>
 }
 
 const firstBackoffMs = 250
-const capBackoffMs = 10_000
+/** A board that is back has about two seconds of bootloader before it: data flow within 5 s. */
+const capBackoffMs = 1000
+/** One that was good for so long may come back at once. */
+const goodMs = 10_000
 
 /** Runs until the signal is aborted; never throws for what a board does. */
 export const runHead = async (parts: HeadParts, signal: AbortSignal): Promise<void> => {
-  const { clock, note } = parts.context
+  const { clock } = parts.context
   let backoffMs = firstBackoffMs
-  let said = ''
   while (!signal.aborted) {
     const startedMs = clock.monotonicMs()
     const reason = await once(parts, signal)
     if (signal.aborted) return
-    // Once for each reason: a board that is not plugged in is no news every few seconds.
-    if (reason !== said) note(`${parts.settings.unit}: ${reason}`)
-    said = reason
+    parts.link.lost(reason)
     const lasted = clock.monotonicMs() - startedMs
-    backoffMs = lasted > capBackoffMs ? firstBackoffMs : Math.min(capBackoffMs, backoffMs * 2)
+    backoffMs = lasted > goodMs ? firstBackoffMs : Math.min(capBackoffMs, backoffMs * 2)
     await clock.sleep(backoffMs, signal)
   }
 }
@@ -59,7 +62,7 @@ const once = async (parts: HeadParts, signal: AbortSignal): Promise<string> => {
   try {
     const ready = await Promise.race([board.ready, ended.promise])
     if (typeof ready === 'string') return ready
-    context.note(`${settings.unit}: ${ready.firmware} at ${settings.port}`)
+    parts.link.connected(`${ready.firmware} at ${settings.port}`)
     report(parts, ready.values, ended.promise)
     return await ended.promise
   } finally {
@@ -70,7 +73,7 @@ const once = async (parts: HeadParts, signal: AbortSignal): Promise<string> => {
 
 /** Says hello and then reports what has come, every samplingMs, until it ends. */
 const report = (
-  { settings, context, boots, emit }: HeadParts,
+  { settings, context, boots, emit, link }: HeadParts,
   values: () => Record<string, number | boolean>,
   ended: Promise<string>,
 ): void => {
@@ -97,7 +100,9 @@ const report = (
   let seq = 0
   const timer = setInterval(() => {
     const v = values()
-    if (Object.keys(v).length > 0) send('report', { boot, seq: seq++, t: t(), v })
+    if (Object.keys(v).length === 0) return
+    link.heard()
+    send('report', { boot, seq: seq++, t: t(), v })
   }, settings.samplingMs)
   void ended.then(() => clearInterval(timer))
 }

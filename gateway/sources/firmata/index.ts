@@ -2,6 +2,7 @@
 // unit; its pins are signals of the unit's profile. A gateway that is not there stops no machine:
 // Firmata drives nothing here, it only listens.
 import { operatingError } from '../../core/errors.ts'
+import { LinkState } from '../../core/link.ts'
 import type { Emit, Source, SourceContext } from '../../core/source.ts'
 import { openPort } from '../../serial/port.ts'
 import { openBoots } from './boots.ts'
@@ -13,12 +14,17 @@ import type { FirmataSettings } from './settings.ts'
 export const create = (settings: unknown, context: SourceContext, open = openPort): Source => {
   const { boards } = settings as FirmataSettings
   const stopping = new AbortController()
+  const { clock, note } = context
+  const links = boards.map(
+    ({ unit }) => new LinkState({ peer: unit, nowUs: () => clock.nowUs(), note }),
+  )
   let running: Promise<void>[] = []
   return {
     name: 'firmata',
     async start(emit: Emit) {
-      const plans = boards.map((board) => ({
+      const plans = boards.map((board, i) => ({
         settings: board,
+        link: links[i] as LinkState,
         pins: planPins(board, context.profiles),
       }))
       const boots = openBoots(context.folder)
@@ -30,10 +36,11 @@ export const create = (settings: unknown, context: SourceContext, open = openPor
           const known = operatingError(error)
           if (known === undefined) throw error
           const { message, code, remedy } = known
-          context.note(`${plan.settings.unit}: ${message} (${code}). ${remedy}`)
+          plan.link.lost(`${message} (${code}). ${remedy}`)
         }
       })
     },
+    links: () => links.map((link) => link.health()),
     async stop() {
       stopping.abort()
       await Promise.all(running)

@@ -14,6 +14,8 @@ declare module 'johnny-five' {
     /** Every board that was ever made. */
     static readonly cache: Board[]
     readonly MODES: Firmata['MODES']
+    /** Of its own time limit. */
+    readonly timer?: NodeJS.Timeout
     once(event: 'ready', listener: () => void): this
     on(event: 'error' | 'fail' | 'close', listener: (error?: unknown) => void): this
     pinMode(pin: number, mode: number): this

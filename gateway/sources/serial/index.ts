@@ -4,10 +4,12 @@
 import { mkdirSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { LinkHealth } from '../../core/link.ts'
 import { prepareMachine } from '../../core/machine.ts'
 import type { Emit, Source, SourceContext, UnitCommand, UnitLine } from '../../core/source.ts'
 import { replyOf } from './asking.ts'
 import { readCommand } from './command.ts'
+import { PortHealth } from './health.ts'
 import { Line } from './line.ts'
 import { protocol } from './messages.ts'
 import { keepOpen, type PortStatus } from './port.ts'
@@ -20,6 +22,7 @@ export const create = (settings: SerialSettings, context: SourceContext): Source
 
 interface Port {
   readonly status: PortStatus
+  readonly health: PortHealth
   line: Line | undefined
 }
 
@@ -75,6 +78,10 @@ class SerialSource implements Source {
     }
   }
 
+  links(): LinkHealth[] {
+    return this.#ports.map(({ health }) => health.health())
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort()
     await Promise.all(this.#running)
@@ -96,7 +103,9 @@ class SerialSource implements Source {
       ...{ name, path: settings.path, isOpen: false, trouble: undefined },
       ...{ openings: 0, bytes: 0, heldBack: 0 },
     }
-    const port: Port = { status, line: undefined }
+    const say = (text: string): void => note(`${name}: ${text}`)
+    const health = new PortHealth({ peer: name, nowUs: () => clock.nowUs(), note: say })
+    const port: Port = { status, health, line: undefined }
     this.#ports.push(port)
     const word = (): number => Buffer.from(random(4)).readUInt32LE() || 1
     const parts = {
@@ -108,7 +117,7 @@ class SerialSource implements Source {
           epoch: `${shared.epoch}-${status.openings}`,
           claim: (unit) =>
             !this.#ports.some((other) => other !== port && other.line?.unit === unit),
-          note: (text) => note(`${name}: ${text}`),
+          note: say,
         })
         port.line = line
         line.tick()
@@ -116,7 +125,7 @@ class SerialSource implements Source {
           receive: (bytes: Uint8Array) => line.receive(bytes),
           closed: () => {
             line.close()
-            note(`${name}: ${status.trouble ?? 'closed'}`)
+            say(status.trouble ?? 'closed')
             port.line = undefined
           },
         }
@@ -130,7 +139,10 @@ class SerialSource implements Source {
     const { signal } = this.#stopping
     let writtenMs = Number.NEGATIVE_INFINITY
     while (!signal.aborted) {
-      for (const { line } of this.#ports) line?.tick()
+      for (const { line, status, health } of this.#ports) {
+        line?.tick()
+        health.look(status, line?.status(), clock.monotonicMs())
+      }
       if (clock.monotonicMs() - writtenMs >= writeMs) {
         writtenMs = clock.monotonicMs()
         await this.#write()

@@ -34,7 +34,8 @@ export interface PortStatus {
 
 export const portPace = {
   firstMs: 250,
-  capMs: 5000,
+  /** A port that is back is open again, its board greeted, and reports flow within 5 s. */
+  capMs: 2000,
   /** More than a board sends over USB in its fastest second of work. */
   bytesPerSecond: 128 * 1024,
   /** What may wait for a board that does not read. */

@@ -1,0 +1,73 @@
+// How long it takes until data flow again: from the return of whoever was away until a report that
+// was sent after it can be asked for. In the long form at most 5 s; in the short one only printed.
+import { afterEach } from 'vitest'
+import type { UnitSummary } from '../../gateway/core/queries.ts'
+import type { GatewayProcess } from '../servers/gateway.ts'
+import { long, sleep, unservedOf, within } from './world.ts'
+
+export const limitMs = 5000
+/** How long a fault lasts. */
+export const awayMs = long ? 20_000 : 1500
+
+const ends: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+/** After the test, the last one first. */
+export const later = (end: () => unknown): void => {
+  ends.push(end)
+}
+
+/** Every counter `starts` is one more than the sequence of the report that brought it. */
+export const startsOf = async ({ pageUrl }: GatewayProcess): Promise<Map<string, number>> => {
+  const reply = await fetch(new URL('/api/units', pageUrl))
+  const { units } = (await reply.json()) as { units: UnitSummary[] }
+  return new Map(units.map(({ unit, counters }) => [unit, Number(counters['starts'] ?? 0)]))
+}
+
+/** A unit, by the name that the gateway in question has for it. */
+export interface Sending {
+  name: string
+  /** Reports that it has sent until now. */
+  sent(): number
+}
+
+export interface Flowing {
+  gateway(): GatewayProcess
+  units: readonly Sending[]
+  /** Processes that need a processor for it. */
+  pids(): readonly (number | undefined)[]
+}
+
+/**
+ * Milliseconds that a thread of these was ready and had no processor, the longest of them
+ * (proc(5), schedstat); 0 where the system does not say.
+ */
+export const unservedMs = (pids: readonly (number | undefined)[]): number =>
+  Math.max(0, ...pids.flatMap((pid) => unservedOf(pid)))
+
+/** Waits until every unit's report that is sent from now on is in the gateway's store. */
+export const freshAgain = async (what: string, { gateway, units, pids }: Flowing) => {
+  const wanted = units.map(({ name, sent }) => ({ name, starts: sent() + 1 }))
+  const [beginMs, before] = [performance.now(), unservedMs(pids())]
+  for (;;) {
+    const starts = await startsOf(gateway()).catch(() => new Map<string, number>())
+    if (wanted.every((one) => (starts.get(one.name) ?? 0) >= one.starts)) break
+    await sleep(25)
+  }
+  const tookMs = performance.now() - beginMs
+  // Another program's hold on the processor is no outage of these.
+  const waitedMs = Math.max(0, unservedMs(pids()) - before)
+  const said = `${what}: data flow after ${Math.round(tookMs)} ms, with a processor`
+  within(Math.max(0, tookMs - waitedMs), limitMs, said)
+}
+
+/** The same, without a limit: before a fault. */
+export const flowing = async ({ gateway, units }: Flowing): Promise<void> => {
+  const wanted = units.map(({ name, sent }) => ({ name, starts: sent() + 1 }))
+  for (;;) {
+    const starts = await startsOf(gateway()).catch(() => new Map<string, number>())
+    if (wanted.every((one) => (starts.get(one.name) ?? 0) >= one.starts)) return
+    await sleep(25)
+  }
+}
