@@ -240,14 +240,15 @@ const contradictions = (config: Config, sources: ConfigSources): Mistake[] => {
   }
   for (const [name, { host, credentials }] of Object.entries({ http, mqtt })) {
     if (credentials !== undefined) {
-      const problem = credentialsProblem(credentials, sources)
+      const problem = credentialsProblem(credentials, name, sources)
       if (problem !== undefined) report(`/${name}/credentials`, credentials, problem)
     } else if (!isLoopback(host) && !(name === 'mqtt' && units.enrol === 'pairing')) {
       report(
         `/${name}/host`,
         host,
         `"${host}" can be reached from other machines, and anybody there could take part; ` +
-          `bind 127.0.0.1, or set ${name}.credentials (tenfold config user)`,
+          `bind 127.0.0.1, or set ${name}.credentials to the name of a file, which ` +
+          `"tenfold config user <name> --for ${name}" makes`,
       )
     }
   }
@@ -285,12 +286,18 @@ const contradictions = (config: Config, sources: ConfigSources): Mistake[] => {
   return found
 }
 
-const credentialsProblem = (path: string, sources: ConfigSources): string | undefined => {
+const credentialsProblem = (
+  path: string,
+  name: string,
+  sources: ConfigSources,
+): string | undefined => {
   try {
     parseCredentials(path, sources.readFile(path))
     return undefined
   } catch (error) {
-    return (error as Error).message
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code !== 'ENOENT') return message
+    return `${path} is not there yet: "tenfold config user <name> --for ${name}" makes it`
   }
 }
 

@@ -117,7 +117,7 @@ const bad = (station: Finding['station'], text: string, remedy: string): Finding
 const folder = ({ folder }: Facts): Finding[] => {
   const { path, exists, unwritable, freeBytes, reserveBytes, other } = folder
   if (!exists) {
-    const elsewhere = other === undefined ? '' : `; there is data in ${other}: --set data=${other}`
+    const elsewhere = other === undefined ? '' : `; there is data in ${other}: --data ${other}`
     return [
       bad(
         'folder',
@@ -189,10 +189,13 @@ const broker = ({ broker, gateway }: Facts): Finding[] => {
 const unit = (facts: Facts, unit: UnitFacts): Finding[] => {
   const { summary } = unit
   if (summary === undefined) return [...unheardOf(unit), ...quarantine(facts, unit)]
+  const aside = quarantine(facts, unit)
+  // What came last and was kept aside is why the newest reading is old: that is looked at first.
   return [
     ...identity(unit, summary),
+    ...aside.filter(({ verdict }) => verdict === 'bad'),
     readings(facts, unit, summary),
-    ...quarantine(facts, unit),
+    ...aside.filter(({ verdict }) => verdict !== 'bad'),
     ...order(unit, summary),
   ]
 }
@@ -260,7 +263,7 @@ const readings = (
     return bad(
       'readings',
       `${unit} has said hello, but no reading of it was ever stored`,
-      'See quarantine below; if nothing is there, the unit sends no report: check its firmware.',
+      'See quarantine; if nothing is there, the unit sends no report: check its firmware.',
     )
   }
   const ageUs = nowUs - lastTimeUs

@@ -11,6 +11,7 @@ import { restoredNotes } from './backup/restore.ts'
 import { ClockSteps } from './clock-steps.ts'
 import { openCommands } from './commands/open.ts'
 import { type Config, resolveSecret, type Secret } from './config.ts'
+import { reachable } from './core/address.ts'
 import type { Clock } from './core/clock.ts'
 import { OperatingError } from './core/errors.ts'
 import { limits } from './core/limits.ts'
@@ -56,8 +57,9 @@ export interface GatewayParts {
 export interface Gateway {
   /** Where a browser finds the pages. */
   readonly pageUrl: string
-  /** Where units find the broker. */
+  /** Where units find the broker; over TLS where it has a port for that. */
   readonly mqttUrl: string
+  readonly mqttTlsUrl: string | undefined
   /** Resolves with the error when the gateway can no longer do its work. */
   readonly failed: Promise<Error>
   /** Reads the settings again and takes up all that differs, or nothing (reload/). */
@@ -153,9 +155,13 @@ const start = async (
     onDefect: (error) => note(`pages: ${String(error)}`),
   })
   stops.push(() => web.stop())
-  const mqttUrl = `mqtt://${config.mqtt.host}:${broker.port}`
-  return { pageUrl: web.url, mqttUrl, failed: failed.promise, reload }
+  return { pageUrl: web.url, ...brokerAt(config, broker), failed: failed.promise, reload }
 }
+
+const brokerAt = ({ mqtt: { host, tls } }: Config, { port, tlsPort }: MqttBroker) => ({
+  mqttUrl: `mqtt://${reachable(host)}:${port}`,
+  mqttTlsUrl: tls && `mqtts://${reachable(tls.host)}:${tlsPort}`,
+})
 
 interface Receiving {
   broker: MqttBroker

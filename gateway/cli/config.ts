@@ -105,9 +105,13 @@ const addUser = async (name: string, context: UserContext): Promise<number> => {
   if (path === undefined) {
     io.out(JSON.stringify({ [name]: hash }))
     io.err(`Put this into a file and name the file in the config, as ${values.for}.credentials.`)
+    const other = values.for === 'mqtt' ? 'http' : 'mqtt'
+    if (loaded.config[other].credentials !== undefined) {
+      io.err(`Did you mean --for ${other}? ${other}.credentials names a file.`)
+    }
   } else {
     await writeEntry(path, name, hash)
-    io.out(`${path}: wrote ${name}; a running gateway reads it at its next start`)
+    io.out(`${path}: wrote ${name}; a running gateway takes it up by "tenfold reload"`)
   }
   if (given === undefined) io.out(`password of ${name}, shown this once: ${password}`)
   return 0

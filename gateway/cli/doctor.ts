@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { certificateFinding, type ShownCertificate } from '../certificate-findings.ts'
 import type { Config } from '../config.ts'
 import { configOptions, configUsage, readConfig } from '../config-file.ts'
+import { reachable } from '../core/address.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Books } from '../core/delivery.ts'
 import { OperatingError, operatingError } from '../core/errors.ts'
@@ -203,7 +204,8 @@ const openPages = (
 
 const brokerFacts = async ({ mqtt }: Config): Promise<Facts['broker']> => {
   if (mqtt.port === 0) return undefined
-  const host = mqtt.host === '0.0.0.0' ? '127.0.0.1' : mqtt.host === '::' ? '::1' : mqtt.host
+  // As a socket wants it: without the brackets of a URL.
+  const host = reachable(mqtt.host).replaceAll(/[[\]]/g, '')
   const unreachable = await new Promise<string | undefined>((resolve) => {
     const socket = connect({ host, port: mqtt.port, timeout: patienceMs })
     const end = (reason: string | undefined): void => {
@@ -214,7 +216,7 @@ const brokerFacts = async ({ mqtt }: Config): Promise<Facts['broker']> => {
     socket.on('timeout', () => end('no answer'))
     socket.on('error', (error) => end(error.message))
   })
-  return { address: `mqtt://${mqtt.host}:${mqtt.port}`, unreachable }
+  return { address: `mqtt://${reachable(mqtt.host)}:${mqtt.port}`, unreachable }
 }
 
 interface Traced {

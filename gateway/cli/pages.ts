@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { ShownCertificate } from '../certificate-findings.ts'
 import type { Config } from '../config.ts'
+import { reachable } from '../core/address.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { Io } from './io.ts'
 import type { Trust } from './request.ts'
@@ -24,12 +25,6 @@ export const pagesOf = (
   const trust = Buffer.isBuffer(content) ? { ca: content.toString('utf8'), pinned: true } : {}
   const scheme = tls === undefined ? 'http' : 'https'
   return { url: `${scheme}://${reachable(host)}:${port}/`, trust }
-}
-
-/** An address to reach what is bound to every address of this machine. */
-export const reachable = (host: string): string => {
-  const other = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host
-  return other.includes(':') ? `[${other}]` : other
 }
 
 /** Whom `--ca` names; without it the usual authorities. Throws file_unreadable. */

@@ -61,11 +61,18 @@ export const serve = async (read: () => Config, io: Io, log = 'text'): Promise<G
   })
   const stop = (): Promise<void> => started.stop().finally(() => notes.close())
   const gateway: Gateway = { ...started, stop }
-  io.out(`pages  ${gateway.pageUrl}`)
-  io.out(`mqtt   ${gateway.mqttUrl}`)
+  io.out(`pages  ${gateway.pageUrl}${everywhere(config.http.host)}`)
+  io.out(`mqtt   ${gateway.mqttUrl}${everywhere(config.mqtt.host)}`)
+  const { mqttTlsUrl } = gateway
+  if (mqttTlsUrl !== undefined) {
+    io.out(`mqtts  ${mqttTlsUrl}${everywhere(config.mqtt.tls?.host ?? '')}`)
+  }
   io.out(`data   ${config.data}`)
   return gateway
 }
+
+const everywhere = (host: string): string =>
+  host === '0.0.0.0' || host === '::' ? ', and at every other address of this machine' : ''
 
 /** Resolves when somebody asked to stop; throws when the gateway failed first. */
 export const untilStopped = async (gateway: Gateway, io: Io): Promise<void> => {

@@ -22,6 +22,8 @@ export interface FiguresOptions {
 }
 
 export const figuresEveryUs = 600_000_000
+/** What failed is tried again so soon: a sink that is back must not look broken for long. */
+export const figuresAgainUs = 30_000_000
 /** After a start the newest readings come first. */
 const firstAfterUs = 10_000_000
 const mostAtOnce = 500
@@ -30,6 +32,7 @@ export class FiguresRound {
   readonly #options: FiguresOptions
   readonly #errors = new Map<string, OperatingError>()
   #dueUs: number
+  #againUs = Number.POSITIVE_INFINITY
 
   constructor(options: FiguresOptions, startUs: number) {
     this.#options = options
@@ -41,11 +44,19 @@ export class FiguresRound {
     return this.#errors.get(sink)
   }
 
-  /** One round, where it is due. */
+  /** One round, where it is due: for every sink, or for those that did not take the last one. */
   async step(nowUs: number, signal: AbortSignal): Promise<void> {
-    const sinks = this.#options.sinks.filter(({ figures }) => figures !== undefined)
-    if (nowUs < this.#dueUs || sinks.length === 0) return
-    this.#dueUs = nowUs + figuresEveryUs
+    const isDue = nowUs >= this.#dueUs
+    if (!isDue && nowUs < this.#againUs) return
+    const sinks = this.#options.sinks.filter(
+      ({ figures, name }) => figures !== undefined && (isDue || this.#errors.has(name)),
+    )
+    if (isDue) this.#dueUs = nowUs + figuresEveryUs
+    if (sinks.length > 0) await this.#round(sinks, nowUs, signal)
+    this.#againUs = this.#errors.size > 0 ? nowUs + figuresAgainUs : Number.POSITIVE_INFINITY
+  }
+
+  async #round(sinks: readonly Sink[], nowUs: number, signal: AbortSignal): Promise<void> {
     const { source, referenceHours } = this.#options
     const query = { nowUs, ...(referenceHours !== undefined && { referenceHours }) }
     let rows: LifeFigures[] = source
@@ -53,6 +64,12 @@ export class FiguresRound {
       .filter(({ units }) => units > 0)
       .map((verdict) => cohortFigures(verdict, { nowUs }))
     const failed = new Set<Sink>()
+    if (sinks.every(({ name }) => this.#errors.has(name))) {
+      // Is anybody back? Lives of all units are not worked out to find out.
+      await this.#give(sinks, rows, failed)
+      if (failed.size === sinks.length) return
+      rows = []
+    }
     for (const { unit, machine, simulated } of source.units()) {
       if (signal.aborted) return
       rows.push(unitFigures(source.life({ unit, nowUs }), { machine, simulated, nowUs }))

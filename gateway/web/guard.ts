@@ -5,6 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
+import { reachable } from '../core/address.ts'
 import { type Credentials, checkPassword } from '../credentials.ts'
 import { isAction } from './actions.ts'
 import { Refused } from './reply.ts'
@@ -121,7 +122,9 @@ const checkHost = (
   if (portFits && (isAddress || name === bound || name === 'localhost')) return
   throw new Refused(421, 'host_refused', {
     message: `The pages were asked for under "${asked.slice(0, 100)}", which is not their name.`,
-    remedy: `Open ${scheme}://${bound}:${port()}/, or add the name to the setting http.names.`,
+    remedy:
+      `Open ${scheme}://${reachable(host)}:${port()}/, or give this machine's address in place of ` +
+      'its name, or add the name to the setting http.names.',
   })
 }
 

@@ -219,3 +219,11 @@ test('asked about no unit, it says what is kept aside, by reason, and what to do
   ])
   expect(found[0]?.remedy).toContain('start the gateway again')
 })
+
+test('where the newest messages were kept aside, that is looked at before the silence', () => {
+  const found = after((f) => {
+    if (f.unit.summary !== undefined) f.unit.summary.lastTimeUs = nowUs - 60e6
+    f.unit.quarantine = [row('signal_unknown', nowUs - 1e6)]
+  })
+  expect(found.map(({ station }) => station)).toEqual(['quarantine', 'readings'])
+})

@@ -105,6 +105,17 @@ describe('mistakes', () => {
     )
     expect(mistakesOf(value, read('{"drill-1":"secret"}'))).not.toContain('"secret"')
     expect(mistakesOf(value)).toContain('/mqtt/credentials')
+    // The way out leads through a command that reads the same settings: it must be one.
+    const open = mistakesOf({ http: { host: '0.0.0.0' } })
+    expect(open).toContain('set http.credentials to the name of a file')
+    expect(open).toContain('tenfold config user <name> --for http')
+    const gone = Object.assign(new Error('no such file'), { code: 'ENOENT' })
+    const readFile = (): string => {
+      throw gone
+    }
+    expect(mistakesOf(value, { readFile })).toContain(
+      'users.json is not there yet: "tenfold config',
+    )
   })
 
   test('an OPC UA server without security stays on loopback and takes no password', () => {

@@ -5,7 +5,12 @@ import { expect, test } from 'vitest'
 import type { LifeFigures, Sink } from '../../gateway/core/delivery.ts'
 import { OperatingError } from '../../gateway/core/errors.ts'
 import { totalsAt } from '../../gateway/pipeline/counters.ts'
-import { FiguresRound, figuresEveryUs, type LifeSource } from '../../gateway/pipeline/figures.ts'
+import {
+  FiguresRound,
+  figuresAgainUs,
+  figuresEveryUs,
+  type LifeSource,
+} from '../../gateway/pipeline/figures.ts'
 import { cohortFields, lifeFields, usedFieldOf } from '../../hardware-profiles/names.ts'
 import { drill, hello, pipelineInMemory, report, startUs } from './feed.ts'
 
@@ -100,6 +105,33 @@ test('a sink that is down holds up no other, is shown, and gets them the next ti
   await round.step(startUs + figuresEveryUs, running)
   expect(bad.taken.flat()).toHaveLength(1201)
   expect(round.error('bad')).toBeUndefined()
+})
+
+test('a sink that is back has its figures soon, alone, and looks broken no longer', async () => {
+  let down = true
+  let lives = 0
+  const counted = source(3)
+  const life: LifeSource['life'] = (query) => {
+    lives++
+    return counted.life(query)
+  }
+  const [bad, good] = [sink('bad', () => down), sink('good')]
+  const sinks = [bad.sink, good.sink]
+  const options = { source: { ...counted, life }, sinks, referenceHours: undefined }
+  const round = new FiguresRound(options, 0)
+  await round.step(startUs, running)
+  await round.step(startUs + figuresAgainUs - 1, running)
+  await round.step(startUs + figuresAgainUs, running)
+  // Nobody was back, and no life was worked out to find that.
+  expect(lives).toBe(3)
+  expect(round.error('bad')?.code).toBe('down')
+  down = false
+  await round.step(startUs + 2 * figuresAgainUs, running)
+  expect(round.error('bad')).toBeUndefined()
+  expect(bad.taken.flat()).toHaveLength(4)
+  await round.step(startUs + 3 * figuresAgainUs, running)
+  expect(good.taken.flat()).toHaveLength(4)
+  expect(lives).toBe(6)
 })
 
 test('totals as of a reading never shrink over swapped controllers, and end at the total', () => {
