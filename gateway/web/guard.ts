@@ -123,8 +123,8 @@ const checkHost = (
   throw new Refused(421, 'host_refused', {
     message: `The pages were asked for under "${asked.slice(0, 100)}", which is not their name.`,
     remedy:
-      `Open ${scheme}://${reachable(host)}:${port()}/, or give this machine's address in place of ` +
-      'its name, or add the name to the setting http.names.',
+      `Open ${scheme}://${reachable(host)}:${port()}/, or take this machine's address in place ` +
+      'of its name, or add the name to the setting http.names.',
   })
 }
 

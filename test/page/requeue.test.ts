@@ -89,3 +89,20 @@ test('the command lists, shows, mends and takes in', async () => {
   expect(await quarantine('requeue')).toBe(1)
   expect(await quarantine('requeue', '1', '--reason', 'type_wrong')).toBe(1)
 })
+
+test('without --gateway it asks the one of the settings here, and no other', async () => {
+  const { port } = new URL(web.url)
+  const file = join(io.cwd, 'tenfold.json')
+  writeFileSync(file, JSON.stringify({ http: { port: Number(port) } }))
+  expect(await io.tenfold('quarantine', 'requeue', '17')).toBe(0)
+  expect(asked).toEqual([{ offset: 17 }])
+  writeFileSync(file, JSON.stringify({ http: { port: 1 } }))
+  expect(await io.tenfold('quarantine', 'requeue', '17')).toBe(1)
+  expect(io.errors.join('\n')).toContain('no gateway answers at http://127.0.0.1:1/')
+  // A secret that only the service's environment has must not shut this shell out.
+  const influx1 = { username: 'w', password: { env: 'NOWHERE_SET' } }
+  writeFileSync(file, JSON.stringify({ sinks: { influx1 } }))
+  expect(await io.tenfold('quarantine')).toBe(1)
+  expect(io.errors.join('\n')).toMatch(/NOWHERE_SET is not set[\s\S]*with --gateway URL/)
+  expect(await io.tenfold('quarantine', '--gateway', web.url)).toBe(0)
+})
