@@ -10,6 +10,7 @@ const whys: Readonly<Record<string, string>> = {
   boot: 'its answer is of another start',
   uptime: 'its answer is older than its hello',
   unanswered: 'it does not answer',
+  refused: 'it would not answer',
   other_key: 'it proved another one',
 }
 
@@ -34,7 +35,8 @@ const proven = (key: string, proof: UnitSummary['proof']): Finding => {
     return {
       ...{ station: 'unit', verdict: 'note' },
       text: `its key ${key} is taken at its word: nothing has challenged it yet`,
-      remedy: 'A board on a serial line of this gateway (sources.serial) is challenged at once.',
+      remedy:
+        'Ask it: tenfold command <unit> challenge. A board on a serial line is challenged at once.',
     }
   }
   if (proof.proven) {

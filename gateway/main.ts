@@ -179,10 +179,10 @@ const startReceiving = async (
 ): Promise<Receiving> => {
   const { config, profiles, clock, random } = parts
   const send = (command: UnitCommand) => sources.command(command) || broker.command(command)
-  const machineOf = async (unit: string): Promise<string | undefined> =>
-    (await delivery.queries.units()).find((one) => one.unit === unit)?.machine
+  const known = async (unit: string) =>
+    (await delivery.queries.units()).find((one) => one.unit === unit)
   const line = (unit: string) => sources.line(unit)
-  const commands = openCommands({ profiles, clock, random, machineOf, send, line })
+  const commands = openCommands({ profiles, clock, random, known, send, line })
   const emit = commands.tap(admission.emit)
   const pairing = config.units.enrol === 'pairing' ? await openPairing(parts) : undefined
   stops.push(async () => pairing?.close())

@@ -5,7 +5,14 @@ import { type LoopSpec, longestHoldMs, type Profile } from '../../hardware-profi
 import type { LoopKind } from '../loop-kind.ts'
 
 /** Why a command is not obeyed; the words of the serial link. */
-export type CommandRefusal = 'unknown' | 'malformed' | 'stale' | 'beyond' | 'disarmed'
+export type CommandRefusal =
+  | 'unknown'
+  | 'malformed'
+  | 'stale'
+  | 'beyond'
+  | 'disarmed'
+  /** It has no key to sign a challenge with. */
+  | 'failed'
 
 /** What the unit answers, as a message of kind `answer`; times in microseconds of uptime. */
 export interface CommandAnswer {
@@ -16,6 +23,8 @@ export interface CommandAnswer {
   accepted: boolean
   reason?: CommandRefusal
   values?: Readonly<Record<string, number>>
+  /** Over a challenge, hex. */
+  signature?: string
 }
 
 export interface Now {
@@ -74,7 +83,7 @@ export class Setpoints {
 
   /** Obeys or refuses; undefined where it is no command that wants an answer. */
   take(command: Uint8Array, inputs: Int32Array, now: Now): CommandAnswer | undefined {
-    const given = parse(command)
+    const given = readCommand(command)
     const { id, kind } = given
     if (typeof id !== 'string' || typeof kind !== 'string') return undefined
     const reason = kind === 'setpoint' ? this.#setpoint(given, inputs, now) : 'unknown'
@@ -118,7 +127,8 @@ export class Setpoints {
   }
 }
 
-const parse = (command: Uint8Array): Record<string, unknown> => {
+/** The object in a command's JSON; empty where there is none. */
+export const readCommand = (command: Uint8Array): Record<string, unknown> => {
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(command))
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}

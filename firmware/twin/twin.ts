@@ -8,6 +8,7 @@ import type { Build } from '../build.ts'
 import { isHard, opposedOutputs } from '../kernel-constants.ts'
 import type { LoopKind } from '../loop-kind.ts'
 import type { Machines } from '../profiles.ts'
+import { Challenges, type Sign } from './challenges.ts'
 import { countersOf, createSignals, createTotals } from './channels.ts'
 import { loadPlant, seeded } from './plant.ts'
 import { type Attestor, createOutbox, type Link, type Outbox } from './protocol.ts'
@@ -41,6 +42,8 @@ export interface TwinOptions {
   /** What the hello states beside boot, uptime and firmware. */
   identity: { profile: string; key?: string; custody?: string }
   attestor?: Attestor
+  /** Signs a challenge with the key that the hello states. */
+  sign?: Sign
   /** Answers a command of the gateway; the answer is published as a message of `kind`. */
   answer?: (
     command: Uint8Array,
@@ -171,6 +174,7 @@ class Session {
   readonly #urgent: readonly number[]
   readonly #stepUs: number
   readonly #reportUs: number
+  readonly #challenges: Challenges
   #urgentSeen: number
   #seq = 0
   #stoodStillUs = 0
@@ -180,6 +184,7 @@ class Session {
   constructor(parts: SessionParts) {
     const { options, loop, spec, rig, state } = parts
     this.#parts = parts
+    this.#challenges = new Challenges(options.sign)
     this.#signals = createSignals({ board: rig.board, loop, spec, profile: options.profile })
     this.#totals = createTotals(rig.board, loop, state.kept.counters)
     const events = options.profile.events.filter(({ attest }) => attest === true)
@@ -231,7 +236,8 @@ class Session {
   command(command: Uint8Array): void {
     const { options, state, outbox, setpoints, rig } = this.#parts
     const asked = { boot: state.kept.boot, uptimeUs: this.uptimeUs() }
-    const said = setpoints.take(command, rig.board.inputs, asked)
+    const said =
+      this.#challenges.take(command, asked) ?? setpoints.take(command, rig.board.inputs, asked)
     if (said !== undefined) {
       outbox.send('answer', new TextEncoder().encode(JSON.stringify(said)))
       return

@@ -3,14 +3,16 @@
 import { parseArgs } from 'node:util'
 import type { CommandOutcome } from '../commands/desk.ts'
 import type { MadeKey } from '../commands/unit-keys.ts'
+import type { ChallengeOutcome } from '../core/challenge.ts'
 import { OperatingError } from '../core/errors.ts'
 import { type AskValues, ask, askOptions, askUsage } from './ask.ts'
 import type { Io } from './io.ts'
 import { update } from './update.ts'
 
 export const summary =
-  'asks a unit for setpoints, an update, its key or a reset, and says what came of it'
+  'asks a unit for setpoints, a proof, an update or a reset, and says what came of it'
 export const usage = `usage: tenfold command <unit> setpoint <name>=<value> ... [options]
+       tenfold command <unit> challenge [options]
        tenfold command <unit> update <file.signed> [options]
        tenfold command <unit> make-key [options]
        tenfold command <unit> trust <did:key> [options]
@@ -18,6 +20,8 @@ export const usage = `usage: tenfold command <unit> setpoint <name>=<value> ... 
 
   setpoint         values that hold for a while, of what its profile calls setpoints; for a hot end
                    such as: tenfold command hot-end-1 setpoint target=200 --hold 5
+  challenge        has the unit sign a number that was never there, and says whether it did so with
+                   the key that this gateway knows for it: genuine, another key, or no answer
   update           a release of "tenfold build --sign": sent, tried, and kept when it is heard
   make-key         has the board make the key that it signs with, once in its life
   trust            pins whose releases a board takes that was flashed without a key; its machine's
@@ -31,7 +35,7 @@ ${askUsage}
 
 A command goes only to a unit that is heard right now; none waits for one that is away. It cannot
 start anything: a unit obeys only while a person holds it armed, and within its profile's limits.
-Exit code 10: the unit refused.`
+Exit code 10: the unit refused, or did not show itself to be genuine.`
 
 export const run = async (args: string[], io: Io): Promise<number> => {
   const { values, positionals } = parseArgs({
@@ -44,6 +48,7 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   if (unit === undefined) throw wrongUse()
   if (kind === 'setpoint' && first !== undefined) return setpoint(io, values, { unit, pairs: rest })
   if (kind === 'make-key' && first === undefined) return makeKey(io, values, unit)
+  if (kind === 'challenge' && first === undefined) return challenge(io, values, unit)
   if (kind === 'reset-trip' && first !== undefined) {
     return resetTrip(io, values, { unit, cause: rest.join(' ') })
   }
@@ -85,6 +90,13 @@ const makeKey = async (io: Io, values: AskValues, unit: string): Promise<number>
   io.out(`${unit} signs with ${key}`)
   io.out('custody  extractable: in its flash, where who holds the board can read it out')
   return 0
+}
+
+const challenge = async (io: Io, values: AskValues, unit: string): Promise<number> => {
+  const body = { kind: 'challenge' }
+  const { verdict, said } = await ask<ChallengeOutcome>(io, values, { path: pathOf(unit), body })
+  io.out(said)
+  return verdict === 'genuine' ? 0 : 10
 }
 
 const trust = async (

@@ -85,7 +85,7 @@ export const run = async (args: string[], io: Io): Promise<number> => {
       clock: systemClock(),
       seed: values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed),
       identity: { profile: digest, key: key.did, custody: 'controller_flash' },
-      attestor: key.attestor,
+      ...{ attestor: key.attestor, sign: key.sign },
       answer: key.answer,
     })
     io.out(`twin   ${unit}, ${profile.title}, boot ${twin.boot}, simulated`)

@@ -12,7 +12,7 @@ import { loadOrCreateSigner } from '../attestation/identity.ts'
 
 export interface UnitKey {
   readonly did: string
-  /** Signature of its key over what is no entry: pairing. */
+  /** Signature of its key over what is no entry: pairing, a challenge. */
   sign(message: Uint8Array): Uint8Array
   readonly attestor: Attestor
   readonly answer: NonNullable<TwinOptions['answer']>

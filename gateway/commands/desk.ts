@@ -1,7 +1,7 @@
 // Commands to units: checked against the profile, sent only to a unit that is heard right now, with
 // its boot, a number that grows and a moment after which it is void. Nothing is retained, nothing
 // waits for a unit that is away. What became of it is the unit's own answer, which is also an
-// event.
+// event. What a command asks for is another's matter: setpoints here, challenges in challenges.ts.
 import { parseTopic } from '../../hardware-profiles/names.ts'
 import { longestHoldMs, type Profile } from '../../hardware-profiles/profile.ts'
 import { OperatingError } from '../core/errors.ts'
@@ -23,6 +23,26 @@ export interface CommandOutcome {
   reason?: string
 }
 
+/** The unit's own word on a command. */
+export interface Answer {
+  id: string
+  accepted: boolean
+  reason?: string
+  /** Boot and uptime of the answer; undefined where it does not say so. */
+  boot: number | undefined
+  t: number | undefined
+  /** Hex. */
+  signature?: string
+}
+
+/** What a command says beside its id, boot, number and end. */
+interface Asking {
+  kind: string
+  body: Readonly<Record<string, unknown>>
+  /** How long the answer is waited for, milliseconds. */
+  answerMs?: number
+}
+
 export interface DeskParts {
   profiles: readonly Profile[]
   clock: { monotonicMs(): number }
@@ -38,14 +58,15 @@ export const patience = { heardMs: 3000, answerMs: 5000, lifeMs: 3000 } as const
 /** Commands on their way at once, to all units. */
 const openMax = 64
 
-type Heard = { boot: number; t: number }
+/** Boot and uptime in microseconds, of a report or hello. */
+export type Heard = { boot: number; t: number }
 
 export class CommandDesk {
   readonly #parts: DeskParts
   /** Who waits for a unit's next message, by unit. */
   readonly #listening = new Map<string, (heard: Heard) => void>()
   /** Who waits for an answer, by the command's id. */
-  readonly #asking = new Map<string, (outcome: CommandOutcome) => void>()
+  readonly #asking = new Map<string, (answer: Answer) => void>()
   #number = 0
 
   constructor(parts: DeskParts) {
@@ -66,22 +87,38 @@ export class CommandDesk {
     const profile = this.#parts.profiles.find((one) => one.machine === machine)
     if (machine === undefined || profile === undefined) throw unknown(unit)
     checkSetpoints(profile, request)
+    const { values, holdsMs } = request
+    const body = { holds_ms: holdsMs, values }
+    const { answer } = await this.ask({ machine, unit }, { kind: request.kind, body })
+    if (answer === undefined) throw unanswered(unit)
+    const { id, accepted, reason } = answer
+    return { id, accepted, ...(reason !== undefined && { reason }) }
+  }
+
+  /**
+   * Sends a command to a unit that is heard now: where it was then, and its answer, undefined where
+   * none came in time. Rejects with an OperatingError where it was not sent.
+   */
+  async ask(
+    { machine, unit }: { machine: string; unit: string },
+    { kind, body, answerMs = patience.answerMs }: Asking,
+  ): Promise<{ heard: Heard; answer: Answer | undefined }> {
     if (this.#listening.has(unit) || this.#asking.size >= openMax) throw busy(unit)
-    const { boot, t } = await this.#heard(unit)
+    const heard = await this.#heard(unit)
+    const { boot, t } = heard
     const id = Buffer.from(this.#parts.random(8)).toString('hex')
     // Grows over restarts of the gateway, too: a unit refuses a number that was there.
     this.#number = Math.max(this.#number + 1, Math.floor(t / 1000))
     const payload = JSON.stringify({
-      ...{ kind: request.kind, id, boot, number: this.#number },
-      ...{ before_t: t + patience.lifeMs * 1000, holds_ms: request.holdsMs },
-      values: request.values,
+      ...{ kind, id, boot, number: this.#number },
+      ...{ before_t: t + patience.lifeMs * 1000, ...body },
     })
-    const answered = this.#answer(id, unit)
+    const answered = this.#answer(id, answerMs)
     if (!this.#parts.send({ machine, unit, payload })) {
       this.#asking.delete(id)
       throw silent(unit)
     }
-    return answered
+    return { heard, answer: await answered }
   }
 
   #heard(unit: string): Promise<Heard> {
@@ -98,16 +135,17 @@ export class CommandDesk {
     })
   }
 
-  #answer(id: string, unit: string): Promise<CommandOutcome> {
-    return new Promise((resolve, reject) => {
+  #answer(id: string, withinMs: number): Promise<Answer | undefined> {
+    return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        if (this.#asking.delete(id)) reject(unanswered(unit))
-      }, patience.answerMs)
+        this.#asking.delete(id)
+        resolve(undefined)
+      }, withinMs)
       timer.unref()
-      this.#asking.set(id, (outcome) => {
+      this.#asking.set(id, (answer) => {
         clearTimeout(timer)
         this.#asking.delete(id)
-        resolve(outcome)
+        resolve(answer)
       })
     })
   }
@@ -119,10 +157,14 @@ export class CommandDesk {
     const listener = this.#listening.get(unit)
     const isHeard = listener !== undefined && (kind === 'report' || kind === 'hello')
     if (!isHeard && kind !== 'answer') return
-    const { boot, t, id, accepted, reason } = parse(payload)
+    const { boot, t, id, accepted, reason, signature } = parse(payload)
     if (isHeard && isWhole(boot) && isWhole(t)) listener({ boot, t })
     if (kind !== 'answer' || typeof id !== 'string' || typeof accepted !== 'boolean') return
-    this.#asking.get(id)?.({ id, accepted, ...(typeof reason === 'string' && { reason }) })
+    this.#asking.get(id)?.({
+      ...{ id, accepted, boot: wholeOf(boot), t: wholeOf(t) },
+      ...(typeof reason === 'string' && { reason }),
+      ...(typeof signature === 'string' && { signature }),
+    })
   }
 }
 
@@ -155,7 +197,10 @@ export const checkSetpoints = (profile: Profile, { values, holdsMs }: SetpointRe
   }
 }
 
-const isWhole = (value: unknown): value is number => Number.isSafeInteger(value)
+const isWhole = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= 0
+
+const wholeOf = (value: unknown): number | undefined => (isWhole(value) ? value : undefined)
 
 const parse = (payload: Uint8Array): Readonly<Record<string, unknown>> => {
   try {
@@ -166,7 +211,7 @@ const parse = (payload: Uint8Array): Readonly<Record<string, unknown>> => {
   }
 }
 
-const unknown = (unit: string): OperatingError =>
+export const unknown = (unit: string): OperatingError =>
   new OperatingError('unit_unknown', {
     message: `the unit "${unit}" is not known here`,
     remedy: 'Check its id; a unit is known from its first hello on.',

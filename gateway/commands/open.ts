@@ -1,13 +1,17 @@
-// Everything that a person may ask of a unit, joined: setpoints, keys, resets, updates. What became
-// of any of it is told to the log as the unit's answer, so that it is an event of the unit.
+// Everything that a person may ask of a unit, joined: setpoints, challenges, keys, resets, updates.
+// What became of any of it is told to the log, as the unit's answer or as a proof, so that it is an
+// event of the unit.
 
-import { topicOf } from '../../hardware-profiles/names.ts'
+import { type TopicParts, topicOf } from '../../hardware-profiles/names.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
+import type { ChallengeOutcome } from '../core/challenge.ts'
 import type { Clock } from '../core/clock.ts'
 import { operatingError } from '../core/errors.ts'
 import { profileDigest } from '../core/machine.ts'
 import type { Emit, UnitCommand, UnitFacts, UnitLine } from '../core/source.ts'
 import type { ReleaseFace, UnitFirmware, UpdateJob } from '../core/update.ts'
+import { proofPayload } from '../proof.ts'
+import { Challenges, type KnownUnitKey } from './challenges.ts'
 import { CommandDesk, type CommandOutcome, type SetpointRequest } from './desk.ts'
 import { Trips } from './trips.ts'
 import { type MadeKey, UnitKeys } from './unit-keys.ts'
@@ -15,6 +19,8 @@ import { Updates } from './updates.ts'
 
 export type CommandRequest =
   | SetpointRequest
+  /** Has the unit show that it has the key that is trusted for it. */
+  | { kind: 'challenge' }
   /** Has the board make the key that it signs with. */
   | { kind: 'make_key' }
   /** Pins the first release key of a board, a did:key. */
@@ -28,7 +34,9 @@ export interface Commands {
   command(
     unit: string,
     request: CommandRequest,
-  ): Promise<CommandOutcome | MadeKey | { releaseKey: string } | { cleared: string }>
+  ): Promise<
+    CommandOutcome | ChallengeOutcome | MadeKey | { releaseKey: string } | { cleared: string }
+  >
   update(unit: string, file: Uint8Array): Promise<UpdateJob>
   /** What a release is, and whether the unit would take it; nothing is sent. */
   check(unit: string, file: Uint8Array): Promise<ReleaseFace>
@@ -40,24 +48,37 @@ export interface CommandsParts {
   profiles: readonly Profile[]
   clock: Clock
   random(bytes: number): Uint8Array
-  machineOf(unit: string): Promise<string | undefined>
+  known(unit: string): Promise<KnownUnitKey | undefined>
   send(command: UnitCommand): boolean
   line(unit: string): UnitLine | undefined
 }
 
 export const openCommands = (parts: CommandsParts): Commands => {
-  const { profiles, clock, random, line } = parts
+  const { profiles, clock, random, line, known } = parts
   let log: Emit | undefined
+  const write = (about: TopicParts, payload: Uint8Array): void => {
+    const session = Buffer.from(random(8)).toString('hex')
+    const record = { topic: topicOf(about), payload, receivedUs: clock.nowUs(), retained: false }
+    log?.({ ...record, source: 'gateway', session }, () => {})
+  }
   const tell = (unit: string, facts: UnitFacts | undefined, answer: Answer): void => {
     if (facts === undefined) return
     const { boot, uptimeUs: t, machine } = facts
     const id = Buffer.from(random(8)).toString('hex')
-    const payload = Buffer.from(JSON.stringify({ boot, t, id, ...answer }))
-    const topic = topicOf({ machine, unit, kind: 'answer' })
-    const record = { topic, payload, receivedUs: clock.nowUs(), retained: false }
-    log?.({ ...record, source: 'gateway', session: id }, () => {})
+    write(
+      { machine, unit, kind: 'answer' },
+      Buffer.from(JSON.stringify({ boot, t, id, ...answer })),
+    )
   }
-  const desk = new CommandDesk(parts)
+  const desk = new CommandDesk({
+    ...parts,
+    machineOf: async (unit) => (await known(unit))?.machine,
+  })
+  const challenges = new Challenges({
+    ...{ desk, random, known },
+    tell: (about, asked, verdict) =>
+      write({ ...about, kind: 'proof' }, proofPayload(asked, verdict)),
+  })
   const keys = new UnitKeys({ line, clock, random })
   const trips = new Trips({ profiles, line })
   const updates = new Updates({
@@ -88,6 +109,7 @@ export const openCommands = (parts: CommandsParts): Commands => {
     },
     command: async (unit, request) => {
       if (request.kind === 'setpoint') return desk.send(unit, request)
+      if (request.kind === 'challenge') return challenges.challenge(unit)
       if (request.kind === 'reset_trip') return reset(unit, request.cause)
       const done =
         request.kind === 'make_key' ? await keys.make(unit) : await keys.trust(unit, request.key)

@@ -60,6 +60,8 @@ export interface Answer {
   readonly accepted: boolean
   readonly reason?: string
   readonly values?: Readonly<Record<string, unknown>>
+  /** Over a challenge, hex; the desk that asked has judged it. */
+  readonly signature?: string
 }
 
 /** What came of a challenge, as the source that asked has judged it. */
@@ -244,7 +246,8 @@ const readItem = (json: Readonly<Record<string, unknown>>): Item | Fault => {
   return { boot, number, kind, data }
 }
 
-const answerFields = ['boot', 't', 'id', 'kind', 'accepted', 'reason', 'values']
+const answerFields = ['boot', 't', 'id', 'kind', 'accepted', 'reason', 'values', 'signature']
+const signaturePattern = /^[0-9a-f]{128}$/
 const wordPattern = /^[a-z0-9_]{1,48}$/
 
 /** Wrapped, since an answer has a reason of its own, and is no fault by that. */
@@ -252,7 +255,8 @@ const readAnswer = (json: Readonly<Record<string, unknown>>): { answer: Answer }
   for (const name in json) {
     if (!answerFields.includes(name)) return unknownField(name, answerFields)
   }
-  const { boot, t, id, kind, accepted, reason, values } = json as { [K in keyof Answer]: unknown }
+  const { boot, t, id, kind, ...said } = json as { [K in keyof Answer]: unknown }
+  const { accepted, reason, values, signature } = said
   if (!isWhole(boot) || !isWhole(t)) {
     return fault('sequence_wrong', `boot ${show(boot)}, t ${show(t)}`)
   }
@@ -263,11 +267,18 @@ const readAnswer = (json: Readonly<Record<string, unknown>>): { answer: Answer }
   if (typeof accepted !== 'boolean') return fault('type_wrong', `accepted ${show(accepted)}`)
   if (values !== undefined && !isObject(values))
     return fault('type_wrong', `values ${show(values)}`)
+  if (!matches(signature, signaturePattern))
+    return fault('type_wrong', `signature ${show(signature)}: 128 hex digits`)
   return { answer: json as unknown as Answer }
 }
 
-/** Sources that challenge units and judge the answer: nobody else's word on a key counts. */
-const provingSources: ReadonlySet<string> = new Set(['serial'])
+/**
+ * Who challenges units and judges the answer: a board's own line by itself, the gateway's desk when
+ * a person asks. Nobody else's word on a key counts.
+ */
+const provingSources: ReadonlySet<string> = new Set(['serial', 'gateway'])
+/** Who fetches and keeps recordings of black boxes. */
+const keepingSources: ReadonlySet<string> = new Set(['serial'])
 const proofFields = ['boot', 't', 'key', 'proven', 'why']
 
 const readProof = (json: Readonly<Record<string, unknown>>, source: string): Proof | Fault => {
@@ -290,7 +301,7 @@ const readRecorded = (
   json: Readonly<Record<string, unknown>>,
   source: string,
 ): Recorded | Fault => {
-  if (!provingSources.has(source)) return fault('topic_unknown', 'a unit keeps no recordings here')
+  if (!keepingSources.has(source)) return fault('topic_unknown', 'a unit keeps no recordings here')
   for (const name in json) {
     if (!recordedFields.includes(name)) return unknownField(name, recordedFields)
   }

@@ -57,7 +57,7 @@ export const act = async (actions: Actions, asked: string, request: IncomingMess
 
 const requestOf = (body: Readonly<Record<string, unknown>>): CommandRequest => {
   const { kind, values, holdsMs = 5000, key, cause } = body
-  if (kind === 'make_key') return { kind }
+  if (kind === 'make_key' || kind === 'challenge') return { kind }
   if (kind === 'trust' && typeof key === 'string') return { kind, key }
   if (kind === 'reset_trip' && typeof cause === 'string') return { kind, cause }
   const isNamed = typeof values === 'object' && values !== null && !Array.isArray(values)

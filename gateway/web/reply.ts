@@ -53,6 +53,7 @@ const statusOf: Readonly<Record<string, number>> = {
   ...{ trip_unknown: 422, trip_other: 409, trip_held: 409, trip_unsupported: 409 },
   command_busy: 409,
   command_unanswered: 504,
+  challenge_keyless: 409,
   ...{ image_wrong: 422, update_unsigned: 422, update_signature: 422 },
   ...{ update_foreign: 422, update_profile: 422 },
   ...{ update_old: 422, update_no_key: 409, update_trial: 409, update_busy: 409 },

@@ -292,7 +292,10 @@ describe('commands', () => {
   test('a challenge and a claim go in the form of the wire, numbered', () => {
     const all = speaking()
     const nonce = 'ab'.repeat(32)
-    expect(send({ kind: 'challenge', nonce }, all)).toBeUndefined()
+    const { boot } = all.board
+    expect(send({ kind: 'challenge', nonce, id: 'a1', boot }, all)).toBeUndefined()
+    expect(send({ kind: 'challenge', nonce, boot }, all)).toMatch(/"id" is missing/)
+    expect(send({ kind: 'challenge', nonce, id: 'a1', boot: boot + 1 }, all)).toMatch(/start/)
     expect(send({ kind: 'include_claim', claim: nonce, type: 'repaired' }, all)).toBeUndefined()
     expect(send({ kind: 'reset_trip', cause: 34 }, all)).toBeUndefined()
     expect(all.board.last('resetTrip')?.[1]).toBe(34)

@@ -8,6 +8,8 @@ import { signerOfSeed } from '../../gateway/attestation/identity.ts'
 import { prepareMachine } from '../../gateway/core/machine.ts'
 import { encodeRecord, type LogRecord } from '../../gateway/core/record.ts'
 import { Pipeline } from '../../gateway/pipeline/pipeline.ts'
+import { judgeProof } from '../../gateway/proof.ts'
+import { readCommand } from '../../gateway/sources/serial/command.ts'
 import { connect, startBroker, until } from '../mqtt/stand.ts'
 import { bodyOf, profile, type Stand, stand } from './stand.ts'
 
@@ -190,4 +192,48 @@ test('a proof that comes over MQTT is put aside: no unit vouches for itself', as
   expect(forged).toMatchObject({ kind: 'quarantine', reason: 'topic_unknown' })
   expect(state()).toMatchObject({ key })
   expect(state()?.proof).toBeUndefined()
+})
+
+/** A challenge that a person asks for, and the records of the board's answers to it. */
+const askedByHand = () => {
+  const all = keyed()
+  const nonce = new Uint8Array(32).fill(9)
+  const command = { kind: 'challenge', id: 'a1', boot, nonce: Buffer.from(nonce).toString('hex') }
+  expect(readCommand(JSON.stringify(command))(all.line.questions)).toBeUndefined()
+  expect(challenge(all)[1]).toEqual(nonce)
+  const answers = (): unknown[] =>
+    all.logged.filter(({ topic }) => topic.endsWith('/answer')).map(bodyOf)
+  return { all, nonce, answers }
+}
+
+test('what a person asks is answered by the board, and judged by whoever asked', async () => {
+  const { all, nonce, answers } = askedByHand()
+  await answer(all, answerTo(all))
+  const [said] = answers() as { signature: string; boot: number; t: number }[]
+  expect(said).toMatchObject({ id: 'a1', kind: 'challenge', accepted: true, boot, t: helloUs + 5 })
+  const signature = Uint8Array.from(Buffer.from(said?.signature ?? '', 'hex'))
+  const asked = { boot, t: helloUs, key }
+  const verdict = judgeProof(asked, nonce, { boot, t: helloUs + 5, signature })
+  expect(verdict).toEqual({ proven: true, t: helloUs + 5 })
+  // The line itself judges only what it has asked by itself.
+  expect(proofs(all)).toEqual([])
+  const found = pipeline()
+  const events = all.logged.map(found.take).flatMap((one) => ('events' in one ? one.events : []))
+  expect(events).toContainEqual(
+    expect.objectContaining({ type: 'command_accepted', cause: 'challenge' }),
+  )
+})
+
+test('what the board refuses is its answer, what is cut has no signature, silence is none', async () => {
+  const refused = askedByHand()
+  refused.all.board.say('result', [38, challenge(refused.all)[0], 7])
+  await soon()
+  expect(refused.answers()).toMatchObject([{ id: 'a1', accepted: false, reason: 'failed' }])
+  const cut = askedByHand()
+  await answer(cut.all, answerTo(cut.all).slice(1))
+  expect(cut.answers()).toEqual([{ boot, t: helloUs, id: 'a1', kind: 'challenge', accepted: true }])
+  const silent = askedByHand()
+  for (let second = 0; second < 12; second += 1) silent.all.pass(1000)
+  await soon()
+  expect(silent.answers()).toEqual([])
 })

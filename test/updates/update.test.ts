@@ -118,6 +118,13 @@ describe.runIf(ready)('a drill joined to a gateway', () => {
     await expect(command('make-key')).rejects.toMatchObject({ code: 'key_there' })
   }, 600_000)
 
+  test('shows that it is genuine when a person asks', async () => {
+    const said = await command('challenge')
+    expect(said).toContain('is genuine')
+    expect(said).toContain((await summary())?.key)
+    await until(async () => (await events()).some(({ cause }) => cause === 'challenge'))
+  }, 600_000)
+
   test('takes no update before a key is pinned, and that only by a hand on the trigger', async () => {
     await expect(command('update', files.good)).rejects.toMatchObject({ code: 'update_no_key' })
     await atRest()

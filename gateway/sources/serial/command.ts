@@ -46,11 +46,11 @@ const setpoint =
   }
 
 const challenge =
-  ({ nonce }: Record<string, unknown>): Send =>
+  ({ nonce, id, boot }: Record<string, unknown>): Send =>
   (line) => {
     if (typeof nonce !== 'string' || !hexPattern.test(nonce)) return '"nonce" is not 64 hex digits'
-    const sent = line.command('challenge', [Buffer.from(nonce, 'hex')])
-    return sent ? undefined : 'the unit is not heard'
+    if (typeof id !== 'string') return '"id" is missing'
+    return line.challenge(Buffer.from(nonce, 'hex'), { id, boot: Number(boot) })
   }
 
 const claim =

@@ -1,8 +1,9 @@
-// When a board is challenged, and what the log is told of it: at its hello, then every hour. No
-// answer is told of only after three tries: a line may be bad for a while. A wrong one is at once.
+// When a board is challenged by itself, and what the log is told of it: at its hello, then every
+// hour. No answer is told of only after three tries: a line may be bad for a while. A wrong one is
+// at once.
 import { didOf } from '../../attestation/did.ts'
+import { judgeProof, type SignedAnswer, type Verdict } from '../../proof.ts'
 import type { BoardMessage, Field, HelloMessage } from './messages.ts'
-import { judgeProof, type Verdict } from './proof.ts'
 
 export const provePace = { everyMs: 3_600_000, againMs: 30_000, tries: 3 } as const
 
@@ -11,13 +12,24 @@ interface Line {
   nowMs(): number
 }
 
+/** Boot, 4 bytes, and uptime in microseconds, 8 bytes, least significant first; signature. */
+const placeBytes = 12
+
+/** What a board sends to a challenge; of another length it is signed by nobody. */
+export const readResponse = (bytes: Uint8Array): SignedAnswer => {
+  if (bytes.length !== placeBytes + 64) return { boot: 0, t: 0, signature: new Uint8Array() }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, placeBytes)
+  const t = Number(view.getBigUint64(4, true))
+  return { boot: view.getUint32(0, true), t, signature: bytes.slice(placeBytes) }
+}
+
 export class Prover {
-  readonly #key: Uint8Array
+  readonly #key: string
   #dueMs = Number.NEGATIVE_INFINITY
   #unanswered = 0
 
   constructor(key: Uint8Array) {
-    this.#key = key
+    this.#key = didOf(key)
   }
 
   isDue(nowMs: number): boolean {
@@ -28,9 +40,9 @@ export class Prover {
   async prove(hello: HelloMessage, nonce: Uint8Array, line: Line): Promise<Verdict | undefined> {
     this.#dueMs = Number.POSITIVE_INFINITY
     const said = await line.ask([nonce])
-    const answer = said?.is === 'response' ? said.bytes : undefined
-    const { boot, uptimeUs } = hello
-    const verdict = judgeProof({ boot, uptimeUs, key: this.#key }, nonce, answer)
+    const answer = said?.is === 'response' ? readResponse(said.bytes) : undefined
+    const { boot, uptimeUs: t } = hello
+    const verdict = judgeProof({ boot, t, key: this.#key }, nonce, answer)
     this.#unanswered = answer === undefined ? this.#unanswered + 1 : 0
     const again = answer === undefined && this.#unanswered < provePace.tries
     this.#dueMs = line.nowMs() + (again ? provePace.againMs : provePace.everyMs)
@@ -38,13 +50,4 @@ export class Prover {
     this.#unanswered = 0
     return verdict
   }
-}
-
-/** As gateway/pipeline/proof.ts reads it. */
-export const proofPayload = (hello: HelloMessage, verdict: Verdict): Uint8Array => {
-  const { boot, uptimeUs, key = new Uint8Array() } = hello
-  const { proven } = verdict
-  const t = proven ? verdict.t : uptimeUs
-  const why = proven ? {} : { why: verdict.why }
-  return Buffer.from(JSON.stringify({ boot, t, key: didOf(key), proven, ...why }))
 }

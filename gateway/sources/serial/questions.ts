@@ -1,13 +1,15 @@
 // What a gateway asks of the board on a line: setpoints, claims, its key and its proof, an update.
 // Every question has a number, and an answer or a moment after which none is waited for; it is sent
-// once, to a board that is heard now. Turns a setpoint's answer and a proof into records for the
-// log.
+// once, to a board that is heard now. Turns the answers to commands, and a proof, into records for
+// the log.
+import { didOf } from '../../attestation/did.ts'
 import type { UnitFacts } from '../../core/source.ts'
+import { proofPayload } from '../../proof.ts'
 import { Asking, answerMs } from './asking.ts'
 import { factsOf, refusals } from './hello.ts'
 import { type LineParts, resultWords, type Session } from './line-parts.ts'
 import type { BoardMessage, Field, HelloMessage, ToBoard } from './messages.ts'
-import { proofPayload } from './prover.ts'
+import { readResponse } from './prover.ts'
 
 /** What the line lends. */
 export interface Lent {
@@ -53,7 +55,7 @@ export class Questions {
     this.#asking.expire(Number.POSITIVE_INFINITY)
   }
 
-  /** A challenge or a claim, whose answer nobody waits for; false where it cannot be sent. */
+  /** A claim or a reset, whose answer nobody waits for; false where it cannot be sent. */
   command(kind: ToBoard, fields: readonly Field[]): boolean {
     if (this.#lent.speaking() === undefined) return false
     this.#lent.send(kind, [this.#next(), ...fields])
@@ -75,13 +77,40 @@ export class Questions {
     if (typeof list === 'string') return list
     void this.ask('setpoint', [session.hello.boot, holdsMs, list]).then((answer) => {
       if (answer?.is !== 'result' || id === undefined) return
-      const reason = resultWords[answer.code]
-      const { boot } = session.hello
-      const said = { boot, t: session.uptimeUs, id, kind: 'setpoint', accepted: answer.code === 0 }
-      const payload = JSON.stringify({ ...said, ...(reason && { reason }), values })
-      this.#lent.log(session, 'answer', Buffer.from(payload))
+      this.#answered(session, { id, kind: 'setpoint', ...resultOf(answer.code), values })
     })
     return undefined
+  }
+
+  /**
+   * A challenge that somebody else judges; gives what is wrong with it. What the board signed goes
+   * to the log as the unit's answer.
+   */
+  challenge(nonce: Uint8Array, { id, boot }: { id: string; boot: number }): string | undefined {
+    const session = this.#lent.speaking()
+    if (session === undefined) return 'the unit is not heard'
+    if (boot !== session.hello.boot) return 'it is for another start of the unit'
+    void this.ask('challenge', [nonce]).then((answer) => {
+      const about = { id, kind: 'challenge' }
+      if (answer?.is === 'result') {
+        this.#answered(session, { ...about, ...resultOf(answer.code) })
+      } else if (answer?.is === 'response') {
+        const { signature, ...place } = readResponse(answer.bytes)
+        const signed = signature.length > 0 && { signature: Buffer.from(signature).toString('hex') }
+        this.#answered(session, {
+          ...about,
+          accepted: true,
+          ...(signed && { ...place, ...signed }),
+        })
+      }
+    })
+    return undefined
+  }
+
+  #answered(session: Session, said: object): void {
+    const { hello, uptimeUs: t } = session
+    const payload = JSON.stringify({ boot: hello.boot, t, ...said })
+    this.#lent.log(session, 'answer', Buffer.from(payload))
   }
 
   /** What the board of this unit said of itself, also one with a profile that is not ours. */
@@ -121,7 +150,9 @@ export class Questions {
       nowMs: () => clock.monotonicMs(),
     })
     if (verdict === undefined || session !== this.#lent.speaking()) return
-    this.#lent.log(session, 'proof', proofPayload(hello, verdict))
+    const { boot, uptimeUs: t, key } = hello
+    if (key === undefined) return
+    this.#lent.log(session, 'proof', proofPayload({ boot, t, key: didOf(key) }, verdict))
   }
 
   /** Grows over restarts of the gateway, too: it begins at the second. */
@@ -130,4 +161,10 @@ export class Questions {
     this.#number = Math.max(this.#number + 1, seconds)
     return this.#number
   }
+}
+
+/** A board's code as every unit answers. */
+const resultOf = (code: number): { accepted: boolean; reason?: string } => {
+  const reason = resultWords[code]
+  return { accepted: code === 0, ...(reason !== undefined && { reason }) }
 }

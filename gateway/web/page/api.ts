@@ -1,6 +1,7 @@
 // Questions to the gateway this page came from, typed. An error carries what the gateway advises.
 // Nothing is kept here: who asks decides how long an answer holds.
 import type { Profile } from '../../../hardware-profiles/profile.ts'
+import type { ChallengeOutcome } from '../../core/challenge.ts'
 import type { Books } from '../../core/delivery.ts'
 import type { SourceLink } from '../../core/link.ts'
 import type {
@@ -68,6 +69,8 @@ export const api = {
   sendUpdate: (unit: string, release: string): Promise<UpdateJob> =>
     ask(`${unitPath(unit)}/update`, JSON.stringify({ release })),
   life: (unit: string): Promise<UnitLife> => ask(`${unitPath(unit)}/life`),
+  challenge: (unit: string): Promise<ChallengeOutcome> =>
+    ask(`${unitPath(unit)}/command`, JSON.stringify({ kind: 'challenge' })),
   passport: (unit: string): Promise<PassportSummary> => ask(`${unitPath(unit)}/passport`),
   passportFile: (unit: string): string => `${unitPath(unit)}/passport/file`,
   books: (): Promise<Books[]> => ask('/api/books'),

@@ -4,6 +4,7 @@
 import { html, nothing } from 'lit-html'
 import type { PassportSummary, UnitSummary } from '../../core/queries.ts'
 import { api } from './api.ts'
+import type { ChallengeButton } from './challenge.ts'
 import { short, words } from './format.ts'
 import { type Asked, badge, moment, shown } from './view.ts'
 
@@ -15,7 +16,7 @@ const custodies: Readonly<Record<string, string>> = {
 const entriesShown = 12
 
 export const passportCard = (
-  asked: Asked<PassportSummary>,
+  { passport, challenge }: { passport: Asked<PassportSummary>; challenge: ChallengeButton },
   { simulated, proof }: Pick<UnitSummary, 'simulated' | 'proof'>,
 ) =>
   html`<section class="card" id="passport" aria-labelledby="passport-title">
@@ -23,7 +24,7 @@ export const passportCard = (
       <h2 id="passport-title">Passport</h2>
       ${simulated ? badge('not valid for claims', 'simulated') : nothing}
     </header>
-    ${shown(asked, (passport) => template(passport, proof))}
+    ${shown(passport, (summary) => template(summary, proof, challenge))}
   </section>`
 
 /** Whether the unit has shown that it holds the key that it states. */
@@ -41,6 +42,7 @@ const proofMark = (custody: PassportSummary['custody'], proof: UnitSummary['proo
 const template = (
   { unit, key, custody, entries, checkpoint }: PassportSummary,
   proof: UnitSummary['proof'],
+  challenge: ChallengeButton,
 ) =>
   html`<dl class="facts">
       <div>
@@ -56,6 +58,7 @@ const template = (
       <div><dt>Custody</dt><dd>${custodies[custody] ?? custody}</dd></div>
       <div><dt>Entries</dt><dd>${entries.length}</dd></div>
     </dl>
+    ${key === undefined || custody === 'gateway' ? nothing : challenge.template()}
     ${
       entries.length === 0
         ? html`<p class="quiet">

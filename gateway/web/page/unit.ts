@@ -12,6 +12,7 @@ import type {
   UnitSummary,
 } from '../../core/queries.ts'
 import { api } from './api.ts'
+import { type ChallengeButton, openChallenge } from './challenge.ts'
 import { type FirmwareCard, openFirmware } from './firmware.ts'
 import { quantity, words } from './format.ts'
 import { lifecycleCard, maintenanceCard, uptimeCard } from './life.ts'
@@ -65,7 +66,7 @@ const unitTemplate = (page: Page, summary: UnitSummary, open: OpenUnit): Templat
         ${open.charts()?.template() ?? (page.profilesKnown() ? noProfile(summary) : nothing)}
         <div class="history">
           ${eventsCard(open.events)} ${recordingsCard(open.recordings, summary.unit)}
-          ${passportCard(open.passport, summary)}
+          ${passportCard(open, summary)}
           ${lifecycleCard(open.life)} ${uptimeCard(open.life)}
           ${machine === undefined ? nothing : wearCard(open.life, machine)}
         </div>
@@ -87,6 +88,7 @@ interface OpenUnit {
   life: Asked<UnitLife>
   quarantine: Asked<QuarantineRow[]>
   firmware: FirmwareCard
+  challenge: ChallengeButton
   newest(): LiveReading | undefined
   /** undefined while its machine's profile is unknown. */
   charts(): UnitCharts | undefined
@@ -101,6 +103,7 @@ const openUnit = (page: Page, unit: string): OpenUnit => {
   const life = keepAsking(() => api.life(unit), 5000, page.redraw)
   const quarantine = keepAsking(() => api.quarantine(unit), 5000, page.redraw)
   const firmware = openFirmware(page, unit)
+  const challenge = openChallenge(page, unit)
   let charts: UnitCharts | undefined
   let newest: LiveReading | undefined
   let away = false
@@ -122,6 +125,7 @@ const openUnit = (page: Page, unit: string): OpenUnit => {
     life,
     quarantine,
     firmware,
+    challenge,
     newest: () => newest,
     charts: () => charts,
     tick: () => {
