@@ -81,7 +81,7 @@ export interface UnitLine {
   ): Promise<UnitReply | undefined>
 }
 
-/** A message that the gateway sends to a unit: topic kind `command`, QoS 1, never retained. */
+/** A message that the gateway sends to a unit: topic kind `command`, never retained or kept. */
 export interface UnitCommand {
   machine: string
   unit: string

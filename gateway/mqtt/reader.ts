@@ -46,8 +46,9 @@ export interface ReaderOptions {
 export interface Reader {
   readonly connected: boolean
   /**
-   * JSON at QoS 1, never retained; `expiryS` bounds its life at the broker, user properties say
-   * what it is (both MQTT 5). False while there is no connection: nothing waits for one.
+   * JSON for whoever hears it now: at QoS 0, which a broker does not keep for who is away, never
+   * retained. `expiryS` bounds its life at one that does, user properties say what it is (both
+   * MQTT 5). False while there is no connection: nothing waits for one.
    */
   publish(topic: string, payload: string, more: PublishMore): boolean
   /** At QoS 1, retained; an empty payload takes away what was. False without a connection. */
@@ -124,7 +125,7 @@ export const startReader = (options: ReaderOptions): Reader => {
         ...(userProperties && { userProperties: { ...userProperties } }),
       }
       const more = options.version === 5 ? { properties } : {}
-      client.publish(topic, payload, { qos: 1, retain: false, ...more }, () => {})
+      client.publish(topic, payload, { qos: 0, retain: false, ...more }, () => {})
       return true
     },
     keep: (topic, payload) => {

@@ -194,6 +194,6 @@ describe.runIf(mosquittoInstalled())('with a real broker', () => {
     expect(made.command?.(command)).toBe(true)
     await until(() => got.length === 1)
     expect(got[0]).toMatchObject({ payload: '{}', retain: false })
-    expect(got[0]?.expiry).toBeLessThanOrEqual(10)
+    expect(got[0]?.expiry).toBeLessThanOrEqual(3)
   })
 })

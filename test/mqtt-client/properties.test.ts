@@ -1,14 +1,20 @@
 // What MQTT 5 carries beside a payload, with Debian's Mosquitto between: user properties of units
 // reach the record, their time and the quarantine; commands carry their own; and no more messages
 // are on their way than were asked for, counted on the wire.
+import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { loadProfiles } from '../../firmware/profiles.ts'
 import { encodeRecord, type LogRecord } from '../../gateway/core/record.ts'
 import { propertiesMax, propertiesOf } from '../../gateway/mqtt/properties.ts'
 import { hello, pipelineInMemory } from '../pipeline/feed.ts'
 import { mosquittoInstalled } from '../servers/mosquitto.ts'
 import { Stops, startTap } from '../sparkplug/stand.ts'
 import { broker, client, later, source, topic, until } from './stand.ts'
+
+const drills = [...loadProfiles().profiles.values()].filter(
+  ({ machine }) => machine === 'cordless_drill',
+)
 
 const isConnected = (notes: string[]): boolean => notes.some((line) => line.endsWith('connected'))
 
@@ -95,18 +101,20 @@ describe.runIf(mosquittoInstalled())('through a real broker', () => {
         watch: ({ cmd, payload }, side) => {
           if (side === 'near') return
           if (cmd === 'publish' && !isAnswered) sent.push(`${payload}`)
-          // Of the command below: whatever the broker had sent before stands before it on the wire.
+          // Of the announcement below: whatever the broker had sent before stands before it on the wire.
           if (cmd === 'puback') isAnswered = true
         },
       })
       const url = `mqtt://127.0.0.1:${tap.port}`
-      const { made, held, notes } = await source({ url, receiveMaximum: most })
+      const settings = { url, receiveMaximum: most, homeAssistant: true }
+      const { made, held, notes } = await source(settings, randomBytes, drills)
       await until(() => isConnected(notes))
       const drill = await client(outside.port)
       const all = Array.from({ length: 20 }, (_, n) => `${n}`)
       for (const text of all) await drill.publishAsync(topic('report'), text, { qos: 1 })
       await until(() => held.length === 1)
-      made.command?.({ machine: 'cordless_drill', unit: 'drill-1', payload: '{}' })
+      const known = { machine: 'cordless_drill', unit: 'drill-1', simulated: false }
+      made.know?.([{ ...known, lifecycle: null }])
       await until(() => isAnswered)
       expect(sent).toEqual(all.slice(0, most))
       for (const n of all.keys()) {

@@ -11,6 +11,7 @@ import { systemClock } from '../../gateway/core/clock.ts'
 import type { LogRecord } from '../../gateway/core/record.ts'
 import { create } from '../../gateway/sources/mqtt-client/index.ts'
 import type { MqttClientSettings } from '../../gateway/sources/mqtt-client/settings.ts'
+import type { Profile } from '../../hardware-profiles/profile.ts'
 import { type Mosquitto, startMosquitto } from '../servers/mosquitto.ts'
 
 const stops: (() => unknown)[] = []
@@ -57,13 +58,17 @@ const usual = loadConfig({
 
 export type Held = { record: LogRecord; done: (error?: Error) => void }
 
-export const source = async (settings: Partial<MqttClientSettings>, epoch = randomBytes) => {
+export const source = async (
+  settings: Partial<MqttClientSettings>,
+  epoch = randomBytes,
+  profiles: readonly Profile[] = [],
+) => {
   const held: Held[] = []
   const notes: string[] = []
   const made = create(
     { ...usual, ...settings },
     {
-      profiles: [],
+      profiles,
       clock: systemClock(),
       random: (bytes) => epoch(bytes),
       folder: '/nowhere',

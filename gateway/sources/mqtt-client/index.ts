@@ -14,8 +14,8 @@ import type { MqttClientSettings } from './settings.ts'
 
 /** A unit that said nothing for so long is not taken for one that hears. */
 const heardWithinMs = 60_000
-/** A command that waits at the broker for longer than its life is dropped there (MQTT 5). */
-const commandExpiryS = 10
+/** Its life, as commands/desk.ts has it: what a broker keeps for longer it drops (MQTT 5). */
+const commandExpiryS = 3
 /** Units whose last word is remembered. */
 const unitsMax = 10_000
 

@@ -42,9 +42,7 @@ export const MqttClientSettings = Type.Object(
     filters: Type.Array(Type.String({ minLength: 1, maxLength: 256 }), {
       minItems: 1,
       maxItems: 64,
-      default: ['hello', 'report', 'entry', 'claim'].map((kind) =>
-        topicFilter(kind as 'hello' | 'report' | 'entry' | 'claim'),
-      ),
+      default: (['hello', 'report', 'entry', 'claim', 'answer'] as const).map(topicFilter),
       description: 'Topics that are read, as MQTT filters.',
     }),
     foreign: ForeignSettings,
