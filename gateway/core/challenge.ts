@@ -1,4 +1,5 @@
-// What came of a challenge that a person asked for: the words that command line and page share.
+// What came of a challenge that a person asked for: the words that command line and page share. No
+// logic: who judges is gateway/proof.ts.
 
 export interface ChallengeOutcome {
   /**

@@ -101,7 +101,7 @@ describe.runIf(mosquittoInstalled())('through a real broker', () => {
         watch: ({ cmd, payload }, side) => {
           if (side === 'near') return
           if (cmd === 'publish' && !isAnswered) sent.push(`${payload}`)
-          // Of the announcement below: whatever the broker had sent before stands before it on the wire.
+          // Of the announcement below: what the broker had sent before is before it on the wire.
           if (cmd === 'puback') isAnswered = true
         },
       })
