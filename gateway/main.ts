@@ -186,22 +186,23 @@ const startReceiving = async (
   const emit = commands.tap(admission.emit)
   const pairing = config.units.enrol === 'pairing' ? await openPairing(parts) : undefined
   stops.push(async () => pairing?.close())
+  const folder = join(config.data, 'log')
+  // Behind a front, what a source hands over goes elsewhere first.
+  const ownOf = (name: string) =>
+    config.sources.nats === undefined && { own: ownRecords(log, { folder, source: name }) }
   const brokerParts = {
-    context: sourceContext(parts, 'mqtt'),
+    context: { ...sourceContext(parts, 'mqtt'), ...ownOf('mqtt') },
     keysFolder: join(config.data, 'keys', 'tls'),
     ...authentication(() => names.mqttNames, pairing),
   }
   const broker = createBroker(config.mqtt, brokerParts)
-  const folder = join(config.data, 'log')
   const steps = new ClockSteps({ clock, note: (line) => parts.note(line) })
   const sources = await startSources({
     settings: config.sources,
     stamp: (record) => (config.log.clockSetLate ? steps.stamp(record) : record),
     context: (name) => ({
       ...sourceContext(parts, name),
-      handover: delivery.handover,
-      // Behind a front, what a source hands over goes elsewhere first.
-      ...(config.sources.nats === undefined && { own: ownRecords(log, { folder, source: name }) }),
+      ...{ handover: delivery.handover, ...ownOf(name) },
     }),
     emit,
   })

@@ -20,19 +20,24 @@ export interface LogRecord {
   steppedUs?: number
   /** User properties that came beside the payload (MQTT 5), where there were any; bounded. */
   properties?: Properties | undefined
+  /**
+   * Number of this message in its session, where its source must know after a kill whether it has
+   * logged it; a whole number of 32 bits.
+   */
+  exchange?: number | undefined
 }
 
 export type Properties = Readonly<Record<string, string>>
 
 const version = 1
 const headBytes = 14
-const flags = { retained: 1, stepped: 2, properties: 4 } as const
+const flags = { retained: 1, stepped: 2, properties: 4, exchange: 8 } as const
 
 /**
- * Layout, little endian: u8 version, u8 flags (bit 0 retained, bit 1 stepped, bit 2 properties),
- * f64 receivedUs, u8 source length, u8 session length, u16 topic length, then source, session and
- * topic in UTF-8, f64 steppedUs where bit 1 is set, u16 length and JSON of the properties where bit
- * 2 is, then the payload.
+ * Layout, little endian: u8 version, u8 flags (bit 0 retained, bit 1 stepped, bit 2 properties, bit
+ * 3 exchange), f64 receivedUs, u8 source length, u8 session length, u16 topic length, then source,
+ * session and topic in UTF-8, f64 steppedUs where bit 1 is set, u32 exchange where bit 3 is, u16
+ * length and JSON of the properties where bit 2 is, then the payload.
  */
 export const encodeRecord = (record: LogRecord): Buffer => new RecordEncoder().encode(record)
 
@@ -45,7 +50,7 @@ export class RecordEncoder {
 
   /** Throws a RangeError where a text is longer than a record can hold. */
   encode(record: LogRecord): Buffer {
-    const { source, session, topic, payload, steppedUs } = record
+    const { source, session, topic, payload, steppedUs, exchange } = record
     if (topic !== this.#topic || session !== this.#session || source !== this.#source) {
       this.#head = headOf(record)
       this.#source = source
@@ -53,7 +58,8 @@ export class RecordEncoder {
       this.#topic = topic
     }
     const head = this.#head
-    const place = head.length + (steppedUs === undefined ? 0 : 8)
+    const numbered = head.length + (steppedUs === undefined ? 0 : 8)
+    const place = numbered + (exchange === undefined ? 0 : 4)
     const beside = record.properties === undefined ? nothing : section(record.properties)
     const start = place + beside.length
     const out = Buffer.allocUnsafe(start + payload.length)
@@ -63,6 +69,10 @@ export class RecordEncoder {
     if (steppedUs !== undefined) {
       out[1] |= flags.stepped
       out.writeDoubleLE(steppedUs, head.length)
+    }
+    if (exchange !== undefined) {
+      out[1] |= flags.exchange
+      out.writeUInt32LE(exchange, numbered)
     }
     if (beside.length > 0) {
       out[1] |= flags.properties
@@ -115,7 +125,9 @@ export const decodeRecord = (body: Uint8Array): LogRecord => {
   const topic = session + bytes.readUInt16LE(12)
   const flag = bytes.readUInt8(1)
   const isStepped = (flag & flags.stepped) !== 0
-  const beside = topic + (isStepped ? 8 : 0)
+  const isNumbered = (flag & flags.exchange) !== 0
+  const numbered = topic + (isStepped ? 8 : 0)
+  const beside = numbered + (isNumbered ? 4 : 0)
   // Reading beyond the end is a RangeError, too.
   const payload = beside + ((flag & flags.properties) === 0 ? 0 : 2 + bytes.readUInt16LE(beside))
   if (payload > bytes.length) throw new RangeError('log record shorter than its head says')
@@ -127,6 +139,7 @@ export const decodeRecord = (body: Uint8Array): LogRecord => {
     payload: bytes.subarray(payload),
     retained: (flag & flags.retained) !== 0,
     ...(isStepped && { steppedUs: bytes.readDoubleLE(topic) }),
+    ...(isNumbered && { exchange: bytes.readUInt32LE(numbered) }),
     ...(payload > beside && {
       properties: JSON.parse(bytes.toString('utf8', beside + 2, payload)) as Properties,
     }),

@@ -70,8 +70,10 @@ class Translation {
     const records = found.flatMap((one) => this.#translate(one, record))
     let [left, failed] = [records.length, undefined as Error | undefined]
     if (left === 0) done()
-    for (const one of records) {
-      this.#emit(one, (error) => {
+    for (const [i, one] of records.entries()) {
+      // Numbered as the message is: only the last, before which all of it is in the log.
+      const isLast = i === records.length - 1
+      this.#emit(isLast ? one : { ...one, exchange: undefined }, (error) => {
         // Its hello may be among what is not durable: it is said again.
         if (error !== undefined) for (const { unit } of found) this.#heard.delete(unit)
         failed ??= error

@@ -207,7 +207,7 @@ export class MqttBroker implements MqttSource {
     const memory = broker.persistence as Memory
     const { note } = this.#options
     this.#sessions = await Sessions.open({
-      ...{ map: this.#map, memory, note },
+      ...{ map: this.#map, memory, note, own: this.#options.own },
       mayHear: (client, topic) => this.#mayHear(client as Client, topic),
       allows: (client, { topic = '' }) =>
         this.#refuse(topic, this.#sessionOf(client as Client).unit) === undefined,
@@ -342,12 +342,14 @@ export class MqttBroker implements MqttSource {
       return
     }
     const waitMs = session.rate.take(this.#options.clock.monotonicMs())
-    if (waitMs === 0) this.#append(session, packet, done)
-    else setTimeout(() => this.#append(session, packet, done), waitMs)
+    if (waitMs === 0) this.#append(client, packet, done)
+    else setTimeout(() => this.#append(client, packet, done), waitMs)
   }
 
-  #append(session: Session, packet: PublishPacket, done: Done): void {
-    if (this.#emit === undefined) {
+  #append(client: Client | null, packet: PublishPacket, done: Done): void {
+    const session = this.#sessionOf(client)
+    const emit = this.#emit
+    if (emit === undefined) {
       done(new Error('the gateway is stopping'))
       return
     }
@@ -358,17 +360,13 @@ export class MqttBroker implements MqttSource {
     // A report that came back at every subscription would be taken for one sent just now.
     if (session.ours) packet.retain = false
     const { topic, payload } = packet
-    this.#emit(
-      {
-        receivedUs: this.#options.clock.nowUs(),
-        source: this.name,
-        session: session.id,
-        topic,
-        payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
-        retained: false,
-      },
-      done,
-    )
+    const record = {
+      receivedUs: this.#options.clock.nowUs(),
+      ...{ source: this.name, session: session.id, topic, retained: false },
+      payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
+    }
+    if (packet.qos < 2 || client === null || this.#sessions === undefined) emit(record, done)
+    else this.#sessions.log(client, packet, { record, emit, done })
   }
 
   #sessionOf(client: Client | null): Session {

@@ -34,7 +34,7 @@ export const createBroker = (settings: MqttSettings, parts: BrokerParts): MqttBr
     epoch: Buffer.from(context.random(6)).toString('hex'),
     sessions: () =>
       openDurableMap({ folder: join(folder, 'sessions'), clock, random: context.random }),
-    payloadBytes: limits.payloadBytes,
+    ...{ payloadBytes: limits.payloadBytes, own: context.own },
     ...limitsOf(settings),
     sparkplug: rolesOf(settings),
     announce: settings.homeAssistant ? profiles : undefined,

@@ -3,7 +3,7 @@
 import type { Profile } from '../../../hardware-profiles/profile.ts'
 import type { Clock } from '../../core/clock.ts'
 import { limits } from '../../core/limits.ts'
-import type { Source, UnitCommand } from '../../core/source.ts'
+import type { OwnRecords, Source, UnitCommand } from '../../core/source.ts'
 import type { Foreign } from '../../foreign/translate.ts'
 import type { DurableMap } from '../../log/durable-map.ts'
 import type { CheckPassword } from './access.ts'
@@ -39,6 +39,8 @@ export interface BrokerOptions {
   connectMs?: number
   /** How long a client may leave what it asked for untaken, milliseconds. */
   slowMs?: number
+  /** What it has in the log; absent where its messages go elsewhere. */
+  own?: OwnRecords | undefined
   /** Called for what an operator should see: refused publishers, storage failures. */
   note: (line: string) => void
 }

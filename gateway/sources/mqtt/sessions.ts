@@ -5,7 +5,10 @@
 import { Readable } from 'node:stream'
 import { parseTopic } from '../../../hardware-profiles/names.ts'
 import { limits } from '../../core/limits.ts'
+import type { LogRecord } from '../../core/record.ts'
+import type { Emit, OwnRecords } from '../../core/source.ts'
 import type { Refusal } from './access.ts'
+import { Exchanges } from './exchanges.ts'
 import { decode, encode, type SessionClient, type SessionPacket } from './packets.ts'
 import { type WillClient, type WillMemory, Wills, type WillsOptions } from './wills.ts'
 
@@ -45,6 +48,8 @@ const ofMemory = [
 
 export interface SessionsOptions extends WillsOptions {
   memory: Memory
+  /** What the broker has in the log; absent where its messages go elsewhere. */
+  own?: OwnRecords | undefined
   /** Whether this connection may hear it: what it may not is not kept for it. */
   mayHear(client: SessionClient, topic: string): boolean
 }
@@ -52,9 +57,16 @@ export interface SessionsOptions extends WillsOptions {
 const key = (kind: 'sub' | 'out' | 'in' | 'keep', ...parts: (string | number)[]): string =>
   JSON.stringify([kind, ...parts])
 
+interface Logging {
+  record: LogRecord
+  emit: Emit
+  done(error?: Error | null): void
+}
+
 export class Sessions {
   readonly #options: SessionsOptions
   readonly wills: Wills
+  readonly #exchanges: Exchanges
   readonly #outgoing = new Map<string, Delivery[]>()
   readonly #incoming = new Map<string, Set<number>>()
   /** Topics of persistent sessions and their QoS, as they stand on the disk. */
@@ -67,12 +79,14 @@ export class Sessions {
   constructor(options: SessionsOptions) {
     this.#options = options
     this.wills = new Wills(options)
+    this.#exchanges = new Exchanges(options)
   }
 
   /** Takes up what the map holds, then answers aedes in place of its memory. */
   static async open(options: SessionsOptions): Promise<Sessions> {
     const sessions = new Sessions(options)
     for (const [name, value] of options.map.entries()) await sessions.#restore(name, value)
+    for (const name of await sessions.#exchanges.settle()) await sessions.#restore(name, '')
     const own = sessions as unknown as Record<string, unknown>
     const memory = options.memory as unknown as Record<string, (...args: unknown[]) => unknown>
     // Bound once: two of them are called for every message.
@@ -198,6 +212,16 @@ export class Sessions {
     return Readable.from((this.#outgoing.get(client.id) ?? []).map(({ packet }) => packet))
   }
 
+  /**
+   * A message to the log: one of QoS 2 of a persistent session so that it is known when it comes
+   * again, after a kill too.
+   */
+  log({ id, clean }: SessionClient, packet: SessionPacket, { record, emit, done }: Logging): void {
+    const { qos, messageId = 0, dup = false } = packet
+    if (qos !== 2 || clean === true) emit(record, done)
+    else this.#exchanges.take(key('in', id, messageId), { record, isAgain: dup, emit }, done)
+  }
+
   /** Whether a QoS 2 message was taken and its PUBREL has not come yet. */
   hasIncoming(clientId: string, messageId: number | undefined): boolean {
     return messageId !== undefined && this.#incoming.get(clientId)?.has(messageId) === true
@@ -224,7 +248,10 @@ export class Sessions {
   async cleanIncoming({ id }: SessionClient) {
     const ids = [...(this.#incoming.get(id) ?? [])]
     this.#incoming.delete(id)
-    await Promise.all(ids.map((messageId) => this.#options.map.delete(key('in', id, messageId))))
+    await Promise.all([
+      ...ids.map((messageId) => this.#options.map.delete(key('in', id, messageId))),
+      this.#exchanges.forget(key('in', id, '').slice(0, -3)),
+    ])
   }
 
   /** Bounded, since nobody ever has to take a retained message back. */
@@ -285,6 +312,8 @@ export class Sessions {
       const topics = this.#kept.get(id) ?? new Map<string, number>()
       this.#kept.set(id, topics.set(sub.topic, sub.qos))
       await memory.addSubscriptions({ id, clean: false }, [sub])
+    } else if (kind === 'in' && value !== '') {
+      this.#exchanges.restore(name, value)
     } else if (kind === 'in') {
       const ids = this.#incoming.get(id) ?? new Set()
       this.#incoming.set(id, ids.add(Number(third)))
