@@ -1,5 +1,7 @@
-// One unit's newest reading on its way: where it is in the log, when it came into the store, and
-// which sink has it already. Pure; `tenfold doctor` gathers what it needs.
+// One unit's newest reading on its way: which source it came by and in which session, where it is in
+// the log, when it came into the store, and which sink has it already. Pure; `tenfold doctor`
+// gathers what it needs.
+import type { LogRecord } from './core/record.ts'
 import type { Finding, SinkFacts } from './diagnosis.ts'
 
 /** The newest reading of a unit that the embedded store has. */
@@ -10,6 +12,8 @@ export interface NewestReading {
   /** Negative for a publisher without a sequence. */
   sequence: number
   timeUs: number
+  /** Its record; undefined where the log has let go of it. */
+  record?: Pick<LogRecord, 'source' | 'session' | 'topic' | 'receivedUs'> | undefined
 }
 
 /** Where the reading is, station by station; sinks by their cursors. */
@@ -23,6 +27,7 @@ export const traceOf = (
   const log = Math.max(0, ...sinks.map(({ received }) => received))
   return [
     good('readings', `newest reading: ${number}, ${when}`),
+    cameBy(newest),
     good('readings', `it is record ${offset} of the log, which has ${log} now`),
     ...sinks.map(({ sink, cursor, lagUs }) => {
       const lag = lagUs === undefined ? '' : `, lag ${seconds(lagUs)}`
@@ -31,6 +36,16 @@ export const traceOf = (
       return { ...good('sinks', text), verdict: 'note' as const, remedy: waits }
     }),
   ]
+}
+
+/** A record that was taken out of quarantine says so as its source, and when it came at first. */
+const cameBy = ({ record }: NewestReading): Finding => {
+  if (record === undefined) {
+    return good('readings', 'the log no longer has its record: how it came is not known')
+  }
+  const { source, session, topic, receivedUs } = record
+  const when = new Date(receivedUs / 1000).toISOString()
+  return good('readings', `it came by ${source}, session ${session}, at ${when}, on ${topic}`)
 }
 
 const waits = 'It catches up by itself once its database answers; see the books above.'

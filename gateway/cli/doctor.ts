@@ -16,9 +16,12 @@ import { limits } from '../core/limits.ts'
 import type { SourceLink } from '../core/link.ts'
 import { prepareMachine } from '../core/machine.ts'
 import type { Written } from '../core/queries.ts'
+import { decodeRecord } from '../core/record.ts'
 import { diagnose, type Facts, type Finding, type SinkFacts, type Trouble } from '../diagnosis.ts'
 import { closedFinding, linkFindings } from '../link-findings.ts'
+import { realFiles } from '../log/files.ts'
 import { lockHolder } from '../log/lock.ts'
+import { readOne } from '../log/one.ts'
 import { writtenFinding } from '../operations/disk.ts'
 import { openStoreReader, type StoreReader } from '../sinks/store/store.ts'
 import { serialFindings } from '../sources/serial/findings.ts'
@@ -234,6 +237,20 @@ const nothing: StoreFacts = {
   ...{ trouble: undefined, books: [], unit: undefined, newest: undefined, quarantine: [] },
 }
 
+/** With how it came, as its record in the log says. */
+const withRecord = (
+  { data }: Config,
+  newest: NewestReading | undefined,
+): NewestReading | undefined => {
+  const body = newest && readOne(realFiles(), join(data, 'log'), newest.offset)
+  try {
+    return newest && { ...newest, record: body && decodeRecord(body) }
+  } catch {
+    // Another version of this software has written it.
+    return newest
+  }
+}
+
 const readStore = (config: Config, unit: string | undefined): StoreFacts => {
   const machines = new Map(profilesOf().map((p) => [p.machine, prepareMachine(p)]))
   let reader: StoreReader | undefined
@@ -255,7 +272,7 @@ const readStore = (config: Config, unit: string | undefined): StoreFacts => {
       quarantine: queries.quarantine({ unit, limit: limits.listRows }),
       knownUnits: queries.units().map((known) => known.unit),
     }
-    return { ...nothing, books, unit: facts, newest: queries.newest(unit) }
+    return { ...nothing, books, unit: facts, newest: withRecord(config, queries.newest(unit)) }
   } catch (error) {
     const trouble = operatingError(error)
     if (trouble === undefined) throw error

@@ -52,7 +52,9 @@ export const act = async (actions: Actions, asked: string, request: IncomingMess
       remedy: 'Set units.enrol to "pairing".',
     })
   }
-  return json(offer)
+  // Loaded where it is asked for, which is seldom.
+  const { qrRows } = await import('../pairing/qr.ts')
+  return json({ ...offer, qr: qrRows(offer.uri) })
 }
 
 const requestOf = (body: Readonly<Record<string, unknown>>): CommandRequest => {

@@ -40,9 +40,10 @@ test('a sink that is not past the newest reading of a unit is a note, one that i
   ]
   const newest = { offset: 30, boot: 1, sequence: 29, timeUs: 0 }
   const found = traceOf(newest, { sinks, nowUs: 2e6 })
-  expect(found.map(({ verdict }) => verdict)).toEqual(['good', 'good', 'good', 'note'])
+  expect(found.map(({ verdict }) => verdict)).toEqual(['good', 'good', 'good', 'good', 'note'])
   expect(found[0]?.text).toContain('1970-01-01T00:00:00.000Z, 2.0 s ago')
-  expect(found[3]?.text).toBe('influx1 is at 30, 0 records before it, lag 5.0 s')
+  expect(found[1]?.text).toContain('the log no longer has its record')
+  expect(found[4]?.text).toBe('influx1 is at 30, 0 records before it, lag 5.0 s')
 })
 
 test('a running gateway counts, and doctor and Prometheus are told', async () => {
@@ -79,6 +80,9 @@ test('a running gateway counts, and doctor and Prometheus are told', async () =>
     const port = `http.port=${new URL(gateway.pageUrl).port}`
     await io.tenfold('doctor', 'drill-9', '--data', folder, '--set', port)
     expect(io.lines.join('\n')).toMatch(/newest reading: boot 1, sequence 29, /)
+    expect(io.lines.join('\n')).toMatch(
+      /it came by mqtt, session [0-9a-f]{12}-\d+, at 20\d\d-\S+Z, on \S+\/drill-9\/report/,
+    )
     expect(io.lines.join('\n')).toMatch(/it is record 30 of the log, which has 31 now/)
     expect(io.lines.join('\n')).toMatch(/store is past it, at 31, lag 0\.0 s/)
     expect(io.lines.join('\n')).toMatch(

@@ -25,6 +25,13 @@ export interface RequeueOutcome {
   more: boolean
 }
 
+/** A pairing code, with the rows of its QR code: `1` is dark. */
+export interface ShownPairing {
+  code: string
+  seconds: number
+  qr: readonly string[]
+}
+
 /** An answer that is no data: what happened and what to check, in the gateway's words. */
 export class Refusal extends Error {
   readonly remedy: string
@@ -69,6 +76,7 @@ export const api = {
   sendUpdate: (unit: string, release: string): Promise<UpdateJob> =>
     ask(`${unitPath(unit)}/update`, JSON.stringify({ release })),
   life: (unit: string): Promise<UnitLife> => ask(`${unitPath(unit)}/life`),
+  pair: (): Promise<ShownPairing> => ask('/api/pairing', '{}'),
   challenge: (unit: string): Promise<ChallengeOutcome> =>
     ask(`${unitPath(unit)}/command`, JSON.stringify({ kind: 'challenge' })),
   passport: (unit: string): Promise<PassportSummary> => ask(`${unitPath(unit)}/passport`),

@@ -6,6 +6,7 @@ import { api } from './api.ts'
 import { quantity, words } from './format.ts'
 import { openLive } from './live.ts'
 import { type MachineView, type ShownSignal, severityOf, valueText } from './machine-view.ts'
+import { openPairing } from './pairing.ts'
 import { type Spark, sparkline } from './sparkline.ts'
 import { badge, estimatedMark, type Page, simulatedMark, since, type View } from './view.ts'
 
@@ -31,6 +32,7 @@ export const overview = (page: Page): View => {
       page.redraw()
     },
   })
+  const pairing = openPairing(page)
   const loadSparks = (): void => {
     for (const summary of (page.units() ?? []).slice(0, sparksMax)) {
       if (sparks.has(summary.unit) || summary.lastTimeUs === undefined) continue
@@ -47,7 +49,7 @@ export const overview = (page: Page): View => {
     template: () => {
       const units = page.units()
       if (units === undefined) return html`<p class="quiet">Loading…</p>`
-      if (units.length === 0) return empty()
+      if (units.length === 0) return html`${empty()} ${pairing.template()}`
       return html`<h1>Units</h1>
         <ul class="cards">
           ${units.map((summary) => {
@@ -55,7 +57,8 @@ export const overview = (page: Page): View => {
             const data = { spark: sparks.get(unit), live: newest.get(unit) }
             return html`<li>${card(page, summary, data)}</li>`
           })}
-        </ul>`
+        </ul>
+        ${pairing.template()}`
     },
   }
 }
