@@ -1,6 +1,6 @@
-// One unit's newest reading on its way: which source it came by and in which session, where it is in
-// the log, when it came into the store, and which sink has it already. Pure; `tenfold doctor`
-// gathers what it needs.
+// One unit's newest reading on its way: by which source and session it came, where it is in the
+// log, when it came into the store, and which sink has it already. Pure; `tenfold doctor` gathers
+// what it needs.
 import type { LogRecord } from './core/record.ts'
 import type { Finding, SinkFacts } from './diagnosis.ts'
 

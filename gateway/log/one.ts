@@ -4,7 +4,7 @@ import { SharedHead } from './head.ts'
 import type { ReadFiles } from './log.ts'
 import { openReader } from './reader.ts'
 
-/** A copy of its body; undefined where it is no longer there, or damaged, or nothing can be read. */
+/** A copy of its body; undefined where it is no longer there, or cannot be read. */
 export const readOne = (
   files: ReadFiles,
   folder: string,
