@@ -72,7 +72,9 @@ export class FiguresRound {
     }
     for (const { unit, machine, simulated } of source.units()) {
       if (signal.aborted) return
-      rows.push(unitFigures(source.life({ unit, nowUs }), { machine, simulated, nowUs }))
+      const life = lifeOf(source, { unit, nowUs })
+      if (life === undefined) continue
+      rows.push(unitFigures(life, { machine, simulated, nowUs }))
       // Between two units a question of the page, or a batch, has its turn.
       await setImmediate()
       if (rows.length < mostAtOnce) continue
@@ -98,5 +100,18 @@ export class FiguresRound {
         this.#errors.set(sink.name, error)
       }
     }
+  }
+}
+
+/** undefined for a unit that went to another gateway of the fleet since the round began. */
+const lifeOf = (
+  source: LifeSource,
+  query: { unit: string; nowUs: number },
+): UnitLife | undefined => {
+  try {
+    return source.life(query)
+  } catch (error) {
+    if (error instanceof OperatingError && error.code === 'unit_unknown') return undefined
+    throw error
   }
 }

@@ -134,6 +134,19 @@ test('a sink that is back has its figures soon, alone, and looks broken no longe
   expect(lives).toBe(6)
 })
 
+test('a unit that goes to another gateway meanwhile is left out, and ends nothing', async () => {
+  const { sink: one, taken } = sink('one')
+  const all = source(3)
+  const gone = new OperatingError('unit_unknown', { message: 'it is gone', remedy: 'none' })
+  const life: LifeSource['life'] = (query) => {
+    if (query.unit === 'drill-1') throw gone
+    return all.life(query)
+  }
+  const options = { source: { ...all, life }, sinks: [one], referenceHours: undefined }
+  await new FiguresRound(options, 0).step(startUs, running)
+  expect(taken.flat().map(({ unit }) => unit)).toEqual([undefined, 'drill-0', 'drill-2'])
+})
+
 test('totals as of a reading never shrink over swapped controllers, and end at the total', () => {
   const boots = fc.array(fc.array(fc.nat(50), { minLength: 1, maxLength: 6 }), {
     minLength: 1,
