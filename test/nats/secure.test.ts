@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { nkeys } from '@nats-io/transport-node'
 import { afterEach, expect, test } from 'vitest'
 import { createAuthority, issueLeaf, type Pair } from '../../gateway/certificates/authority.ts'
@@ -132,6 +133,39 @@ test.skipIf(!natsInstalled())(
     expect(await openingOf(settings, seed(ours))).toBe('none')
     expect(await openingOf(settings, `${seed(ours)}\n`)).toBe('none')
     expect(await openingOf(settings, seed(other))).toBe('nats_refused')
+  },
+  60_000,
+)
+
+test.runIf(natsInstalled())(
+  'a password that the servers changed for a while',
+  async () => {
+    const asks = (word: string): string => `authorization { user: g, password: ${word} }`
+    const lines = [asks('one')]
+    const server = await startNats(1, lines)
+    stops.push(() => server.remove())
+    const settings = settingsOf(server.urls, { username: 'g', password: { env: 'WORD' } })
+    const fleet = await openFleet(settings, { secret: () => 'one', chainKey: 'did:key:one' })
+    stops.push(() => fleet.connection.close())
+    let refused = 0
+    const seen = (async () => {
+      for await (const { type } of fleet.connection.status()) refused += Number(type === 'error')
+    })()
+    await server.kill(0)
+    lines[0] = asks('two')
+    await server.start(0)
+    // The client's own way is to give up at the second refusal.
+    while (refused < 3) await setTimeout(20)
+    await server.kill(0)
+    lines[0] = asks('one')
+    await server.start(0)
+    const put = async (): Promise<void> => {
+      await fleet.leases.put('try', '1').catch(put)
+    }
+    await put()
+    expect(fleet.connection.isClosed()).toBe(false)
+    await fleet.connection.close()
+    await seen
   },
   60_000,
 )

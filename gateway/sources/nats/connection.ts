@@ -56,6 +56,8 @@ export const openFleet = async (settings: NatsSettings, context: FleetContext): 
     servers: settings.servers,
     name: `tenfold ${settings.name}`,
     maxReconnectAttempts: -1,
+    // Left to itself the client gives up for good when it was refused twice.
+    ignoreAuthErrorAbort: true,
     reconnectTimeWait: 250,
     timeout: requestMs,
     ignoreClusterUpdates: true,
