@@ -49,7 +49,8 @@ export const remedies = {
   inconsistent: 'Two states of the log contradict each other: the log’s history was rewritten.',
   head_mismatch: 'The log knows another last entry of this unit: entries were left out at the end.',
   bad_head: 'The head statement is not in its form, or speaks of another checkpoint or unit.',
-  bad_passport: 'The file is not a passport of version 1, or was edited.',
+  bad_passport:
+    'It is no passport of version 1, was cut short on its way, or was edited: ask for it again.',
   bad_trust: 'Correct the named line of the trust file.',
   log_not_pinned: 'Get the key of the log from its operator, not from the file, and pin it.',
   log_key_substituted: 'You pinned another key for this log: do not trust the file.',

@@ -46,7 +46,8 @@ One row per failure of a machine that is repaired:
   --target N         the claim to judge (10 times)
   --planned-cost C --failure-cost C   also the best age to replace
   --plot FILE.svg    writes the charts
-  --skip-bad-rows    uses the good rows, and says with every result how many were left out
+  --skip-bad-rows    uses the good rows, and says with every result how many were left out, and
+                     how many of those had not failed: without them lives look too short
 
 Life tables of gateways:
 ${tableUsage}
@@ -186,8 +187,17 @@ const historiesOf = async (io: Io, flags: Flags, file: string): Promise<ReadHist
   return result
 }
 
-const tellLeftOut = (io: Io, { leftOut, rows }: { leftOut: number; rows: number }): void => {
+const tellLeftOut = (
+  io: Io,
+  { leftOut, rows, leftOutRunning = 0 }: Pick<ReadLives, 'leftOut' | 'rows' | 'leftOutRunning'>,
+): void => {
   if (leftOut > 0) io.out(`reference: ${leftOut} of ${rows} rows left out`)
+  if (leftOutRunning > 0) {
+    io.out(
+      `reference: WARNING: ${leftOutRunning} of those had not failed: without them its lives ` +
+        'look too short, and the claim too great',
+    )
+  }
 }
 
 const referenceOf = async (io: Io, flags: Flags): Promise<Reference | undefined> => {

@@ -2,6 +2,7 @@
 // rights than it needs. It installs nothing: a person reads it first.
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import type { Config } from '../config.ts'
 import { configOptions, configUsage, readConfig } from '../config-file.ts'
 import type { Io } from './io.ts'
 import { logForm, logOptions, logUsage } from './serve.ts'
@@ -13,7 +14,7 @@ export const usage = `usage: tenfold service [--user NAME] [options] > tenfold.s
 ${logUsage}
 ${configUsage}
 
-Then: sudo cp tenfold.service /etc/systemd/system/ && sudo systemctl enable --now tenfold`
+Its first lines say what to do before the first start: user, folder, files, and the start itself.`
 
 export const run = async (args: string[], io: Io): Promise<number> => {
   const { values } = parseArgs({
@@ -28,9 +29,40 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   const command = [node, resolve(project, 'gateway', 'cli', 'tenfold.ts'), 'gateway']
   const log = logForm(values.log) === 'text' ? [] : ['--log', values.log]
   const line = [...command, ...given, '--data', config.data, ...log, ...sets].map(quoted).join(' ')
+  for (const each of before({ config, project, user: values.user })) io.out(each)
   for (const each of unit({ line, user: values.user, cwd: io.cwd, data: config.data })) io.out(each)
   return 0
 }
+
+/**
+ * What must be there before: without its user or its data folder systemd does not even begin
+ * (217/USER, 226/NAMESPACE), and files of passwords are readable by their owner alone.
+ */
+const before = (parts: { config: Config; project: string; user: string }): string[] => {
+  const { config, project, user } = parts
+  const named = [config.http.credentials, config.mqtt.credentials]
+  const files = named.flatMap((path) => (path === undefined ? [] : [inShell(path)])).join(' ')
+  const steps = [
+    `sudo useradd --system --shell /usr/sbin/nologin ${user}`,
+    `sudo install -d -o ${user} -m 700 ${inShell(config.data)}   # data that is there: chown -R`,
+    ...(files === '' ? [] : [`sudo chown ${user} ${files}`]),
+    'sudo cp tenfold.service /etc/systemd/system/ && sudo systemctl daemon-reload',
+    'sudo systemctl enable --now tenfold && systemctl status tenfold',
+  ]
+  const isHome = /^\/(home|root)\//.test(`${project}/`)
+  return [
+    '# Once, before the first start:',
+    ...steps.map((step) => `#   ${step}`),
+    `# ${user} must be able to read what the settings name, and ${project}.`,
+    ...(isHome
+      ? ['# That is in a home folder, which other users cannot enter: move it to /opt.']
+      : []),
+    '',
+  ]
+}
+
+const inShell = (path: string): string =>
+  /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
 
 /** systemd.service(5), systemd.exec(5); the words of a command line by systemd.syntax(7). */
 const unit = (parts: { line: string; user: string; cwd: string; data: string }): string[] => [

@@ -112,11 +112,14 @@ const print = (io: Io, report: Report): void => {
     io.out(`custody ${custodyText[subject.custody] ?? subject.custody}`)
   }
   io.out('checks:')
-  for (const { name, verdict, code, detail } of checks) {
+  const reached = checks.filter(({ code }) => code !== 'not_reached')
+  for (const { name, verdict, code, detail } of reached) {
     io.out(`  ${verdict.padEnd(9)} ${name.padEnd(12)} ${code}: ${detail}`)
     const isOpen = verdict === 'fail' || verdict === 'unknown'
     if (isOpen && code !== 'ok') io.out(`  ${' '.repeat(23)}${remedies[code]}`)
   }
+  const rest = checks.flatMap(({ name, code }) => (code === 'not_reached' ? [name] : []))
+  if (rest.length > 0) io.out(`  not reached, as a check before failed: ${rest.join(', ')}`)
   if (history.length > 0) io.out('history, as the unit signed it:')
   for (const line of history) io.out(historyText(line))
   io.out('this verification cannot see:')

@@ -37,6 +37,8 @@ export interface LifeQuestion {
   confidence: number
   /** Rows of the source that could not be used; shown with every result. */
   leftOut?: number
+  /** How many of these had not failed: to leave them out makes every life look shorter. */
+  leftOutRunning?: number
   /** Shape to assume when failures are too few. */
   assumedBeta?: number | undefined
   reference?: Reference | undefined
@@ -223,6 +225,9 @@ export const lifeReport = (q: LifeQuestion): Report => {
     `${show(counts.units)} units: ${show(failed)} failed, ${show(counts.right)} still running`,
     silent > 0 ? `${silent} of them silent (counted as running when last heard of)` : '',
     q.leftOut ? `${q.leftOut} rows left out: every figure below is without them` : '',
+    q.leftOutRunning
+      ? `WARNING: ${q.leftOutRunning} of those had not failed: without them lives look too short`
+      : '',
     counts.truncated > 0 ? `${show(counts.truncated)} entered late` : '',
   ]
   const lines = [

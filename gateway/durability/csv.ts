@@ -145,9 +145,11 @@ export interface CellFault {
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
 
+const isEmpty = (cell: string): boolean => cell === '' || /^(na|nan|null|none|-|\?)$/i.test(cell)
+
 /** A number with the unit written after it, if any. */
 export const readNumber = (cell: string): { value: number; unit: string } | CellFault => {
-  if (cell === '' || /^(na|nan|null|none|-|\?)$/i.test(cell)) {
+  if (isEmpty(cell)) {
     return { reason: 'is empty', remedy: 'Fill it in or remove the row' }
   }
   if (NUMBER.test(cell)) return { value: Number(cell), unit: '' }
@@ -181,6 +183,15 @@ export const readDate = (cell: string): { value: number } | CellFault => {
     return { reason: 'is no date', remedy: 'Write it as 2026-05-31 or 2026-05-31 14:00' }
   return { value }
 }
+
+/** The date of a unit's end: a list of failures leaves it empty where there was none. */
+export const readEnd = (cell: string): { value: number } | CellFault =>
+  isEmpty(cell)
+    ? {
+        reason: 'is empty',
+        remedy: 'For a unit that still runs write the day when it was last known to run',
+      }
+    : readDate(cell)
 
 const WORDS: readonly (readonly [Fate, string])[] = [
   ['failed', '1 failed failure fail f true yes dead broken'],

@@ -7,6 +7,7 @@ import {
   needColumn,
   type Problem,
   readDate,
+  readEnd,
   readFate,
   readNumber,
   type Sheet,
@@ -44,6 +45,8 @@ export interface ReadLives {
   readonly ageUnit: string
   readonly rows: number
   readonly leftOut: number
+  /** How many of these had not failed; absent where no column says so. */
+  readonly leftOutRunning?: number
   readonly problems: readonly Problem[]
 }
 
@@ -88,7 +91,7 @@ const agesFromDates = (
 ): (number | undefined)[] =>
   sheet.rows.map((row) => {
     const from = faults.take(row, made, readDate)
-    const to = faults.take(row, at, readDate)
+    const to = faults.take(row, at, readEnd)
     if (from === undefined || to === undefined) return undefined
     if (to <= from) {
       return faults.add(row, at, {
@@ -204,6 +207,9 @@ export const livesFromSheet = (
     ageUnit: unit || unitOfName(name),
     rows: sheet.rows.length,
     leftOut: bad.size,
+    leftOutRunning: sheet.rows.filter(
+      ({ line }, i) => bad.has(line) && fates[i] !== undefined && fates[i] !== 'failed',
+    ).length,
     problems: faults.sorted,
   }
 }

@@ -51,6 +51,9 @@ test('2 without pinned keys, 1 for a damaged file, each with what to do', async 
   const cut = await tenfold('cut.passport.json', '--trust', 'trust.txt')
   expect(cut.code).toBe(1)
   expect(cut.out).toMatch(/^INVALID: file failed \(bad_passport\)/)
+  // The one reason is not lost among the checks that it has kept from being made.
+  expect(cut.out).toContain('was cut short on its way')
+  expect(cut.out.match(/not reached/g)).toHaveLength(1)
 })
 
 test('--json prints the report', async () => {

@@ -107,6 +107,14 @@ describe('ends', () => {
     },
   )
 
+  test.each([['passport'], ['export'], ['life']])(
+    '%s where no gateway has run says whose folder is asked for',
+    async (name) => {
+      expect(await io.tenfold(name, 'drill-1')).toBe(1)
+      expect(io.errors.join('\n')).toMatch(/no gateway has run[\s\S]*--data \(of the demo/)
+    },
+  )
+
   test('a defect shows where', async () => {
     expect(await run('broken')).toBe(70)
     expect(io.errors.join('\n')).toMatch(/defect[\s\S]*\n {4}at /)

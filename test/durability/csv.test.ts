@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { run, summary, usage } from '../../gateway/cli/durability.ts'
 import { OperatingError } from '../../gateway/core/errors.ts'
+import { lifeReport } from '../../gateway/durability/analyse.ts'
 import { editDistance, readDate, readNumber, readSheet } from '../../gateway/durability/csv.ts'
 import { Refusal } from '../../gateway/durability/refusal.ts'
 import { show, textTable } from '../../gateway/durability/report.ts'
@@ -164,6 +165,24 @@ describe('faults in rows', () => {
     const kept = livesFromSheet(readSheet(text), names, true)
     expect(kept.leftOut).toBe(1)
     expect(kept.lives.lower.length).toBe(kept.rows - 1)
+  })
+
+  it('says how many of the rows left out had not failed', () => {
+    const text = 'hours,status\n10,failed\n20,failed\nNA,censored\n,silent\nNA,failed\n30,ok\n'
+    const kept = livesFromSheet(readSheet(text), {}, true)
+    expect([kept.leftOut, kept.leftOutRunning]).toEqual([4, 2])
+    const { lines } = lifeReport({ ...kept, confidence: 0.9, target: 10 })
+    expect(lines.join('\n')).toContain('WARNING: 2 of those had not failed')
+    const whole = livesFromSheet(readSheet('hours,status\n10,failed\n20,censored\n'), {}, true)
+    const report = lifeReport({ ...whole, confidence: 0.9, target: 10 })
+    expect(report.lines.join('\n')).not.toContain('WARNING')
+  })
+
+  it('says what belongs into an empty date of an end', () => {
+    const text = 'born,end,status\n2020-01-01,,censored\n2020-01-01,2021-01-01,failed\n'
+    const [problem] = problemsOf(text, { made: 'born', at: 'end' })
+    expect(problem).toMatchObject({ line: 2, column: 'end', reason: 'is empty' })
+    expect(problem?.remedy).toContain('the day when it was last known to run')
   })
 
   it('keeps words for fates, counts, entries and modes', () => {

@@ -332,6 +332,6 @@ describe('what is read of the log', () => {
 
   test('a folder without a store says so', async () => {
     await expect(openLedgerSource('/nonexistent')).rejects.toMatchObject({ code: 'store_missing' })
-    expect(() => openPassportSource('/nonexistent')).toThrow(/no key/)
+    expect(() => openPassportSource('/nonexistent')).toThrow(/no gateway has run/)
   })
 })

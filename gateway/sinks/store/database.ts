@@ -1,5 +1,6 @@
 // SQLite as this store uses it: opening, one transaction at a time, errors in words. Every commit
 // is fsynced (WAL, synchronous=FULL): the store holds primary data. It knows no table.
+import { existsSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { OperatingError } from '../../core/errors.ts'
 
@@ -29,8 +30,14 @@ export class Database {
     this.#path = path
   }
 
-  /** Throws OperatingError store_unreadable, store_busy, store_full, store_failed. */
+  /** Throws OperatingError store_missing, _unreadable, _busy, _full, _failed. */
   static open({ path, readOnly, busyMs }: OpenOptions): Database {
+    if (readOnly && !existsSync(path)) {
+      throw new OperatingError('store_missing', {
+        message: `there is no store at ${path}: no gateway has run with this data folder`,
+        remedy: 'Name its data folder with --data (of the demo: .tenfold/demo), or its --config.',
+      })
+    }
     return inWords(path, () => {
       const sqlite = new DatabaseSync(path, { readOnly, timeout: busyMs })
       try {

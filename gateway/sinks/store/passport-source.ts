@@ -130,13 +130,15 @@ export class StorePassportSource implements PassportSource {
 /** Opens the store of a data folder for one passport. Throws OperatingError, AttestationError. */
 export const openPassportSource = (dataFolder: string): PassportSource => {
   const blindFile = gatewayKeyFiles(dataFolder).blind
+  // First the store: a folder in which no gateway has run lacks more than a key.
+  const db = openBeside(dataFolder)
   if (!existsSync(blindFile)) {
+    db.close()
     throw new AttestationError('no_key_file', `no key at ${blindFile}`)
   }
   const secret = loadOrCreateSecret(blindFile, () => {
     throw new AttestationError('no_key_file', `no key at ${blindFile}`)
   })
-  const db = openBeside(dataFolder)
   // One view from here to close, whatever the gateway writes meanwhile.
   db.exec('BEGIN')
   return new StorePassportSource(db, secret, () => db.close())
@@ -145,12 +147,6 @@ export const openPassportSource = (dataFolder: string): PassportSource => {
 /** The store's file, read beside whoever writes it. */
 export const openBeside = (dataFolder: string): Database => {
   const path = join(dataFolder, 'store', storeFile)
-  if (!existsSync(path)) {
-    throw new OperatingError('store_missing', {
-      message: `there is no store at ${path}`,
-      remedy: 'Name the data folder of a gateway that has run; see the setting "data".',
-    })
-  }
   const db = Database.open({ path, readOnly: true, busyMs: 5000 })
   try {
     checkVersion(db, path)
