@@ -51,7 +51,7 @@ export interface RunnerOptions {
 
 export const runnerDefaults: RunnerOptions = {
   // A far side that is back gets its data within seconds; an attempt costs it one small request.
-  backoff: { firstMs: 100, capMs: 3000 },
+  backoff: { firstMs: 100, capMs: 2000 },
   lingerMs: 20,
   batchRecords: limits.batchRecords,
   batchBytes: limits.batchBytes,

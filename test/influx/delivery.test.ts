@@ -31,7 +31,10 @@ import { drill, nowUs, sinkFor } from './readings.ts'
 const server = await startInfluxd()
 const clock = systemClock()
 
-describe.skipIf(server === undefined)('from the log to InfluxDB', () => {
+// A machine that is busy takes as long as it takes: three thousand commits, one after the other.
+const timeout = 240_000
+
+describe.skipIf(server === undefined)('from the log to InfluxDB', { timeout }, () => {
   if (server === undefined) return
   const rows = (statement: string): Promise<Row[]> => server.query(statement, { db: 'd' })
   let folder = ''

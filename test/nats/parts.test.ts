@@ -179,6 +179,8 @@ test('a shard has one owner, and one that was away cannot write over the next', 
   const held = await one.acquire(4, new Map())
   expect(held.map(({ epoch }) => epoch)).toEqual([1, 1, 1, 1])
   expect(await two.acquire(4, new Map())).toEqual([])
+  nowMs = 800
+  expect(await two.look()).toBe(2)
   nowMs = 1600
   expect(one.isAlive()).toBe(false)
   await two.beat()
@@ -192,4 +194,15 @@ test('a shard has one owner, and one that was away cannot write over the next', 
   await two.release(taken[0] as (typeof taken)[0])
   const back = await one.acquire(1, new Map())
   expect(back).toMatchObject([{ epoch: 3, position: 10 }])
+  // The servers were away: two has not seen one be silent meanwhile, and leaves it its shard.
+  await two.look()
+  nowMs = 60_000
+  await two.beat()
+  expect(await two.look()).toBe(2)
+  expect(await two.acquire(4, new Map(taken.slice(1).map((it) => [it.shard, it])))).toEqual([])
+  nowMs = 60_800
+  expect(await two.look()).toBe(2)
+  nowMs = 61_600
+  await two.beat()
+  expect(await two.look()).toBe(1)
 })

@@ -97,7 +97,7 @@ test.runIf(mosquittoInstalled())('a broker outside', { timeout: 600_000 }, async
   const unit = unitAt(outside.port, 'far-1')
   const flow: Flowing = {
     gateway: () => gateway,
-    units: [{ name: 'far-1', sent: () => unit.sent }],
+    unit: { name: 'far-1', sent: () => unit.sent },
     pids: () => [gateway.child.pid, outside.pid],
   }
   await flowing(flow)
@@ -139,7 +139,7 @@ test.runIf(mosquittoInstalled())('Sparkplug over one', { timeout: 900_000 }, asy
   const unit = unitAt(mqttPort, 'near-1')
   const flow: Flowing = {
     gateway: (): GatewayProcess => host.gateway,
-    units: [{ name: 'far-1', sent: () => unit.sent }],
+    unit: { name: 'far-1', sent: () => unit.sent },
     pids: () => [edge.gateway.child.pid, host.gateway.child.pid, outside.pid],
   }
   await flowing(flow)
@@ -162,10 +162,10 @@ test.runIf(mosquittoInstalled())('Sparkplug over one', { timeout: 900_000 }, asy
 })
 
 /** Nothing was counted twice. */
-const exact = async ({ gateway, units: [heard] }: Flowing, unit: RawUnit): Promise<void> => {
+const exact = async ({ gateway, unit: { name } }: Flowing, unit: RawUnit): Promise<void> => {
   unit.pause()
   while (unit.open > 0) await sleep(10)
-  const name = heard?.name ?? ''
-  while (((await startsOf(gateway())).get(name) ?? 0) < unit.sent) await sleep(50)
-  expect((await startsOf(gateway())).get(name)).toBe(unit.sent)
+  const starts = async () => (await startsOf(gateway())).get(name) ?? 0
+  while ((await starts()) < unit.sent) await sleep(50)
+  expect(await starts()).toBe(unit.sent)
 }

@@ -28,12 +28,13 @@ const newest = async ({ influx }: Fleet, name: string): Promise<number> => {
   return Number(row?.['s'] ?? -1)
 }
 
-/** Resolves when every stream of messages has taken one, as any client sees it. */
+/** Resolves when every stream and bucket has taken something, as any client sees it. */
 const answering = async ({ nats }: Fleet): Promise<void> => {
   const connection = await connect({ servers: [...nats.urls], maxReconnectAttempts: -1 })
   const js = jetstream(connection, { timeout: 500 })
-  for (let shard = 0; shard < shards; shard += 1) {
-    const subject = `tenfold.message.${shard}.stray`
+  const streams = Array.from({ length: shards }, (_, shard) => `tenfold.message.${shard}.stray`)
+  const buckets = ['leases', 'units', 'chains'].map((name) => `$KV.tenfold_${name}.nobody`)
+  for (const subject of [...streams, ...buckets]) {
     while ((await js.publish(subject, '{}').catch(() => undefined)) === undefined) await sleep(50)
   }
   await connection.close()
@@ -41,7 +42,8 @@ const answering = async ({ nats }: Fleet): Promise<void> => {
 const shards = 6
 
 test('the servers of a fleet, all at once', { timeout: 900_000 }, async () => {
-  const fleet = await startFleet()
+  // The lease that a gateway has where nothing is set.
+  const fleet = await startFleet({ 'sources.nats.leaseMs': 10_000 })
   if (fleet === undefined) return
   later(() => fleet.remove())
   const gateways: GatewayProcess[] = [await fleet.start('a'), await fleet.start('b')]
@@ -70,7 +72,12 @@ test('the servers of a fleet, all at once', { timeout: 900_000 }, async () => {
   const tookMs = performance.now() - beginMs
   const waitedMs = unservedMs(pids) - before
   const said = `all servers of a fleet: data flow after ${Math.round(tookMs)} ms, with a processor`
-  within(Math.max(0, tookMs - waitedMs), limitMs, said)
+  // Where the servers come back with numbers that none of them has, an owner asks for them for a
+  // minute before it goes on: a message that was taken could be behind them.
+  const hasGap = gateways.some((gateway) => gateway.printed().includes('nats_lost'))
+  const mostMs = hasGap ? 60_000 + 2 * limitMs : limitMs
+  if (hasGap) console.log('numbers of messages were missing (nats_lost)')
+  within(Math.max(0, tookMs - waitedMs), mostMs, said)
   for (const unit of units) unit.pause()
   while (units.some(({ open }) => open > 0)) await sleep(20)
   for (const [i, name] of names.entries()) {

@@ -14,6 +14,7 @@ import { RawUnit } from '../mqtt/raw-unit.ts'
 import { freePort, type GatewayProcess, startGatewayProcess } from '../servers/gateway.ts'
 import { type Influxd, startInfluxd } from '../servers/influxd.ts'
 import { type Link, startLink } from './link.ts'
+import { Memory } from './memory.ts'
 
 export const long = process.env['TENFOLD_LONG'] === '1'
 export const sleep = (ms: number): Promise<void> =>
@@ -66,8 +67,7 @@ export class World {
   readonly mqttPort: number
   gateway: GatewayProcess
   readonly #options: WorldOptions
-  readonly #resident: number[] = []
-  readonly #watch: NodeJS.Timeout
+  readonly #memory = new Memory(() => this.gateway.child.pid)
 
   constructor(options: WorldOptions, parts: Parts) {
     this.#options = options
@@ -85,7 +85,6 @@ export class World {
     this.units = this.names.map(
       (unit) => new RawUnit({ ...base, unit, inFlight: reports, everyMs }),
     )
-    this.#watch = setInterval(() => this.#look(), 250)
   }
 
   static async start(options: WorldOptions = {}): Promise<World> {
@@ -107,8 +106,7 @@ export class World {
     const set = settingsOf(this.#options, link)
     const { nodeArgs = [] } = this.#options
     this.gateway = await startGatewayProcess({ data, mqttPort, set, nodeArgs })
-    // Another process, another memory.
-    this.#resident.length = 0
+    this.#memory.forget()
   }
 
   get acknowledged(): number {
@@ -160,13 +158,13 @@ export class World {
       expect(unit).toMatchObject({ counters: { starts: sent, run_time: sent * 7 }, missing: 0 })
       await this.#checkInflux(name, sent)
     }
-    this.#checkMemory()
+    this.#memory.check('memory')
     expect(await this.gateway.stop()).toBe(0)
     for (const [i, name] of this.names.entries()) this.#checkStore(name, this.units[i]?.sent ?? 0)
   }
 
   async remove(): Promise<void> {
-    clearInterval(this.#watch)
+    this.#memory.end()
     for (const unit of this.units) unit.end()
     await this.gateway.kill()
     await this.cable.close()
@@ -198,16 +196,6 @@ export class World {
     expect(row).toMatchObject({ n: sent, s: (sent * (sent - 1)) / 2, c: sent })
   }
 
-  #look(): void {
-    try {
-      const status = readFileSync(`/proc/${this.gateway.child.pid}/status`, 'utf8')
-      const kib = /VmRSS:\s+(\d+)/.exec(status)?.[1]
-      if (kib !== undefined) this.#resident.push(Number(kib) / 1024)
-    } catch {
-      // Between a kill and the next start.
-    }
-  }
-
   /**
    * Milliseconds that a thread of gateway or database was ready and had no processor, the longest
    * of them (proc(5), schedstat); 0 where the system does not say.
@@ -219,29 +207,12 @@ export class World {
 
   /** MiB that the present gateway held at most. */
   get most(): number {
-    return this.#resident.reduce((most, one) => Math.max(most, one), 0)
+    return this.#memory.most
   }
 
   /** MiB that it holds now. */
   get resident(): number {
-    return this.#resident.at(-1) ?? 0
-  }
-
-  /** MiB that the present gateway held after its first third, and at the end; medians. */
-  memory(): { early: number; late: number } {
-    const { length } = this.#resident
-    const median = (from: number, to: number): number =>
-      this.#resident.slice(from, to).sort((a, b) => a - b)[(to - from) >> 1] ?? 0
-    const third = Math.floor(length / 3)
-    return { early: median(third, 2 * third), late: median(2 * third, length) }
-  }
-
-  #checkMemory(): void {
-    // Below half a minute it is still being compiled.
-    if (this.#resident.length < 120) return
-    const { early, late } = this.memory()
-    console.log(`memory: ${Math.round(early)} MiB, later ${Math.round(late)} MiB`)
-    expect(late).toBeLessThan(early + 60)
+    return this.#memory.now
   }
 }
 

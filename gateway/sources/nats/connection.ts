@@ -39,6 +39,13 @@ export interface Fleet {
 
 /** How long a request may take: a stream that elects a leader needs seconds. */
 export const requestMs = 5000
+/**
+ * How long one attempt of what is tried again may take: where nobody leads, a request is lost and
+ * not answered later, and data flow again within 5 s of the servers' return.
+ */
+export const attemptMs = 2000
+/** A connection is asked so often, and given up after so many questions without an answer. */
+const ping = { pingInterval: 1000, maxPingOut: 2 } as const
 
 export interface FleetContext extends Pick<SourceContext, 'secret'> {
   /** Names the key that this gateway signs with for units without a key. */
@@ -60,6 +67,7 @@ export const openFleet = async (settings: NatsSettings, context: FleetContext): 
     ignoreAuthErrorAbort: true,
     reconnectTimeWait: 250,
     timeout: requestMs,
+    ...ping,
     ignoreClusterUpdates: true,
   }).catch((cause: Error) => {
     throw isRefusal(cause) ? refused(cause) : unreachable(settings, cause)
@@ -89,7 +97,9 @@ const prepare = async (
   await agreeOnKey(leases, chainKey)
   await makeStreams(jsm, { settings, names })
   const [units, chains] = [await bucket(names.units), await bucket(names.chains)]
-  return { connection, js, jsm, names, leases, units, chains }
+  // A heartbeat that is not answered soon is sent anew.
+  const beating = new Kvm(jetstream(connection, { timeout: attemptMs }))
+  return { connection, js, jsm, names, leases: await beating.open(names.leases), units, chains }
 }
 
 /** One stream a shard, each with its part of the room; those that are there already stay. */

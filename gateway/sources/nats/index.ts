@@ -5,7 +5,7 @@ import { OperatingError } from '../../core/errors.ts'
 import type { Handover } from '../../core/handover.ts'
 import { type LinkHealth, LinkState } from '../../core/link.ts'
 import type { Emit, Source, SourceContext } from '../../core/source.ts'
-import { type Fleet, keysOf, openFleet, requestMs } from './connection.ts'
+import { attemptMs, type Fleet, keysOf, openFleet } from './connection.ts'
 import { Membership } from './membership.ts'
 import { encodeHeaders } from './message.ts'
 import { memberKey } from './names.ts'
@@ -65,7 +65,9 @@ class NatsSource implements Source {
     const fleet = this.#fleet
     if (fleet === undefined || this.#stopping.signal.aborted) return done(notTaken('it stops'))
     const { names, js } = fleet
-    const options = { headers: encodeHeaders(record), timeout: requestMs }
+    // What is lost while the servers elect who leads is offered again. Taken twice it is in the
+    // stream twice, as when its machine sends it again: its sequence tells whoever reads it.
+    const options = { headers: encodeHeaders(record), timeout: attemptMs, retries }
     js.publish(names.subjectOf(record.topic), record.payload, options).then(
       () => {
         this.#notTaken = undefined
@@ -117,16 +119,18 @@ class NatsSource implements Source {
     const { clock } = this.#context
     const { signal } = this.#stopping
     while (!signal.aborted) {
+      let waitMs = this.#settings.leaseMs / 5
       try {
         await this.#tick(parts)
         this.#link.connected('connected')
         this.#link.heard()
       } catch (error) {
+        waitMs = Math.min(waitMs, retryMs)
         const { message } = error as Error
         this.#tally.missed += 1
         this.#link.lost(`the fleet does not answer (nats_unreachable): ${message}`)
       }
-      await clock.sleep(this.#settings.leaseMs / 5, signal)
+      await clock.sleep(waitMs, signal)
     }
   }
 
@@ -180,6 +184,7 @@ class NatsSource implements Source {
 
 const patienceMs = 20_000
 const retryMs = 500
+const retries = 3
 
 interface Keeping {
   fleet: Fleet

@@ -51,6 +51,8 @@ export class Membership {
   readonly #left = new Set<string>()
   /** When the heartbeat was sent that was confirmed last. */
   #aliveMs = Number.NEGATIVE_INFINITY
+  /** When the others were looked at last. */
+  #lookedMs = Number.NEGATIVE_INFINITY
 
   constructor(parts: MembershipParts) {
     this.#parts = parts
@@ -73,6 +75,11 @@ export class Membership {
   /** Looks at the others; returns how many gateways are alive, this one included. */
   async look(): Promise<number> {
     const { leases, clock, leaseMs } = this.#parts
+    const lookingMs = clock.monotonicMs()
+    // Who could not look for a while, as no server was there, has not seen anybody be silent.
+    if (lookingMs - this.#lookedMs > leaseMs) {
+      for (const seen of this.#members.values()) seen.sinceMs = lookingMs
+    }
     for (const key of await this.#parts.members()) {
       if (this.#left.has(key)) continue
       const entry = await leases.get(key)
@@ -90,6 +97,7 @@ export class Membership {
         await leases.delete(key)
       }
     }
+    this.#lookedMs = lookingMs
     return [...this.#members.keys()].filter((key) => this.#lives(key)).length
   }
 
