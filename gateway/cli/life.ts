@@ -141,9 +141,16 @@ const wearLines = ({ usedHours, parts, left, battery }: UnitWear): string[] => [
   ...(battery === undefined ? [] : batteryLines(battery)),
 ]
 
-const leftText = (
-  left: Pick<NonNullable<UnitWear['left']>, 'lower' | 'median' | 'upper'>,
-): string => `about ${hoursText(left.median)}, ${hoursText(left.lower)} to ${hoursText(left.upper)}`
+export const leftText = ({
+  lower,
+  median,
+  upper,
+}: Pick<NonNullable<UnitWear['left']>, 'lower' | 'median' | 'upper'>): string => {
+  if (lower === null) return hoursText(null)
+  if (median === null) return `${hoursText(null)}, ${hoursText(lower)} at the least`
+  if (upper === null) return `about ${hoursText(median)}, ${hoursText(lower)} at the least`
+  return `about ${hoursText(median)}, ${hoursText(lower)} to ${hoursText(upper)}`
+}
 
 const batteryLines = (battery: NonNullable<UnitWear['battery']>): string[] => {
   const { firstOhm, newestOhm, capacity, cycles } = battery

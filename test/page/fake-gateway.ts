@@ -276,16 +276,18 @@ export const fakeQueries = (profiles: readonly Profile[]): Queries => {
       },
     ],
     quarantine: async () =>
-      (['signal_unknown', 'json_malformed'] as const).map((reason, at) => ({
-        sink: 'store',
-        offset: 1000 + at,
-        receivedUs: Date.now() * 1000 - at * 3e6,
-        topic: 'tenfold/v1/cordless_drill/drill-1/report',
-        payload: '{"v":{"motor_curent":12.3}}<script>alert(1)</script>',
-        reason,
-        detail: '"motor_curent" (did you mean "motor_current"?)',
-        remedy: quarantineReasons[reason],
-      })),
+      (['signal_unknown', 'json_malformed', 'signal_unknown', 'signal_unknown'] as const).map(
+        (reason, at) => ({
+          sink: 'store',
+          offset: 1000 + at,
+          receivedUs: Date.now() * 1000 - at * 3e6,
+          topic: 'tenfold/v1/cordless_drill/drill-1/report',
+          payload: '{"v":{"motor_curent":12.3}}<script>alert(1)</script>',
+          reason,
+          detail: '"motor_curent" (did you mean "motor_current"?)',
+          remedy: quarantineReasons[reason],
+        }),
+      ),
     passportSummary: async (unit) => ({
       unit,
       key: known(unit).key,

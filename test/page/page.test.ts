@@ -238,6 +238,21 @@ describe.skipIf(!chromiumInstalled())('the page', () => {
     const rows = await page.$$eval(books, (all) => all.map((row) => row.textContent ?? ''))
     for (const row of rows) expect(row).toContain('yes')
     await page.waitForSelector('.quarantine li')
+    // One cause is read once; the records behind it open on demand.
+    expect(await page.locator('.quarantine > li').count()).toBe(2)
+    const more = page.locator('.quarantine summary:has-text("more as")')
+    expect(await more.count()).toBe(1)
+    expect(await more.textContent()).toContain('2 more as')
+    await more.click()
+    expect(await page.locator('.quarantine li li').count()).toBe(2)
+  })
+
+  test('the links of the head lie side by side on a phone, and none over another', async () => {
+    await open('#/', { viewport: { width: 360, height: 700 } })
+    const widths = await page.$$eval('nav a', (all) =>
+      all.map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth),
+    )
+    expect(widths).toEqual([0, 0, 0, 0, 0])
   })
 
   test('reads longer times from the store, and comes back to live', async () => {

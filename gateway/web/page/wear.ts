@@ -71,10 +71,16 @@ const leftText = (left: UnitWear['left']) => {
     }`
 }
 
-const rangeOf = ({ lower, median, upper }: Pick<NonNullable<UnitWear['left']>, Bounds>): string => {
+export const rangeOf = ({
+  lower,
+  median,
+  upper,
+}: Pick<NonNullable<UnitWear['left']>, Bounds>): string => {
   const hours = (value: number | null): string =>
     value === null ? 'no end in sight' : `${number(value, value < 10 ? 1 : 0)} h`
   if (lower === null) return hours(null)
+  if (median === null) return `${hours(null)}; ${hours(lower)} at the least`
+  if (upper === null) return `about ${hours(median)}; ${hours(lower)} at the least`
   return `about ${hours(median)}; ${hours(lower)} to ${hours(upper)}`
 }
 
