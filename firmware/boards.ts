@@ -20,7 +20,7 @@ const Flash = Type.Object(
     sectorBytes: Type.Optional(Type.Integer({ description: 'What one erase clears.' })),
     pageBytes: Type.Optional(Type.Integer({ description: 'What one program can write.' })),
     journalSeconds: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 10, description: 'Between two records of counters.' }),
+      Type.Integer({ minimum: 1, maximum: 10, description: 'Of use that a power cut may take.' }),
     ),
     usageSeconds: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 600, description: 'In use between two keeps of usage.' }),

@@ -14,11 +14,17 @@ const sectorHead = 32
 const recordBytes = (data: number): number => Math.ceil((16 + data) / 16) * 16
 
 /**
- * A record a second and usage once a minute of use, where the board does not say otherwise;
+ * Between two records of counters, where a power cut may take that much of use: sooner by what a
+ * record may be late, because thread mode signs an entry (185 ms beside the steps of 20 kHz), writes
+ * the record, and counters of a loop move every 10 ms.
+ */
+export const journalUs = (journalSeconds: number): number => journalSeconds * 1e6 - 250_000
+
+/**
+ * A record of counters every 0.75 s and usage once a minute of use, where the board does not say otherwise;
  * acknowledgements once a minute; usage told every 5 min of use at the most: what is told sooner
  * than after 30 min is kept as a value of its own, the rest with the usage.
  */
-const countsPerHour = 3600
 const acksPerHour = 60
 const toldBytes = 8
 /** Trips and entries that a machine is taken to send in an hour of use, and their size. */
@@ -62,7 +68,10 @@ export const flashLife = (
         recordBytes(toldBytes) * tellsPerHour +
         recordBytes(chainBytes) * entriesPerHour,
     ),
-    counters: hours((journal.bytes / sectorBytes - 1) * perSector, countsPerHour / journalSeconds),
+    counters: hours(
+      (journal.bytes / sectorBytes - 1) * perSector,
+      3600e6 / journalUs(journalSeconds),
+    ),
     outbox: hours(
       (outbox.bytes / sectorBytes - 1) * room * fill,
       told * tellsPerHour +

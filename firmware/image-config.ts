@@ -3,7 +3,7 @@
 // enough for the rate. Pure.
 import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
-import { checkFlash } from './flash-life.ts'
+import { checkFlash, journalUs } from './flash-life.ts'
 import type { Purpose } from './image.ts'
 import { causeDefines, holdDefines, opposedOutputs } from './kernel-constants.ts'
 import { linkDefines } from './link-config.ts'
@@ -114,7 +114,7 @@ const flashMap = ({
   flash: { parts = {}, journalSeconds = 1, usageSeconds = 60, tellSeconds = 300 },
 }: Board): string[] => [
   ...(parts['kv'] && parts['counters'] && parts['outbox'] ? ['STORE_IN_FLASH 1'] : []),
-  `FLASH_JOURNAL_S ${journalSeconds}`,
+  `FLASH_JOURNAL_US ${journalUs(journalSeconds)}u`,
   `FLASH_USAGE_S ${usageSeconds}`,
   `FLASH_TELL_S ${tellSeconds}`,
   ...Object.entries(parts).flatMap(([name, { at, bytes }]) => [

@@ -28,7 +28,7 @@ static volatile u32 driven_us;
 #ifndef STORE_HASTY
 #define DRIVEN_US 1000000u
 #define ACK_LAZY_US 60000000u
-#define COUNT_US (FLASH_JOURNAL_S * 1000000u)
+#define COUNT_US FLASH_JOURNAL_US
 #else
 /* For tests on an emulator, which takes its time. */
 #define DRIVEN_US 100u

@@ -123,4 +123,22 @@ describe('the chip', () => {
     expect(chip.weakBytes).toBe(0)
     expect(readBack(chip, 4096, 256)).toEqual(new Array(256).fill(0xff))
   })
+
+  test('a copy that loses its power is torn as it would be, while the chip goes on', () => {
+    const chip = new W25q({ random: () => 0.4 })
+    expect(() => chip.cutFork(0.5)).toThrow(FlashMisuse)
+    program(chip, 4096, new Array<number>(256).fill(0))
+    const [early, half, late] = [0, 0.5, 1].map((progress) => chip.cutFork(progress))
+    const cells = (of: W25q | undefined): Set<number> => new Set(of?.cells.subarray(4096, 4352))
+    expect([cells(early), cells(half), cells(late)]).toEqual([
+      ...[new Set([0xff]), new Set([0]), new Set([0])],
+    ])
+    expect([early?.busy, half?.busy, late?.busy, late?.weakBytes]).toEqual([
+      ...[false, false],
+      ...[false, 0],
+    ])
+    expect([chip.busy, chip.weakBytes, chip.cells[4096]]).toEqual([true, 0, 0xff])
+    chip.nowUs = 400
+    expect(readBack(chip, 4096, 1)).toEqual([0])
+  })
 })

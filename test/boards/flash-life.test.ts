@@ -16,17 +16,17 @@ const found = (flash: Partial<Board['flash']>): string[] =>
   )
 const parts = pico.flash.parts ?? {}
 
-test("the Pico's flash bears 10,000 hours of use, with a record of counters every second", () => {
+test("the Pico's flash bears 10,000 hours of use, with a record of counters every 0.75 s", () => {
   const life = flashLife(pico, counters, plan) ?? {}
-  // 63 sectors of 50 records of 80 bytes, 100,000 erases, 3600 records an hour.
-  expect(life['counters']).toBe(Math.floor((63 * 50 * 100_000) / 3600))
+  // 63 sectors of 50 records of 80 bytes, 100,000 erases, 4800 records an hour.
+  expect(life['counters']).toBe(Math.floor((63 * 50 * 100_000) / 4800))
   for (const hours of Object.values(life)) expect(hours).toBeGreaterThanOrEqual(leastHours)
   expect(found({})).toEqual([])
 })
 
 test('flash that would be worn out sooner is refused', () => {
   expect(found({ eraseCycles: 10_000 }).join('\n')).toMatch(
-    /parts\/counters it would be worn out after 8750 hours of use, 10000 are needed/,
+    /parts\/counters it would be worn out after 6562 hours of use, 10000 are needed/,
   )
   // Usage told every second in use: 5,900 hours of the values, 2,300 of the outbox.
   expect(found({ tellSeconds: 1 }).join('\n')).toMatch(/parts\/kv .*\n.*parts\/outbox it would/)

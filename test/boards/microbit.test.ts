@@ -64,7 +64,7 @@ describe.runIf(build)('a machine on a micro:bit', () => {
       profileDigest: profileDigest(slow),
       ...{ board: loadBoard('microbit'), path: process.env['PATH'] },
     })
-  })
+  }, 300_000)
 
   const running = (more: Partial<Nrf51Options> = {}): Bench => {
     const bench = put(image, 0, more)

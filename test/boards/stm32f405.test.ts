@@ -18,7 +18,7 @@ describe.runIf(build)('the drill on an STM32F405', () => {
     image = await modelImage(drill())
     bench = put(image)
     bench.chip.run(2200 * ms)
-  })
+  }, 300_000)
 
   const addressOf = (name: string): number => image.symbols.get(name) ?? Number.NaN
 
@@ -104,7 +104,7 @@ describe.runIf(build)('what goes wrong in a loop ends with the motor off', () =>
   let image: Image
   beforeAll(async () => {
     image = await modelImage(faulty)
-  })
+  }, 300_000)
   const wish = (percent: number): number => 0.3 + 0.027 * percent
   const running = (): Bench => {
     const bench = put(image, { ...atRest(), current: wish(0) })

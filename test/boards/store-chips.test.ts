@@ -84,7 +84,7 @@ describe.runIf(build).each(cases)('the store of $name', ({ board, chipOf, rounds
   test('holds what was kept through cut after cut', async () => {
     const { bin } = await smallStore(board)
     const random = randomOf(Number(process.env['TENFOLD_SEED'] ?? 3))
-    const rig = new StoreRig(bin, random, chipOf(bin, random))
+    const rig = new StoreRig(bin, random, { board: chipOf(bin, random) })
     const all = long ? 20 * rounds : rounds
     let cuts = 0
     for (let i = 0; i < all; i += 1) {

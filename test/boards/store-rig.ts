@@ -86,7 +86,11 @@ export class StoreRig {
   readonly flash: W25q
   /** Where power fails: at this operation of the flash since power-up, so far into it. */
   cutAt: { operation: number; progress: number } | undefined
+  /** Called within each program and erase of the flash. */
+  onOperation: (() => void) | undefined
+  readonly #bin: Uint8Array
   readonly #board: RigBoard
+  #heard = 0
   #isOn = false
   #answer = ''
   #begun = 0
@@ -103,9 +107,31 @@ export class StoreRig {
   #before: number[] = new Array(counters).fill(0)
   #now: number[] = new Array(counters).fill(0)
 
-  constructor(bin: Uint8Array, random: () => number, board?: RigBoard) {
-    this.flash = new W25q({ times: quickTimes, random })
+  constructor(
+    bin: Uint8Array,
+    random: () => number,
+    { flash, board }: { flash?: W25q; board?: RigBoard } = {},
+  ) {
+    this.#bin = bin
+    this.flash = flash ?? new W25q({ times: quickTimes, random })
     this.#board = board ?? picoBoard(bin, this.flash)
+  }
+
+  /** A Pico's rig that knows what this one knows, as if its power had failed so far into the
+   * operation that the flash is at. */
+  cutFork(progress: number, random: () => number): StoreRig {
+    const other = new StoreRig(this.#bin, random, { flash: this.flash.cutFork(progress, random) })
+    for (const [kind, allowed] of this.#values) other.#values.set(kind, allowed)
+    for (const [number, item] of this.#items) other.#items.set(number, item)
+    other.#boots = this.#boots
+    other.#boot = this.#boot
+    other.#maybe = this.#maybe
+    other.#acked = this.#acked
+    other.#highest = this.#highest
+    other.#told = [...this.#told]
+    other.#before = [...this.#before]
+    other.#now = [...this.#now]
+    return other
   }
 
   /** Newest number of the outbox. */
@@ -223,6 +249,10 @@ export class StoreRig {
     const ended = board.run(400_000_000, () => {
       if (at < line.length && board.feed(line.charCodeAt(at))) at += 1
       if (this.#answer.endsWith('\n')) return true
+      if (this.onOperation !== undefined && board.operations() !== this.#heard) {
+        this.#heard = board.operations()
+        if (board.progress() < 1) this.onOperation()
+      }
       if (cut === undefined || this.operations < cut.operation) return false
       return this.operations > cut.operation || board.progress() >= cut.progress
     })

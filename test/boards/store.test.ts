@@ -1,6 +1,6 @@
 // What a board keeps, over power cuts at and inside every operation of its flash. The C of the
-// store, the driver and the SSI run on the emulator; the chip is the model. Long form: set
-// TENFOLD_LONG=1.
+// store, the driver and the SSI run on the emulator; the chip is the model. Every operation of a
+// script is cut; TENFOLD_LONG=1 cuts at more random places, as the rings go round.
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Image } from '../../firmware/image.ts'
 import { endurance } from '../emu/w25q.ts'
@@ -60,31 +60,26 @@ describe.runIf(build)('the store of a Pico', () => {
   }
 
   test('is what it was after power is cut at every operation, at its begin, inside, at its end', () => {
-    const script = (rig: StoreRig): void => {
-      const random = randomOf(5)
-      rig.powerUp()
-      for (let i = 0; i < 12; i += 1) step(rig, random)
-    }
-    const whole = new StoreRig(image.bin, randomOf(1))
-    script(whole)
-    const { operations } = whole
-    expect(operations).toBeGreaterThan(60)
+    const random = randomOf(5)
+    const rig = new StoreRig(image.bin, randomOf(1))
+    const moments = long ? [0.01, 0.2, 0.4, 0.6, 0.8, 0.99] : [0.01, 0.5, 0.99]
+    let operations = 0
     let cuts = 0
-    for (let operation = 1; operation <= operations; operation += 1) {
-      for (const progress of long
-        ? [0, 0.2, 0.4, 0.6, 0.8, 0.99]
-        : [[0, 0.5, 0.9][operation % 3]]) {
-        const rig = new StoreRig(image.bin, randomOf(operation))
-        rig.cutAt = { operation, progress: progress ?? 0 }
-        if (untilCut(() => script(rig))) cuts += 1
-        rig.cutAt = undefined
-        rig.powerUp()
-        step(rig, randomOf(6))
+    rig.onOperation = () => {
+      operations += 1
+      for (const progress of moments) {
+        const cut = rig.cutFork(progress, randomOf(operations + 1000 * progress))
+        cut.powerUp()
+        step(cut, randomOf(6))
+        cuts += 1
       }
     }
-    // The last erase is still under way as the script ends.
-    expect(cuts).toBeGreaterThanOrEqual(operations - 1)
-  })
+    rig.powerUp()
+    for (let i = 0; i < 12; i += 1) step(rig, random)
+    expect(operations).toBe(rig.operations)
+    expect(operations).toBeGreaterThan(60)
+    expect(cuts).toBe(moments.length * operations)
+  }, 600_000)
 
   test('holds through cut after cut, as its rings go round', () => {
     const random = randomOf(Number(process.env['TENFOLD_SEED'] ?? 11))

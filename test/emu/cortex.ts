@@ -114,6 +114,11 @@ export class Cortex {
     return this.#read(address >>> 0, 4) >>> 0
   }
 
+  /** As the image's code would store a word. */
+  write(address: number, value: number): void {
+    this.#write(address >>> 0, value >>> 0, 4)
+  }
+
   #advance(cycles: number): void {
     this.#stalled = 0
     const until = this.cycles + cycles

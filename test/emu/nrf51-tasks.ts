@@ -24,7 +24,9 @@ export class Timer {
   readonly #cc = [0, 0, 0, 0]
   readonly #events = [0, 0, 0, 0]
   #on = false
+  /** Where the counter was 0, while it counts; where it stands, while it does not. */
   #since = 0
+  #stood = 0
   #width: number = 16
   #prescaler = 4
   #shorts = 0
@@ -39,7 +41,8 @@ export class Timer {
     return 2 ** this.#prescaler
   }
   get #counts(): number {
-    return this.#on ? Math.floor((this.#host.chip().cycles - this.#since) / this.#ratio) : 0
+    if (!this.#on) return this.#stood
+    return Math.floor((this.#host.chip().cycles - this.#since) / this.#ratio)
   }
 
   read(offset: number): number {
@@ -49,23 +52,41 @@ export class Timer {
   }
 
   write(offset: number, value: number): void {
-    if (offset === 0x000 && !this.#on) {
-      this.#on = true
-      this.#since = this.#host.chip().cycles
-    } else if (offset === 0x004) this.#on = false
-    else if (offset === 0x00c) this.#since = this.#host.chip().cycles
+    if (offset < 0x010) this.#task(offset)
     else if (offset >= 0x040 && offset <= 0x04c) {
       this.#cc[(offset - 0x040) / 4] = this.#counts % 2 ** this.#width
     } else if (offset >= 0x140 && offset <= 0x14c) this.#events[(offset - 0x140) / 4] = value
     else if (offset === 0x200) this.#shorts = value
     else if (offset === 0x304) this.#enabled |= value
-    else if (offset === 0x508) this.#width = widths[value & 3] ?? 16
-    else if (offset === 0x510) this.#prescaler = value
+    else if (offset === 0x508 || offset === 0x510) this.#configure(offset, value)
     else if (offset >= 0x540 && offset <= 0x54c) this.#cc[(offset - 0x540) / 4] = value
-    else if (offset !== 0x000) unknown('TIMER', offset)
+    else unknown('TIMER', offset)
     this.#raise()
     // A capture changes no compare that is waited for.
     if (offset < 0x040 || offset > 0x04c) this.#plan()
+  }
+
+  /** STOP keeps the count, START goes on from it, CLEAR begins anew (18.1). */
+  #task(offset: number): void {
+    const now = this.#host.chip().cycles
+    if (offset === 0x000 && !this.#on) {
+      this.#since = now - this.#stood * this.#ratio
+      this.#on = true
+    } else if (offset === 0x004) {
+      this.#stood = this.#counts
+      this.#on = false
+    } else if (offset === 0x00c) {
+      this.#since = now
+      this.#stood = 0
+    } else if (offset !== 0x000) unknown('TIMER', offset)
+  }
+
+  /** 18.2: only while the timer is stopped. */
+  #configure(offset: number, value: number): void {
+    if (this.#on) throw new BusFault('TIMER: width and prescaler are changed while it counts')
+    if (offset === 0x508) this.#width = widths[value & 3] ?? 16
+    else if (value > 9) throw new BusFault(`TIMER: no prescaler ${value}`)
+    else this.#prescaler = value
   }
 
   #plan(): void {

@@ -89,10 +89,15 @@ export class Nrf51 {
     return this.#cortex.read(address)
   }
 
+  /** As the image's code would store a word. */
+  write(address: number, value: number): void {
+    this.#cortex.write(address, value)
+  }
+
   feed(byte: number): boolean {
     if (this.#received.length >= 6) return false
     this.#received.push(byte)
-    this.#raiseUart()
+    if (this.#received.length === 1) this.#byteCame()
     return true
   }
 
@@ -202,7 +207,7 @@ export class Nrf51 {
 
   /** ADC (31): one input at a time, 10 bits in 68 us. */
   #converter(chip: () => Cortex) {
-    let [enabled, config, ended, result] = [0, 0, 0, 0]
+    let [enabled, config, ended, result] = [0, 0x18, 0, 0]
     const due = new Due(() => {
       const input = 31 - Math.clz32((config >>> 8) & 0xff)
       result = (this.options.analogue?.(input, (pin) => this.level(pin)) ?? 0) & 0x3ff
@@ -210,6 +215,7 @@ export class Nrf51 {
     })
     const start = (): void => {
       const one = (config >>> 8) & 0xff
+      if (Number.isFinite(due.at)) throw new BusFault('the converter is at a conversion')
       if (enabled !== 1) throw new BusFault('the converter is not enabled')
       if (one === 0 || (one & (one - 1)) !== 0 || (config & 3) !== 2) {
         throw new BusFault(`the converter is set to ${config.toString(16)}`)
@@ -221,6 +227,9 @@ export class Nrf51 {
       due,
       read: (offset: number): number => {
         if (offset === 0x100) return ended
+        if (offset === 0x400) return Number.isFinite(due.at) ? 1 : 0
+        if (offset === 0x500) return enabled
+        if (offset === 0x504) return config
         if (offset === 0x508) return result
         throw new BusFault(`ADC register ${offset.toString(16)}`)
       },
@@ -234,12 +243,14 @@ export class Nrf51 {
     }
   }
 
-  /** UART (29): six bytes of receive buffer, TXDRDY when a byte has gone. */
+  /** UART (29): six bytes of receive buffer; RXDRDY when one can be taken, TXDRDY when one has gone. */
   #uart(chip: () => Cortex) {
-    let [ready, enabled, started, interrupts] = [0, 0, 0, 0]
+    let [ready, came, enabled, started, interrupts] = [0, 0, 0, 0, 0]
     let sending: number | undefined
-    this.#raiseUart = () => {
-      chip().interrupt(2, (interrupts & 4) !== 0 && this.#received.length > 0)
+    const raise = (): void => chip().interrupt(2, (interrupts & 4) !== 0 && came !== 0)
+    this.#byteCame = () => {
+      came = 1
+      raise()
     }
     const due = new Due(() => {
       ready = 1
@@ -249,17 +260,18 @@ export class Nrf51 {
     return {
       due,
       read: (offset: number): number => {
-        if (offset === 0x108) return this.#received.length > 0 ? 1 : 0
+        if (offset === 0x108) return came
         if (offset === 0x11c) return ready
         if (offset !== 0x518) throw new BusFault(`UART register ${offset.toString(16)}`)
         const byte = this.#received.shift() ?? 0
-        this.#raiseUart()
+        // 29.6: the event comes again with the next byte; it is software's to clear it.
+        if (this.#received.length > 0) this.#byteCame()
         return byte
       },
       write: (offset: number, value: number): void => {
         if (offset === 0x008) started = 1
         else if (offset === 0x11c) ready = value
-        else if (offset === 0x108) this.#raiseUart()
+        else if (offset === 0x108) came = value
         else if (offset === 0x304) interrupts |= value
         else if (offset === 0x500) enabled = value
         else if (offset === 0x51c) {
@@ -270,10 +282,11 @@ export class Nrf51 {
         } else if (![0x000, 0x50c, 0x514, 0x524].includes(offset)) {
           throw new BusFault(`UART register ${offset.toString(16)}`)
         }
+        raise()
       },
     }
   }
-  #raiseUart: () => void = () => undefined
+  #byteCame: () => void = () => undefined
 
   /** RNG (21): a byte in 677 us without bias correction. */
   #noise(chip: () => Cortex) {
@@ -286,10 +299,17 @@ export class Nrf51 {
     })
     return {
       due,
-      read: (offset: number): number => (offset === 0x100 ? ready : value),
+      read: (offset: number): number => {
+        if (offset === 0x100) return ready
+        if (offset === 0x508) return value
+        throw new BusFault(`RNG register ${offset.toString(16)}`)
+      },
       write: (offset: number, given: number): void => {
-        if (offset === 0) chip().schedule(due, this.cycles + 677 * 16)
+        if (offset === 0x000) chip().schedule(due, this.cycles + 677 * 16)
+        else if (offset === 0x004) chip().schedule(due, Number.POSITIVE_INFINITY)
         else if (offset === 0x100) ready = given
+        else if (offset !== 0x504) throw new BusFault(`RNG register ${offset.toString(16)}`)
+        else if (given !== 0) throw new BusFault('RNG: bias correction is not modelled')
       },
     }
   }
@@ -312,26 +332,36 @@ const power = (why: number) => {
   }
 }
 
-/** WDT (24): set before it is started, then it runs until a reset. */
+/** WDT (20): set before it is started, then it runs until a reset; fed through its first request. */
 const watchdog = (chip: () => Cortex, bite: Due) => {
-  let [on, reload, enabled] = [false, 0xffff_ffff, 0]
+  let [on, reload, enabled, config] = [false, 0xffff_ffff, 1, 1]
   const feed = (): void => {
     chip().schedule(bite, chip().cycles + ((reload + 1) * clockHz) / 32_768)
   }
   return {
     read: (offset: number): number => {
-      throw new BusFault(`WDT register ${offset.toString(16)}`)
+      const registers = new Map<number, number>([
+        ...[[0x400, on ? 1 : 0] as const, [0x504, reload] as const],
+        ...[[0x508, enabled] as const, [0x50c, config] as const],
+      ])
+      const found = registers.get(offset)
+      if (found === undefined) throw new BusFault(`WDT register ${offset.toString(16)}`)
+      return found
     },
     write: (offset: number, value: number): void => {
       if (offset === 0x000) {
+        if (enabled !== 1) throw new BusFault('WDT: only the first request is modelled')
+        if ((config & 1) === 0) throw new BusFault('WDT: it would stand while the core sleeps')
+        if (reload < 15) throw new BusFault('WDT: CRV is 15 at the least')
+        if (!on) feed()
         on = true
-        feed()
       } else if (offset === 0x600) {
-        if (on && (enabled & 1) !== 0 && value === 0x6e52_4635) feed()
+        if (on && value === 0x6e52_4635) feed()
       } else if (on) throw new BusFault('the watchdog is changed while it runs')
       else if (offset === 0x504) reload = value
       else if (offset === 0x508) enabled = value
-      else if (offset !== 0x50c) throw new BusFault(`WDT register ${offset.toString(16)}`)
+      else if (offset === 0x50c) config = value
+      else throw new BusFault(`WDT register ${offset.toString(16)}`)
     },
   }
 }

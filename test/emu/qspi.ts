@@ -71,12 +71,12 @@ class Ssi implements Block {
   readUint32(offset: number): number {
     this.#pump()
     if (offset === 0x60) return this.#received.shift() ?? 0
-    if (offset === 0x20) return this.#sending.length
+    if (offset === 0x20) return this.#waiting
     if (offset === 0x24) return this.#received.length
     if (offset === 0x28) {
-      const busy = this.#sending.length > 0 ? 1 : 0
-      const room = this.#sending.length < fifo ? 2 : 0
-      return busy | room | (busy ? 0 : 4) | (this.#received.length > 0 ? 8 : 0)
+      const send = (this.#waiting < fifo ? 2 : 0) | (this.#waiting === 0 ? 4 : 0)
+      const receive = (this.#received.length > 0 ? 8 : 0) | (this.#received.length < fifo ? 0 : 16)
+      return (this.#sending.length > 0 ? 1 : 0) | send | receive
     }
     return this.#set.get(offset) ?? 0
   }
@@ -120,6 +120,11 @@ class Ssi implements Block {
   get #isOn(): boolean {
     return this.#set.get(8) === 1
   }
+  /** In the send buffer: the byte that is on the line has left it, so that an empty one still
+   * sends (4.10.13, SR: TFE and BUSY). */
+  get #waiting(): number {
+    return Math.max(0, this.#sending.length - 1)
+  }
 
   #send(value: number): void {
     if (!this.#isOn || this.#set.get(0) !== 7 << 16) {
@@ -127,7 +132,7 @@ class Ssi implements Block {
     }
     if (this.override !== 2) throw new FlashMisuse('a byte is sent with the chip not held selected')
     if (this.#set.get(0x10) !== 1) throw new FlashMisuse('no chip is chosen')
-    if (this.#sending.length >= fifo) throw new FlashMisuse('the send buffer overflows')
+    if (this.#waiting >= fifo) throw new FlashMisuse('the send buffer overflows')
     const clock = this.#set.get(0x14) ?? 0
     if (clock < 2) throw new FlashMisuse('the SSI has no clock')
     const last = this.#sending.at(-1)?.through ?? 0

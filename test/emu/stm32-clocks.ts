@@ -94,15 +94,22 @@ export class Clocks {
 
   #writeSwitch(value: number): void {
     const to = value & 3
+    if ((value & 0xf0) !== 0) throw new BusFault('a divided core clock is not modelled')
     this.#cfgr = value & ~0xc
     if (to === 0) this.hz = oscillators.hsi
     else if (to === 2 && this.#ready('pll', 24) !== 0) this.hz = this.#pllHz()
     else throw new BusFault(`the clock is switched to ${to}, which does not run`)
-    const waits = Math.ceil(this.hz / (30 * MHz)) - 1
-    if (this.latency < waits) throw new BusFault(`${this.hz} Hz with ${this.latency} wait states`)
+    this.wait(this.latency)
     if (this.pclk1 > 42 * MHz || this.pclk2 > 84 * MHz) throw new BusFault('APB is too fast')
     if (this.hz > 144 * MHz && (this.pwr & 0x4000) === 0)
       throw new BusFault('scale 2 above 144 MHz')
+  }
+
+  /** 3.5.1, table 10, at 2.7 to 3.6 V: a wait state more every 30 MHz, before the clock rises. */
+  wait(states: number): void {
+    const least = Math.ceil(this.hz / (30 * MHz)) - 1
+    if (states < least) throw new BusFault(`${this.hz} Hz with ${states} wait states`)
+    this.latency = states
   }
 
   /** 7.3.2: input 1 to 2 MHz, VCO 100 to 432 MHz, core at most 168 MHz, USB 48 MHz. */
@@ -176,7 +183,7 @@ export class FlashInterface {
   }
 
   write(offset: number, value: number): void {
-    if (offset === 0x00) this.clocks.latency = value & 7
+    if (offset === 0x00) this.clocks.wait(value & 7)
     else if (offset === 0x04) this.#key(value)
     else if (offset === 0x10) this.#writeControl(value)
     else if (offset !== 0x0c) throw new BusFault(`flash register ${offset.toString(16)}`)
@@ -246,6 +253,8 @@ export class IndependentWatchdog {
   #on = false
   #prescaler = 0
   #reload = 0xfff
+  /** What the counter has when it starts: 0xfff, unless it was reloaded before (21.3). */
+  #counter = 0xfff
   readonly #hz: () => number
   readonly #fed: (cycles: number) => void
 
@@ -265,15 +274,17 @@ export class IndependentWatchdog {
   write(offset: number, value: number): void {
     if (offset === 0x00) {
       this.#open = value === 0x5555
-      if (value === 0xcccc) this.#on = true
-      if (this.#on && (value === 0xcccc || value === 0xaaaa)) this.#fed(this.#timeout())
+      if (value === 0xaaaa) this.#counter = this.#reload
+      const starts = value === 0xcccc && !this.#on
+      if (starts) this.#on = true
+      if (this.#on && (starts || value === 0xaaaa)) this.#fed(this.#timeout())
     } else if (!this.#open) throw new BusFault('IWDG is written without its key')
     else if (offset === 0x04) this.#prescaler = value & 7
     else if (offset === 0x08) this.#reload = value & 0xfff
   }
 
   #timeout(): number {
-    const seconds = ((4 << Math.min(this.#prescaler, 6)) * (this.#reload + 1)) / oscillators.lsi
+    const seconds = ((4 << Math.min(this.#prescaler, 6)) * (this.#counter + 1)) / oscillators.lsi
     return seconds * this.#hz()
   }
 }

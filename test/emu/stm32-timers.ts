@@ -57,6 +57,7 @@ export class PwmTimer {
         this.#control(value)
         break
       case 0x14:
+        if ((this.#cr1 & 1) !== 0) throw new BusFault('TIM8: an update begins its period anew')
         if ((value & 1) !== 0) this.#update()
         break
       case 0x18:
@@ -89,6 +90,8 @@ export class PwmTimer {
 
   #control(value: number): void {
     if ((value & ~0x83) !== 0) throw new BusFault('only counting up is modelled')
+    if ((value & 0x81) === 1) throw new BusFault('TIM8: only a preloaded ARR is modelled')
+    if ((this.#cr1 & ~value & 1) !== 0) throw new BusFault('TIM8: a stop is not modelled')
     const started = (value & ~this.#cr1 & 1) !== 0
     this.#cr1 = value
     if (started) {
@@ -179,19 +182,24 @@ export class MicrosTimer {
 
   write(offset: number, value: number): void {
     if (offset === 0x00) {
+      if ((value & ~1) !== 0) throw new BusFault('TIM2: only counting up is modelled')
+      if ((this.#cr1 & ~value & 1) !== 0) throw new BusFault('TIM2: a stop is not modelled')
+      if (this.#arr !== 0xffff_ffff) throw new BusFault('TIM2: only 32 bits are modelled')
       if ((value & ~this.#cr1 & 1) !== 0) this.#since = this.#chip().cycles
       this.#cr1 = value
     } else if (offset === 0x10) this.#status &= value
     else if (offset === 0x14) {
       this.#activePsc = this.#psc
       this.#since = this.#chip().cycles
-    } else if (offset === 0x18) this.#mode = (value >>> 4) & 7
-    else if (offset === 0x20) this.#enabled = value
+    } else if (offset === 0x18) {
+      if ((value & ~0x70) !== 0) throw new BusFault('TIM2: a preloaded compare is not modelled')
+      this.#mode = (value >>> 4) & 7
+    } else if (offset === 0x20) this.#enabled = value
     else if (offset === 0x28) this.#psc = value
     else if (offset === 0x2c) this.#arr = value
     else if (offset === 0x34) this.#compare = value
     else unknown('TIM2', offset)
-    if (this.#arr !== 0xffff_ffff) return
+    if ((this.#cr1 & 1) === 0) return
     const ahead = (this.#compare - this.#count) >>> 0
     const turns = ahead === 0 ? 2 ** 32 : ahead
     this.#chip().schedule(this.#match, this.#since + (this.#count + turns) * this.#ratio)
@@ -212,7 +220,7 @@ const compareOfTimer2 = 2
 export interface ConverterHost {
   chip: Chip
   clocks: Clocks
-  /** Counts at a channel, asked in the middle of the sampling. */
+  /** Counts at a channel, asked at the end of the sampling: from then on they are held (13.5). */
   counts: (channel: number) => number
   /** That channel's pin is in analogue mode. */
   isAnalogue: (channel: number) => boolean
@@ -226,16 +234,22 @@ export class Converter {
   readonly #registers = new Map<number, number>()
   #status = 0
   #since = Number.POSITIVE_INFINITY
+  readonly #held: { regular: Due; injected: Due }
   readonly #done: { regular: Due; injected: Due }
+  readonly #samples = { regular: 0, injected: 0 }
   readonly #data = { regular: 0, injected: 0 }
 
   constructor(host: ConverterHost) {
     this.#host = host
+    this.#held = {
+      regular: new Due(() => this.#hold('regular')),
+      injected: new Due(() => this.#hold('injected')),
+    }
     this.#done = {
       regular: new Due(() => this.#end('regular')),
       injected: new Due(() => this.#end('injected')),
     }
-    this.dues = [this.#done.regular, this.#done.injected]
+    this.dues = [...Object.values(this.#held), ...Object.values(this.#done)]
   }
 
   read(offset: number): number {
@@ -277,15 +291,15 @@ export class Converter {
     return which === 'regular' ? value & 31 : (value >>> 15) & 31
   }
 
-  /** Cycles of the core for one conversion, and until the middle of its sampling (13.5). */
-  #times(channel: number): { whole: number; middle: number } {
+  /** Cycles of the core for one conversion, and for its sampling (13.5). */
+  #times(channel: number): { whole: number; sampling: number } {
     const { clocks } = this.#host
     const hz = clocks.pclk2 / (2 * (((this.#registers.get(0x304) ?? 0) >>> 16) & 3) + 2)
     if (hz > 36e6) throw new BusFault(`the converter runs at ${hz} Hz`)
     const [register, place] = channel < 10 ? [0x10, channel] : [0x0c, channel - 10]
     const code = ((this.#registers.get(register) ?? 0) >>> (3 * place)) & 7
     const sampling = sampleClocks[code] ?? 3
-    return { whole: ((sampling + 12) * clocks.hz) / hz, middle: (sampling * clocks.hz) / hz / 2 }
+    return { whole: ((sampling + 12) * clocks.hz) / hz, sampling: (sampling * clocks.hz) / hz }
   }
 
   #start(which: 'regular' | 'injected'): void {
@@ -294,16 +308,21 @@ export class Converter {
     if (now - this.#since < 3e-6 * clocks.hz) throw new BusFault('the converter is not stable yet')
     const channel = this.#channel(which)
     if (!isAnalogue(channel)) throw new BusFault(`the pin of channel ${channel} is digital`)
-    const { whole, middle } = this.#times(channel)
     const free = this.#done.injected.at
-    const from = which === 'regular' && Number.isFinite(free) ? free : now
-    this.#middle[which] = from + middle
-    chip().schedule(this.#done[which], from + whole)
-    const regular = this.#done.regular.at
-    if (which === 'injected' && Number.isFinite(regular)) {
-      const again = this.#times(this.#channel('regular')).whole
-      chip().schedule(this.#done.regular, from + whole + again)
+    const end = this.#convert(which, which === 'regular' && Number.isFinite(free) ? free : now)
+    // 13.3.9: what an injected one breaks into begins anew behind it.
+    if (which === 'injected' && Number.isFinite(this.#done.regular.at)) {
+      this.#convert('regular', end)
     }
+  }
+
+  /** From that cycle on; gives the one at which it ends. */
+  #convert(which: 'regular' | 'injected', from: number): number {
+    const { whole, sampling } = this.#times(this.#channel(which))
+    this.#middle[which] = from + sampling / 2
+    this.#host.chip().schedule(this.#held[which], from + sampling)
+    this.#host.chip().schedule(this.#done[which], from + whole)
+    return from + whole
   }
 
   readonly #middle = { regular: 0, injected: 0 }
@@ -312,8 +331,12 @@ export class Converter {
     return this.#middle
   }
 
+  #hold(which: 'regular' | 'injected'): void {
+    this.#samples[which] = this.#host.counts(this.#channel(which)) & 0xfff
+  }
+
   #end(which: 'regular' | 'injected'): void {
-    this.#data[which] = this.#host.counts(this.#channel(which)) & 0xfff
+    this.#data[which] = this.#samples[which]
     this.#status |= which === 'regular' ? 2 : 4
     this.#raise()
   }

@@ -99,6 +99,11 @@ export class Stm32 {
     return this.#cortex.read(address)
   }
 
+  /** As the image's code would store a word. */
+  write(address: number, value: number): void {
+    this.#cortex.write(address, value)
+  }
+
   /** One byte on the line to the board. */
   feed(byte: number): boolean {
     if (this.#received.length > 0) return false
@@ -243,7 +248,8 @@ export class Stm32 {
     return {
       read: (offset: number): number => {
         if (offset === 0x00) {
-          return (this.#received.length > 0 ? 0x20 : 0) | (this.#sending.length < 2 ? 0x80 : 0)
+          const sent = (this.#sending.length < 2 ? 0x80 : 0) | (this.#sending.length < 1 ? 0x40 : 0)
+          return (this.#received.length > 0 ? 0x20 : 0) | sent
         }
         if (offset === 0x08) return this.#uart.brr
         if (offset === 0x0c) return this.#uart.control
@@ -257,6 +263,7 @@ export class Stm32 {
         else if (offset === 0x0c) this.#uart.control = value
         else if (offset !== 0x04) throw new BusFault(`USART1 register ${offset}`)
         else if ((this.#uart.control & 0x2008) !== 0x2008) throw new BusFault('USART1 is not on')
+        else if (this.#sending.length > 1) throw new BusFault('a byte is sent over another one')
         else if (this.#sending.push(value & 255) === 1) this.#sendNext()
         this.#uartInterrupt()
       },
@@ -344,6 +351,7 @@ export class Stm32 {
 /** After reset all pins are inputs but the debugger's (8.4.1). */
 const resetOf = (port: number, offset: number): number => {
   if (offset === 0x00) return port === 0 ? 0xa800_0000 : port === 1 ? 0x280 : 0
+  if (offset === 0x08) return port === 0 ? 0x0c00_0000 : port === 1 ? 0xc0 : 0
   if (offset === 0x0c) return port === 0 ? 0x6400_0000 : port === 1 ? 0x100 : 0
   return 0
 }

@@ -92,8 +92,8 @@ export class W25q {
   }
 
   /** Another chip that is where this one is, in the middle of what it is at. */
-  fork(): W25q {
-    const other = new W25q({ times: this.times, random: this.#random })
+  fork(random = this.#random): W25q {
+    const other = new W25q({ times: this.times, random })
     other.cells.set(this.cells)
     other.nowUs = this.nowUs
     for (const [at, bits] of this.#weak) other.#weak.set(at, bits)
@@ -133,6 +133,16 @@ export class W25q {
       return this.read(((high << 16) | (middle << 8) | low) + place - 4)
     }
     return 0xff
+  }
+
+  /** The same chip, where its power fails when it is so far (0 to 1) with what it is at. */
+  cutFork(progress: number, random = this.#random): W25q {
+    if (!this.busy) throw new FlashMisuse('a cut of a chip that is at nothing')
+    const { begunUs, untilUs } = this.#work as Work
+    const other = this.fork(random)
+    other.nowUs = begunUs + progress * (untilUs - begunUs)
+    other.cut()
+    return other
   }
 
   /** Power fails now: what was under way stays undone in part, and the latch is forgotten. */

@@ -77,6 +77,9 @@ export class Unit {
   readonly rose = new Set<number>()
   /** Power fails in this program or erase of the flash. */
   cutAt = Number.POSITIVE_INFINITY
+  /** Called within each program and erase of the flash. */
+  onOperation: (flash: W25q) => void = () => undefined
+  #operations = 0
   #pico: Pico
 
   constructor(flash: W25q) {
@@ -140,6 +143,10 @@ export class Unit {
     let cut = false
     let seen = -1
     this.#pico.run(seconds * 125e6, () => {
+      if (flash.operations !== this.#operations && flash.busy) {
+        this.#operations = flash.operations
+        this.onOperation(flash)
+      }
       cut = flash.operations >= this.cutAt && flash.busy
       if (cut) return true
       if (when === undefined && this.text.length === seen) return false

@@ -1,11 +1,12 @@
 // Signed updates on an emulated Pico whose flash lives on: bootloader, trial, going back, refusals.
 // Whatever happens, a signed image starts, and no pin that can move the machine ever rises.
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { seeded } from '../../firmware/twin/plant.ts'
 import { compilerInstalled } from '../boards/stand.ts'
+import type { W25q } from '../emu/w25q.ts'
 import {
   board,
   bootloader,
-  Cut,
   flashed,
   newFlash,
   type Release,
@@ -40,8 +41,8 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
     for (const pin of power) expect(unit.rose.has(pin), `GP${pin}`).toBe(false)
   })
 
-  const fresh = (random?: () => number): Unit => {
-    unit = new Unit(newFlash(factory, random))
+  const fresh = (): Unit => {
+    unit = new Unit(newFlash(factory))
     return unit
   }
   const offer = (wish: Partial<Release> = {}): Uint8Array =>
@@ -121,20 +122,42 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
     expect(unit.restart()).toBe('slot a version 2')
   })
 
+  const damage = (at: number): void => {
+    unit.flash.cells[at] = (unit.flash.cells[at] ?? 0) ^ 4
+  }
+  const keep = (file: Uint8Array): void => {
+    expect(send(transfer(file))).toBe(ok)
+    unit.restart()
+    expect(unit.ask('Y\n')).toBe(ok)
+  }
+
   test('starts the other slot where the confirmed one is damaged, and nothing unsigned', () => {
     fresh()
-    send(transfer(offer()))
-    unit.restart()
-    unit.ask('Y\n')
-    const damage = (at: number): void => {
-      unit.flash.cells[at] = (unit.flash.cells[at] ?? 0) ^ 4
-    }
+    keep(signed(images.b, { slot: 1, version: 2 }))
     damage(partAt('slot_b') + 4321)
     unit.powerUp()
     expect(unit.text).toBe('slot a version 2\n')
     damage(partAt('slot_a') + 100)
     unit.powerUp()
-    expect(unit.text).toMatch(/no signed image; flash one with the board in hand\n$/)
+    expect(unit.text).toBe('boot: no signed image; flash one with the board in hand\n')
+  })
+
+  test('starts nothing older where the confirmed one is damaged: only a hand at the board does', () => {
+    fresh()
+    keep(offer())
+    damage(partAt('slot_b') + 4321)
+    for (let i = 0; i < 2; i += 1) {
+      unit.powerUp()
+      expect(unit.text).toMatch(/^boot: the release before .* older than .*\nboot: no signed/)
+    }
+    // Damage that goes away (a supply that was too low) leaves all as it was.
+    damage(partAt('slot_b') + 4321)
+    unit.powerUp()
+    expect(unit.text).toBe('slot b version 3\n')
+    damage(partAt('slot_b') + 4321)
+    unit.flash.cells.set(factory)
+    unit.powerUp()
+    expect(unit.text).toBe('slot a version 2\n')
   })
 
   test('tries nothing that another key has signed, and takes nothing without a key', () => {
@@ -159,51 +182,72 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
     expect(unit.text).toBe('slot a version 1\n')
   })
 
-  /** Whole update with power failing in the given operation; whether it did. */
-  const cutIn = (operation: number): boolean => {
-    let state = operation * 7919 + 1
-    const random = (): number => {
-      state = (Math.imul(state, 1103515245) + 12345) >>> 0
-      return state / 2 ** 32
+  /** How many programs and erases: body, its sectors, head, three notes. */
+  const bodyOperations = (): number => {
+    const { length } = images.b
+    return Math.ceil(length / 256) - 1 + Math.ceil(length / 4096)
+  }
+  const outside = (flash: W25q): Buffer => {
+    const { at = 0, bytes = 0 } = board.flash.parts?.['slot_b'] ?? {}
+    return Buffer.concat([flash.cells.subarray(0, at), flash.cells.subarray(at + bytes)])
+  }
+  /** How far each operation comes; the last one is whole, and nothing follows it. */
+  const moments = [0.03, 0.5, 1]
+
+  /** The chip as each cut leaves it, from one update that goes on: it is at nothing else then. */
+  const cutChips = function* (): Generator<{ operation: number; moment: number; chip: W25q }> {
+    const chips: { operation: number; moment: number; chip: W25q }[] = []
+    let operation = 0
+    fresh()
+    const whole = unit
+    whole.onOperation = (flash) => {
+      operation += 1
+      for (const moment of moments) {
+        const chip = flash.cutFork(moment, seeded(operation * 7919 + 100 * moment))
+        chips.push({ operation, moment, chip })
+      }
     }
-    fresh(random)
-    unit.cutAt = operation
-    try {
-      send(transfer(offer()))
-      unit.restart()
-      unit.ask('Y\n')
-      return false
-    } catch (error) {
-      if (!(error instanceof Cut)) throw error
-      unit.cutAt = Number.POSITIVE_INFINITY
-      return true
+    for (const line of [...transfer(offer()), 'R\n', 'Y\n']) {
+      if (line === 'R\n') expect(whole.restart()).toBe('slot b version 3 trial')
+      else expect(whole.ask(line)).toBe(ok)
+      yield* chips.splice(0)
     }
+    for (const pin of power) expect(whole.rose.has(pin), `GP${pin}`).toBe(false)
   }
 
-  test('power cut at every page write ends in a signed image, and the update can come again', () => {
-    const pages = Math.ceil(images.b.length / 256)
-    const erases = Math.ceil(images.b.length / 4096)
-    // Body, head, three notes: wanted, started, confirmed.
-    const operations = pages - 1 + erases + 1 + 3
-    const list = Array.from({ length: operations }, (_, i) => i + 1)
-    const some = list.filter((n) => n === 20 || n > operations - 4)
-    for (const operation of all ? list : some) {
-      expect(cutIn(operation), `operation ${operation}`).toBe(true)
-      unit.powerUp()
-      const started = unit.text.trim().split('\n').at(-1) ?? ''
-      expect(started, `operation ${operation}`).toMatch(
-        /^slot (a version 2|b version 3 trial|b version 3)$/,
-      )
-      if (!all && operation !== 20) continue
-      if (started === 'slot a version 2') {
-        expect(send(transfer(offer())), `operation ${operation}`).toBe(ok)
-        expect(unit.restart()).toBe('slot b version 3 trial')
-      }
-      expect(unit.ask('Y\n')).toBe(ok)
-      unit.powerUp()
-      expect(unit.text).toBe('slot b version 3\n')
+  const again = (started: string): void => {
+    if (started === 'slot a version 2') {
+      expect(send(transfer(offer()))).toBe(ok)
+      expect(unit.restart()).toBe('slot b version 3 trial')
     }
-    expect(cutIn(operations + 1)).toBe(false)
+    expect(unit.ask('Y\n')).toBe(ok)
+    unit.powerUp()
+    expect(unit.text).toBe('slot b version 3\n')
+  }
+
+  test(`power cut in every page write and erase of an update ends in a signed image, and after ${
+    all ? 'each' : 'some'
+  } of them it can come again`, () => {
+    const before = outside(newFlash(factory))
+    const body = bodyOperations()
+    const seen = new Map<string, number>()
+    let last = 0
+    for (const { operation, moment, chip } of cutChips()) {
+      // Nothing but the slot has changed, so that the next transfer begins as this one did.
+      if (operation <= body + 1) expect(outside(chip).equals(before)).toBe(true)
+      unit = new Unit(chip)
+      const started = unit.text.trim().split('\n').at(-1) ?? ''
+      seen.set(started, (seen.get(started) ?? 0) + 1)
+      if (operation <= body + 1) expect(started, `operation ${operation}`).toBe('slot a version 2')
+      for (const pin of power) expect(unit.rose.has(pin), `GP${pin}`).toBe(false)
+      const isSome = moment === 0.5 && [20, body + 1, body + 4].includes(operation)
+      if (all || isSome) again(started)
+      last = operation
+    }
+    expect(last).toBe(body + 4)
+    expect([...seen.keys()].sort()).toEqual([
+      ...['slot a version 2', 'slot b version 3', 'slot b version 3 trial'],
+    ])
   }, 600_000)
 
   test('an image that nobody signed for this board is not even flashed', () => {

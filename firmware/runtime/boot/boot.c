@@ -2,7 +2,8 @@
  * off, gives a new image one trial when the pinned key has signed it, and goes back to the
  * confirmed one when the trial ends without a word. A confirmed image is compared with its digest
  * only, so that a machine is back in milliseconds: its signature was checked before. Must not
- * change slots or the pinned key. */
+ * change slots or the pinned key, nor start what is older than what was confirmed: damage of the
+ * flash is no way back, a hand at the board (BOOTSEL) is. */
 #include "config.h"
 #include "wasm-rt.h"
 
@@ -60,15 +61,18 @@ int main(void) {
     board_watchdog_trial();
     start_slot(state.active ^ 1);
   }
+  bool older = false;
   for (u32 tries = 0; tries < 2; tries++) {
     bool good = tries == 0 ? slot_is_whole(state.active, &head)
                            : slot_check(state.active, &head) == UPDATE_OK;
-    if (good) {
+    if (good && head.version >= state.floor) {
       if (tries > 0) state_put(&state);
       start_slot(state.active);
     }
+    older |= good;
     state.active ^= 1; /* what was confirmed is damaged: the other one, if it is signed */
   }
+  if (older) say("boot: the release before is whole, but older than what ran here\n");
   say("boot: no signed image; flash one with the board in hand\n");
   for (;;) {
   }

@@ -1,0 +1,104 @@
+// One small image on two emulators: it reads and writes the bus as it is told over the UART, so that
+// a register model and QEMU, which somebody else has written by the same manual, can be asked alike.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { commonFlags, runTool } from '../../firmware/c-compiler.ts'
+import { Qemu, type QemuBoard } from './qemu.ts'
+
+/** What a test does to a chip, wherever that is. */
+export interface Bus {
+  read(at: number): Promise<number>
+  write(at: number, value: number): Promise<void>
+  /** Some hundred microseconds, by a loop of the core. */
+  wait(): Promise<void>
+  /** A line, or less, to the probe; its answer. */
+  ask(line: string): Promise<number>
+}
+
+interface ProbeImage {
+  elf: Uint8Array
+  bin: Uint8Array
+}
+
+const places = {
+  microbit: { flash: 0, stack: 0x2000_4000, flags: ['-DMICROBIT'] },
+  stm32f405: { flash: 0x0800_0000, stack: 0x2000_8000, flags: [] },
+} as const
+
+export const probeImage = (board: QemuBoard): ProbeImage => {
+  const folder = mkdtempSync(join(tmpdir(), 'tenfold-probe-'))
+  try {
+    const { flash, stack, flags } = places[board]
+    const at = { folder, path: process.env['PATH'] }
+    const core = ['-mcpu=cortex-m0', '-mthumb', '-Os', '-nostdlib', '-nostartfiles', ...commonFlags]
+    const sections = [`.vectors=0x${flash.toString(16)}`, `.text=0x${(flash + 256).toString(16)}`]
+    const link = sections.map((one) => `-Wl,--section-start=${one}`)
+    const source = join(import.meta.dirname, 'c', 'probe.c')
+    const wanted = ['-e', 'start', '-o', 'probe.elf', source, `-DSTACK=${stack}`, ...flags]
+    runTool(
+      'gcc',
+      [...core, '-fno-function-sections', '-Wno-unused-parameter', ...link, ...wanted],
+      at,
+    )
+    runTool('objcopy', ['-O', 'binary', 'probe.elf', 'probe.bin'], at)
+    const read = (name: string): Uint8Array => new Uint8Array(readFileSync(join(folder, name)))
+    return { elf: read('probe.elf'), bin: read('probe.bin') }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const hex = (word: number): string => (word >>> 0).toString(16)
+
+const busOf = (ask: (line: string) => Promise<string>): Bus => {
+  const word = async (line: string): Promise<number> => {
+    const said = await ask(line)
+    if (!/^[0-9a-f]{8}$/.test(said)) throw new Error(`${line.trim()}: ${said}`)
+    return Number.parseInt(said, 16)
+  }
+  return {
+    ask: word,
+    read: (at) => word(`r ${hex(at)}\n`),
+    write: async (at, value) => void (await word(`w ${hex(at)} ${hex(value)}\n`)),
+    wait: async () => void (await word('d 2000\n')),
+  }
+}
+
+interface Model {
+  run(cycles: number, done: () => boolean): boolean
+  feed(byte: number): boolean
+}
+
+/** On a register model, which `make` gives with the image in it. */
+export const modelBus = (
+  make: (bin: Uint8Array, onUart: (byte: number) => void) => Model,
+  { bin }: ProbeImage,
+): Bus => {
+  let said = ''
+  const chip = make(bin, (byte) => {
+    said += String.fromCharCode(byte)
+  })
+  const answer = (line: string): string => {
+    let at = 0
+    const come = chip.run(400_000_000, () => {
+      if (at < line.length && chip.feed(line.charCodeAt(at))) at += 1
+      return said.endsWith('\n')
+    })
+    if (!come) throw new Error(`no answer to ${line}`)
+    const text = said.trim()
+    said = ''
+    return text
+  }
+  answer('')
+  return busOf(async (line) => answer(line))
+}
+
+/** In QEMU; whoever asks for it stops it. */
+export const qemuBus = async (
+  board: QemuBoard,
+  { elf }: ProbeImage,
+): Promise<{ bus: Bus; stop: () => Promise<void> }> => {
+  const qemu = await Qemu.start(board, elf)
+  return { bus: busOf((line) => qemu.ask(line)), stop: () => qemu.stop() }
+}
