@@ -15,13 +15,14 @@ const recordBytes = (data: number): number => Math.ceil((16 + data) / 16) * 16
 
 /**
  * Between two records of counters, where a power cut may take that much of use: sooner by what a
- * record may be late, because thread mode signs an entry (185 ms beside the steps of 20 kHz), writes
- * the record, and counters of a loop move every 10 ms.
+ * record may be late, because thread mode signs an entry (185 ms beside the steps of 20 kHz) and
+ * writes the record, and because counters of a loop move every 10 ms.
  */
 export const journalUs = (journalSeconds: number): number => journalSeconds * 1e6 - 250_000
 
 /**
- * A record of counters every 0.75 s and usage once a minute of use, where the board does not say otherwise;
+ * A record of counters every 0.75 s and usage once a minute of use, where the board does not say
+ * otherwise;
  * acknowledgements once a minute; usage told every 5 min of use at the most: what is told sooner
  * than after 30 min is kept as a value of its own, the rest with the usage.
  */

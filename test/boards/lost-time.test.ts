@@ -37,7 +37,7 @@ interface Lost {
   writing: number[]
 }
 
-/** A chip that has been at rest for a while: its journal is erased ahead, as in a machine in use. */
+/** A chip that has been at rest for a while: its journal is erased ahead. */
 const rested = (image: Image): W25q => {
   const flash = new W25q({ times: quickTimes, random })
   const { pico } = put(image, undefined, flash)

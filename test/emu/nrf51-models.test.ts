@@ -1,6 +1,6 @@
 // The models of the nRF51's blocks against the words and figures of its manuals (nRF51 Series
-// Reference Manual 3.0; nRF51822 Product Specification 3.3), driven over the bus as code would. What
-// the micro:bit's driver tests prove is only as good as this.
+// Reference Manual 3.0; nRF51822 Product Specification 3.3), driven over the bus as code would.
+// What the micro:bit's driver tests prove is only as good as this.
 import { describe, expect, test } from 'vitest'
 import { sleepingImage } from './bare.ts'
 import { BusFault } from './cortex.ts'

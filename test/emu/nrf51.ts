@@ -243,7 +243,7 @@ export class Nrf51 {
     }
   }
 
-  /** UART (29): six bytes of receive buffer; RXDRDY when one can be taken, TXDRDY when one has gone. */
+  /** UART (29): holds six bytes; RXDRDY: one can be taken, TXDRDY: one has gone. */
   #uart(chip: () => Cortex) {
     let [ready, came, enabled, started, interrupts] = [0, 0, 0, 0, 0]
     let sending: number | undefined
@@ -332,7 +332,7 @@ const power = (why: number) => {
   }
 }
 
-/** WDT (20): set before it is started, then it runs until a reset; fed through its first request. */
+/** WDT (20): set before it is started, then it runs until a reset; fed by its first request. */
 const watchdog = (chip: () => Cortex, bite: Due) => {
   let [on, reload, enabled, config] = [false, 0xffff_ffff, 1, 1]
   const feed = (): void => {

@@ -1,5 +1,5 @@
-// One small image on two emulators: it reads and writes the bus as it is told over the UART, so that
-// a register model and QEMU, which somebody else has written by the same manual, can be asked alike.
+// One small image on two emulators: it reads and writes the bus as it is told over the UART, so
+// that a register model and QEMU, which others wrote by the same manual, can be asked alike.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
