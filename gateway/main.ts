@@ -31,6 +31,7 @@ import { openReloader, settingsOf } from './reload/open.ts'
 import type { Settings } from './reload/plan.ts'
 import type { ReloadOutcome } from './reload/reload.ts'
 import { requeue } from './requeue.ts'
+import { certificatesOf } from './shown-certificates.ts'
 import { storedCursor } from './sinks/store/cursor.ts'
 import type { MqttBroker } from './sources/mqtt/broker.ts'
 import { type BrokerParts, createBroker } from './sources/mqtt/index.ts'
@@ -128,9 +129,9 @@ const start = async (
     data: config.data,
     alerts: config.alerts,
     ...{ clock, log, disk, note, links, notReady, queries: delivery.queries, env: parts.env },
-    health: () => delivery.health(),
+    ...{ health: () => delivery.health(), connections: () => broker.connections },
     freeBytes: () => statfs(config.data).then(({ bavail, bsize }) => bavail * bsize),
-    connections: () => broker.connections,
+    certificates: async () => certificatesOf(reloader.settings.config),
     secret: (where) => secretOf(parts, where),
   })
   stops.push(async () => operations.stop())

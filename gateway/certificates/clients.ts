@@ -41,7 +41,7 @@ export const issueClient = async (options: OwnCertificatesOptions, unit: string)
 
 /** All that were issued, by unit and end. */
 export const listClients = async (
-  options: OwnCertificatesOptions,
+  options: Pick<OwnCertificatesOptions, 'folder'>,
 ): Promise<ClientCertificate[]> => {
   const revoked = new Map((await revocations(options)).map(({ serial, atMs }) => [serial, atMs]))
   const folder = clientsFolder(options)
@@ -111,20 +111,23 @@ export const readRevoked = async (list: string): Promise<Revoked> => {
 /** As Node and OpenSSL print serial numbers, in one form. */
 export const bare = (serial: string): string => serial.toLowerCase().replace(/^0+/, '')
 
-const clientsFolder = ({ folder }: OwnCertificatesOptions): string => join(folder, 'clients')
+const clientsFolder = ({ folder }: Pick<OwnCertificatesOptions, 'folder'>): string =>
+  join(folder, 'clients')
 
-const lastList = ({ folder }: OwnCertificatesOptions): number => {
+const lastList = ({ folder }: Pick<OwnCertificatesOptions, 'folder'>): number => {
   const names = existsSync(folder) ? readdirSync(folder) : []
   const numbers = names.map((name) => Number(/^revoked-(\d+)\.pem$/.exec(name)?.[1]))
   return Math.max(0, ...numbers.filter(Number.isInteger))
 }
 
-const listInForce = (options: OwnCertificatesOptions): string | undefined => {
+const listInForce = (options: Pick<OwnCertificatesOptions, 'folder'>): string | undefined => {
   const last = lastList(options)
   return last === 0 ? undefined : readFileSync(join(options.folder, `revoked-${last}.pem`), 'utf8')
 }
 
-const revocations = async (options: OwnCertificatesOptions): Promise<Revocation[]> => {
+const revocations = async (
+  options: Pick<OwnCertificatesOptions, 'folder'>,
+): Promise<Revocation[]> => {
   const list = listInForce(options)
   if (list === undefined) return []
   const { revocationsIn } = await import('./authority.ts')

@@ -23,6 +23,8 @@ import { realFiles } from '../log/files.ts'
 import { lockHolder } from '../log/lock.ts'
 import { readOne } from '../log/one.ts'
 import { writtenFinding } from '../operations/disk.ts'
+import { roomFinding } from '../operations/room.ts'
+import { certificatesOf, shownBy } from '../shown-certificates.ts'
 import { openStoreReader, type StoreReader } from '../sinks/store/store.ts'
 import { serialFindings } from '../sources/serial/findings.ts'
 import { readSerialHealth } from '../sources/serial/status.ts'
@@ -33,7 +35,6 @@ import type { Io } from './io.ts'
 import { pagesOf } from './pages.ts'
 import { request } from './request.ts'
 import { profilesOf } from './serve.ts'
-import { shownBy } from './shown.ts'
 
 export const summary = 'says why no data arrives, for one unit or for the gateway'
 export const usage = `usage: tenfold doctor [unit] [--json]
@@ -65,8 +66,11 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   const pages = openPages(config, authorization(io, values), shown)
   const { newest, ...facts } = await gather({ config, unit, io, pages })
   const findings = [...diagnose(facts), ...(newest === undefined ? [] : traceOf(newest, facts))]
-  findings.push(...(await fromPages(pages)))
-  const certificates = shown.map((one) => certificateFinding(one, facts.nowUs))
+  findings.push(...(await fromPages(pages, config)))
+  const certificates = (await certificatesOf(config))
+    .map((one) => ({ ...certificateFinding(one, facts.nowUs), isNamed: 'untilMs' in one.content }))
+    // Of the many that were issued only those that end.
+    .flatMap(({ isNamed, ...found }) => (isNamed && found.verdict === 'good' ? [] : [found]))
   // First what may be why nothing answered.
   findings.unshift(...certificates.filter(({ verdict }) => verdict === 'bad'))
   findings.push(...certificates.filter(({ verdict }) => verdict !== 'bad'))
@@ -94,12 +98,13 @@ const print = (findings: readonly Finding[], io: Io): void => {
 }
 
 /** What only a running gateway can say of itself. */
-const fromPages = async ({ ask, url, isClosed }: Pages): Promise<Finding[]> => {
+const fromPages = async ({ ask, url, isClosed }: Pages, { alerts }: Config): Promise<Finding[]> => {
   const written = await ask<Partial<Written>>('api/written')
   const health = await ask<{ nowUs: number; links: SourceLink[] }>('api/links')
   return [
     ...(isClosed() ? [closedFinding(url)] : []),
     ...(written?.logBytes === undefined ? [] : [writtenFinding(written as Written)]),
+    ...(written?.room === undefined ? [] : [roomFinding(written.room, alerts)]),
     ...(health === undefined ? [] : linkFindings(health.links.filter(isOfPages), health.nowUs)),
   ]
 }

@@ -6,9 +6,9 @@ import type { ShownCertificate } from '../certificate-findings.ts'
 import type { Config } from '../config.ts'
 import { reachable } from '../core/address.ts'
 import { OperatingError } from '../core/errors.ts'
+import { shownBy } from '../shown-certificates.ts'
 import type { Io } from './io.ts'
 import type { Trust } from './request.ts'
-import { shownBy } from './shown.ts'
 
 export interface PagesAddress {
   readonly url: string

@@ -379,6 +379,13 @@ export interface ImageFace {
   unproven: readonly string[]
 }
 
+/** Of the disk under the data folder. */
+export interface Room {
+  freeBytes: number
+  /** Until it is full at the rate of the last day; absent while that is not known, or shrinks. */
+  daysLeft?: number
+}
+
 /** Bytes since `sinceUs`; undefined where the system does not count them (other than Linux). */
 export interface Written {
   sinceUs: number
@@ -389,4 +396,5 @@ export interface Written {
   logBytes: number
   /** By the thread that keeps the store and delivers. */
   storeBytes: number | undefined
+  room?: Room
 }

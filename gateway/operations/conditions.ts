@@ -1,9 +1,11 @@
 // What a person should be told of, from what is known at one moment: a sink that does not deliver,
-// a gateway that takes no data, a peer that is away, a unit that has fallen silent. Pure; when to
-// tell is in alerts.ts.
+// a gateway that takes no data, a peer that is away, a unit that has fallen silent, a certificate
+// that ends, a disk that fills. Pure; when to tell is in alerts.ts.
+import { endOf, replaceIt, type ShownCertificate } from '../certificate-findings.ts'
 import type { SourceLink } from '../core/link.ts'
 import type { UnitSummary } from '../core/queries.ts'
 import type { SinkHealth } from '../pipeline/protocol.ts'
+import { fillingOf, type Room, type RoomThresholds } from './room.ts'
 
 /** Something that is the case, until it no longer is. */
 export interface Condition {
@@ -20,15 +22,21 @@ export interface Known {
   links: readonly SourceLink[]
   units: readonly UnitSummary[]
   notReady: readonly string[]
+  /** Those that the gateway shows or has issued. */
+  certificates: readonly ShownCertificate[]
+  /** Of the disk under the data folder; undefined where it is not known. */
+  room: Room | undefined
 }
 
-export interface Thresholds {
+export interface Thresholds extends RoomThresholds {
   /** A unit in use that has not reported for so long is silent. */
   silentMinutes: number
   /** A sink that is so far behind is late. */
   lagMinutes: number
   /** A peer that has not been connected for so long is away. */
   awayMinutes: number
+  /** A certificate that holds for less is about to end. */
+  certificateDays: number
 }
 
 const minuteUs = 60_000_000
@@ -49,6 +57,8 @@ export const conditionsOf = (
   ...known.sinks.flatMap((sink) => late(sink, thresholds)),
   ...known.links.flatMap((link) => away(link, { nowUs: known.nowUs, active, ...thresholds })),
   ...known.units.flatMap((unit) => silent(unit, known.nowUs, thresholds)),
+  ...known.certificates.flatMap((shown) => ending(shown, known.nowUs, thresholds)),
+  ...filling(known.room, thresholds, active),
 ]
 
 const late = ({ sink, lagUs, pending, error }: SinkHealth, { lagMinutes }: Thresholds) => {
@@ -81,4 +91,34 @@ const silent = (
   if (silentUs < silentMinutes * minuteUs || silentUs > forgottenUs) return []
   const last = new Date(lastTimeUs / 1000).toISOString()
   return [{ key: `unit ${unit}`, text: `unit ${unit} is silent since ${last}` }]
+}
+
+/** Told once before, and once more when it has ended. */
+const ending = (
+  shown: ShownCertificate,
+  nowUs: number,
+  { certificateDays }: Thresholds,
+): Condition[] => {
+  const { setting, remedy = replaceIt } = shown
+  const end = endOf(shown, nowUs)
+  if ('problem' in end) {
+    const text = `the certificate of ${setting} cannot be read: ${end.problem}`
+    return [{ key: `certificate of ${setting} unreadable`, text }]
+  }
+  const { days, date } = end
+  if (days >= certificateDays) return []
+  const before = days < 0 ? 'has ended' : `ends in ${days} days,`
+  const text = `the certificate of ${setting} ${before} on ${date}. ${remedy}`
+  const soon = { key: `certificate of ${setting}`, text }
+  return days < 0 ? [soon, { ...soon, key: `certificate of ${setting}, ended` }] : [soon]
+}
+
+const filling = (
+  room: Room | undefined,
+  thresholds: Thresholds,
+  active: ReadonlySet<string>,
+): Condition[] => {
+  const key = 'disk'
+  const said = room && fillingOf(room, thresholds, active.has(key))
+  return said === undefined ? [] : [{ key, text: `the disk of the data folder fills: ${said}` }]
 }

@@ -26,6 +26,21 @@ export const alertSettings = <S extends ReturnType<typeof Type.Union>>(secret: S
         default: 10,
         description: 'A peer of a source that has not been connected for so long is away, minutes.',
       }),
+      certificateDays: Type.Number({
+        minimum: 0,
+        default: 14,
+        description: 'A certificate that holds for less is about to end, days.',
+      }),
+      diskFreeMiB: Type.Number({
+        minimum: 0,
+        default: 512,
+        description: 'Less room on the disk of the data folder is little, MiB.',
+      }),
+      diskDays: Type.Number({
+        minimum: 0,
+        default: 7,
+        description: 'A disk that is full in less at its present rate is filling, days.',
+      }),
       webhook: Type.Optional(
         Type.Object(
           {
@@ -69,7 +84,9 @@ export const alertSettings = <S extends ReturnType<typeof Type.Union>>(secret: S
     },
     {
       ...closed,
-      description: 'Whom to tell of faults, silent units, late sinks and peers that are away.',
+      description:
+        'Whom to tell of faults, silent units, late sinks, peers that are away, certificates ' +
+        'that end and a disk that fills.',
     },
   )
 

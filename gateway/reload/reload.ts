@@ -39,6 +39,11 @@ export class Reloader {
     this.#settings = options.settings
   }
 
+  /** In use now. */
+  get settings(): Settings {
+    return this.#settings
+  }
+
   /**
    * Reads the settings and takes them up; `isDry` only says what would change. One at a time.
    * Throws an OperatingError: config_invalid, reload_needs_restart, or what a part failed with;

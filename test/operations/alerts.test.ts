@@ -17,7 +17,10 @@ import { type Smtp, startSmtp } from '../servers/smtp.ts'
 
 const minuteUs = 60_000_000
 const nowUs = 1_760_000_000_000_000
-const thresholds = { silentMinutes: 60, lagMinutes: 10, awayMinutes: 10 }
+const thresholds = {
+  ...{ silentMinutes: 60, lagMinutes: 10, awayMinutes: 10 },
+  ...{ certificateDays: 14, diskFreeMiB: 512, diskDays: 7 },
+}
 const secretPath = '/hook/a-secret-token'
 
 const unit = (more: Partial<UnitSummary> = {}): UnitSummary => ({
@@ -33,6 +36,7 @@ const sink = (lagUs: number, more: object = {}): Known['sinks'][number] => ({
 })
 const knownOf = (more: Partial<Known> = {}): Known => ({
   ...{ nowUs, sinks: [], links: [], units: [], notReady: [] },
+  ...{ certificates: [], room: undefined },
   ...more,
 })
 const fault = (offset: number): RecentEvent => ({

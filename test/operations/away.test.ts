@@ -15,7 +15,10 @@ import { startOperations } from '../../gateway/operations/index.ts'
 
 const minuteUs = 60_000_000
 const startUs = 1_760_000_000_000_000
-const thresholds = { silentMinutes: 60, lagMinutes: 10, awayMinutes: 10 }
+const thresholds = {
+  ...{ silentMinutes: 60, lagMinutes: 10, awayMinutes: 10 },
+  ...{ certificateDays: 14, diskFreeMiB: 512, diskDays: 7 },
+}
 
 const temporary = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'tenfold-away-'))
@@ -36,6 +39,7 @@ const rig = () => {
     clock: systemClock(),
     known: async () => ({
       ...{ nowUs: rig.nowUs, sinks: [], units: [], notReady: [] },
+      ...{ certificates: [], room: undefined },
       links: rig.links.map((link): SourceLink => ({ source: 'opcua', ...link.health() })),
     }),
     faults: async () => [],
@@ -124,13 +128,13 @@ test('reaches a webhook from the links that a gateway shows', { timeout: 60_000 
   const operations = startOperations({
     ...{ data: temporary(), env: {}, note: () => {}, secret: () => '' },
     alerts: { ...thresholds, awayMinutes: 1, webhook: { url: `http://127.0.0.1:${port}/` } },
-    clock: { nowUs: () => startUs + minuteUs } as Clock,
+    clock: { nowUs: () => startUs + minuteUs, monotonicMs: () => 0 } as Clock,
     queries: { units: async () => [], faults: async () => [] } as unknown as Queries,
     ...{ health: async () => [], notReady: () => [], connections: () => 0 },
     links: () => [{ source: 'mqtt-client', ...link.health() }],
     log: { status: () => expect.unreachable() },
     disk: { written: () => expect.unreachable() },
-    freeBytes: async () => 0,
+    ...{ freeBytes: async () => 2 ** 40, certificates: async () => [] },
   })
   onTestFinished(() => operations.stop())
   const { lines } = await told.promise
