@@ -13,6 +13,7 @@ import {
 import { type KV, Kvm } from '@nats-io/kv'
 import {
   connect,
+  credsAuthenticator,
   type NatsConnection,
   nkeyAuthenticator,
   usernamePasswordAuthenticator,
@@ -53,8 +54,8 @@ export interface FleetContext extends Pick<SourceContext, 'secret'> {
 }
 
 /**
- * Throws an OperatingError: nats_unreachable, nats_refused, nats_settings, nats_unit_key,
- * certificate_wrong.
+ * Throws an OperatingError: nats_unreachable, nats_refused, nats_credentials, nats_settings,
+ * nats_unit_key, certificate_wrong.
  */
 export const openFleet = async (settings: NatsSettings, context: FleetContext): Promise<Fleet> => {
   const options = { ...credentials(settings, context), ...tls(settings) }
@@ -175,9 +176,15 @@ const firstOf = async (leases: KV, key: string, value: string): Promise<string> 
 }
 
 const credentials = (
-  { username, password, nkey }: NatsSettings,
+  { username, password, nkey, credentials: creds }: NatsSettings,
   { secret }: Pick<SourceContext, 'secret'>,
 ) => {
+  if (creds !== undefined) {
+    // As the client reads it: without the line ends of another system.
+    const text = secret(creds).replaceAll('\r', '')
+    if (!isCreds(text)) throw noCreds()
+    return { authenticator: credsAuthenticator(Buffer.from(text)) }
+  }
   if (nkey !== undefined) {
     return { authenticator: nkeyAuthenticator(Buffer.from(secret(nkey).trim())) }
   }
@@ -185,6 +192,17 @@ const credentials = (
   const word = password === undefined ? '' : secret(password).trim()
   return { authenticator: usernamePasswordAuthenticator(username, word) }
 }
+
+/** A user's JWT, then the seed of its nkey, each between lines of dashes. */
+const isCreds = (text: string): boolean =>
+  /-+BEGIN [^-]*JWT-+\s+[\w-]+\.[\w-]+\.[\w-]+\s+-+END [^-]*JWT-+/.test(text) &&
+  /-+BEGIN [^-]*SEED-+\s+SU[A-Z2-7]{56}\s+-+END [^-]*SEED-+/.test(text)
+
+const noCreds = (): OperatingError =>
+  new OperatingError('nats_credentials', {
+    message: 'what sources.nats.credentials names holds no user JWT with its seed',
+    remedy: 'Take the file .creds of a user, as "nsc generate creds" prints it.',
+  })
 
 const tls = ({ servers, authority, certificate, key }: NatsSettings) => {
   const read = (path: string): string => {
@@ -232,7 +250,8 @@ const isRefusal = ({ name, message }: Error): boolean =>
 const refused = (cause: Error): OperatingError =>
   new OperatingError('nats_refused', {
     message: `the NATS server refuses this gateway: ${cause.message}`,
-    remedy: "Check username, password or nkey under sources.nats, and the server's accounts.",
+    remedy:
+      "Check username, password, nkey or credentials under sources.nats, and the server's accounts.",
     cause,
   })
 

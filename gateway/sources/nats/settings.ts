@@ -69,6 +69,9 @@ export const NatsSettings = Type.Object(
     username: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'Name.' })),
     password: Secret('Where its password is: {"env": "NAME"} or {"file": "path"}.'),
     nkey: Secret('Where the seed of its nkey is: {"env": "NAME"} or {"file": "path"}.'),
+    credentials: Secret(
+      'Where its .creds are, JWT and seed as nsc makes them: {"env": "NAME"} or {"file": "path"}.',
+    ),
     authority: Path("PEM file of who signs the servers' certificates."),
     certificate: Path('PEM file of a client certificate.'),
     key: Path('PEM file of its private key.'),
