@@ -1,6 +1,6 @@
-// A fleet's servers in operator mode: who is let in has a JWT that its account has signed, whose own
-// the operator has signed, in a file .creds. Against a real nats-server; all of them are made here, as
-// the NATS documents describe them (JWT with alg ed25519-nkey, version 2).
+// A fleet's servers in operator mode: who is let in has a JWT that its account has signed, whose
+// own the operator has signed, in a file .creds. Against a real nats-server; all of them are made
+// here, as the NATS documents describe them (JWT with alg ed25519-nkey, version 2).
 import { createHash, randomBytes } from 'node:crypto'
 import { nkeys } from '@nats-io/transport-node'
 import { afterEach, expect, test } from 'vitest'

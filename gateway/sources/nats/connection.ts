@@ -250,8 +250,7 @@ const isRefusal = ({ name, message }: Error): boolean =>
 const refused = (cause: Error): OperatingError =>
   new OperatingError('nats_refused', {
     message: `the NATS server refuses this gateway: ${cause.message}`,
-    remedy:
-      "Check username, password, nkey or credentials under sources.nats, and the server's accounts.",
+    remedy: "Check who it says that it is under sources.nats, and the server's accounts.",
     cause,
   })
 
