@@ -44,6 +44,7 @@ export const readConfig = (
     file,
     text,
     env: io.env,
+    mayLackUsers: values.mayBeAbsent === true,
     readFile: values.mayBeAbsent === true ? readOrEmpty : (path) => readFileSync(path, 'utf8'),
     overrides: {
       ...(values.data === undefined

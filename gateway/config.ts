@@ -22,6 +22,8 @@ export interface ConfigSources {
   readFile(path: string): string
   /** Settings from the command line, `{'http.port': 0}`; they win over the file. */
   overrides?: Readonly<Record<string, unknown>>
+  /** Users may still lack a password: for the command that gives it to them. */
+  mayLackUsers?: boolean
 }
 
 /** One setting, as `tenfold config` prints it. */
@@ -270,6 +272,7 @@ const contradictions = (config: Config, sources: ConfigSources): Mistake[] => {
   if (isOpen && !(isLoopback(opcua.host) && opcua.credentials === undefined)) {
     report('/sinks/opcua/modes', opcua.modes, 'None: values and passwords could be read on the way')
   }
+  for (const problem of usersProblems(opcua, sources)) report(...problem)
   const secrets = {
     '/alerts/email/password': config.alerts.email?.password,
     '/sinks/influx1/password': influx1?.password,
@@ -285,6 +288,29 @@ const contradictions = (config: Config, sources: ConfigSources): Mistake[] => {
   }
   return found
 }
+
+/** A role is a user's, and a user has a password. */
+const usersProblems = (
+  opcua: Config['sinks']['opcua'],
+  sources: ConfigSources,
+): [path: string, value: unknown, message: string][] => {
+  const { credentials, roles = {} } = opcua ?? {}
+  const at = '/sinks/opcua'
+  if (credentials === undefined) {
+    const without = 'gives roles to nobody: set sinks.opcua.credentials (tenfold config user)'
+    return Object.keys(roles).length === 0 ? [] : [[`${at}/roles`, roles, without]]
+  }
+  const problem = credentialsProblem(credentials, 'opcua', sources)
+  if (problem !== undefined) return [[`${at}/credentials`, credentials, problem]]
+  const names = parseCredentials(credentials, sources.readFile(credentials))
+  const isKnown = (name: string): boolean =>
+    Object.hasOwn(names, name) || sources.mayLackUsers === true
+  const strangers = Object.keys(roles).filter((name) => !isKnown(name))
+  return strangers.map((name) => [`${at}/roles`, name, lacking(name, credentials)])
+}
+
+const lacking = (name: string, file: string): string =>
+  `"${name}" has no entry in ${file}: write it with "tenfold config user ${name} --for opcua"`
 
 const credentialsProblem = (
   path: string,

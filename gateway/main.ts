@@ -9,10 +9,11 @@ import type { Profile } from '../hardware-profiles/profile.ts'
 import { Admission } from './admission.ts'
 import { restoredNotes } from './backup/restore.ts'
 import { ClockSteps } from './clock-steps.ts'
-import { openCommands } from './commands/open.ts'
+import { type Commands, openCommands } from './commands/open.ts'
 import { type Config, resolveSecret, type Secret } from './config.ts'
 import { reachable } from './core/address.ts'
 import type { Clock } from './core/clock.ts'
+import type { SetpointRequest } from './core/command.ts'
 import { OperatingError } from './core/errors.ts'
 import { limits } from './core/limits.ts'
 import type { SourceContext, UnitCommand } from './core/source.ts'
@@ -105,10 +106,11 @@ const start = async (
   const admission = new Admission({ log, reserveBytes: config.log.reserveBytes, note })
 
   const live = new Live()
-  const hearing = { send: (_: UnitCommand): boolean => false }
+  const hearing = nobodyYet()
   const listeners = {
     live: (readings: Parameters<Live['push']>[0]) => live.push(readings),
     command: (command: UnitCommand) => void hearing.send(command),
+    ask: (unit: string, request: SetpointRequest) => hearing.give(unit, request),
     note,
     fault: failed.resolve,
   }
@@ -119,9 +121,8 @@ const start = async (
 
   const names = settingsOf(config)
   const receiving = await startReceiving(parts, { admission, delivery, stops, names, log })
-  const { broker, actions, send } = receiving
-  // Before, there was nobody to hear one; what the worker asks is asked again at a hello.
-  hearing.send = send
+  const { broker, actions, send, give } = receiving
+  Object.assign(hearing, { send, give })
   const links = () => receiving.sources.links()
   const notReady = () => admission.notReady()
 
@@ -164,6 +165,12 @@ const brokerAt = ({ mqtt: { host, tls } }: Config, { port, tlsPort }: MqttBroker
   mqttTlsUrl: tls && `mqtts://${reachable(tls.host)}:${tlsPort}`,
 })
 
+/** Before the sources run nobody hears a command; the worker asks again at a hello. */
+const nobodyYet = (): Pick<Receiving, 'send' | 'give'> => ({
+  send: () => false,
+  give: () => Promise.reject(new Error('the gateway is starting')),
+})
+
 interface Receiving {
   broker: MqttBroker
   brokerParts: BrokerParts
@@ -171,6 +178,7 @@ interface Receiving {
   actions: Omit<Actions, 'reload'>
   /** False where no source hears the unit. */
   send(command: UnitCommand): boolean
+  give: Commands['give']
 }
 
 /** Everything that units speak to: the broker, the other sources, and what goes back to them. */
@@ -225,7 +233,7 @@ const startReceiving = async (
     requeue: (request) => requeue({ ...delivery, emit: admission.emit }, request),
     ...(pairing && { pair: () => pairing.desk.offer() }),
   }
-  return { broker, brokerParts, sources, actions, send }
+  return { broker, brokerParts, sources, actions, send, give: commands.give }
 }
 
 /** How soon Home Assistant is told of a unit. */

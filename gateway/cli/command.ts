@@ -1,9 +1,9 @@
 // `tenfold command`: asks a unit for something through a running gateway, and says what became of
 // it. It sends nothing by itself and keeps nothing.
 import { parseArgs } from 'node:util'
-import type { CommandOutcome } from '../commands/desk.ts'
 import type { MadeKey } from '../commands/unit-keys.ts'
 import type { ChallengeOutcome } from '../core/challenge.ts'
+import type { CommandOutcome } from '../core/command.ts'
 import { OperatingError } from '../core/errors.ts'
 import { type AskValues, ask, askOptions, askUsage } from './ask.ts'
 import type { Io } from './io.ts'

@@ -20,15 +20,16 @@ import type { Io } from './io.ts'
 
 export const summary = 'prints every setting, its value, its default and what it is'
 export const usage = `usage: tenfold config [--check | --json]
-       tenfold config user <name> [--for mqtt|http] [--password-env NAME | --password-file PATH]
+       tenfold config user <name> [--for mqtt|http|opcua]
+                      [--password-env NAME | --password-file PATH]
 
   --check          only checks the file; prints its mistakes, if any
   --json           prints the settings as JSON
 ${configUsage}
 
-"user" adds a name (for MQTT: a unit's id) to the credentials file that mqtt.credentials or
-http.credentials names, or prints the line for it. Without a password it makes a random one and
-prints that once.`
+"user" adds a name (for MQTT: a unit's id) to the credentials file that mqtt.credentials,
+http.credentials or sinks.opcua.credentials names, or prints the line for it. Without a password it
+makes a random one and prints that once.`
 
 /** Runs the command: 0, or an OperatingError with every mistake of the file. */
 export const run = async (args: string[], io: Io): Promise<number> => {
@@ -78,6 +79,17 @@ const lines = (setting: Setting): string[] => {
   return ['', `${key} = ${shown}    [${from}default ${usual}]`, `    ${description}`]
 }
 
+interface Door {
+  setting: string
+  at(config: Config): string | undefined
+}
+
+const doors: Readonly<Record<string, Door>> = {
+  mqtt: { setting: 'mqtt.credentials', at: ({ mqtt }) => mqtt.credentials },
+  http: { setting: 'http.credentials', at: ({ http }) => http.credentials },
+  opcua: { setting: 'sinks.opcua.credentials', at: ({ sinks }) => sinks.opcua?.credentials },
+}
+
 interface UserContext {
   io: Io
   loaded: LoadedConfig
@@ -92,22 +104,23 @@ const addUser = async (name: string, context: UserContext): Promise<number> => {
       remedy: "Give the unit's id: small letters, digits and dashes.",
     })
   }
-  if (values.for !== 'mqtt' && values.for !== 'http') {
+  const door = Object.hasOwn(doors, values.for) ? doors[values.for] : undefined
+  if (door === undefined) {
     throw new OperatingError('usage', {
       message: `--for is "${values.for}"`,
-      remedy: 'Use --for mqtt (a unit) or --for http (a person).',
+      remedy: 'Use --for mqtt (a unit), --for http or --for opcua (a person).',
     })
   }
   const given = givenPassword(io, values)
   const password = given ?? randomBytes(18).toString('base64url')
   const hash = await hashPassword(password, randomBytes(16))
-  const path = loaded.config[values.for].credentials
+  const path = door.at(loaded.config)
   if (path === undefined) {
     io.out(JSON.stringify({ [name]: hash }))
-    io.err(`Put this into a file and name the file in the config, as ${values.for}.credentials.`)
-    const other = values.for === 'mqtt' ? 'http' : 'mqtt'
-    if (loaded.config[other].credentials !== undefined) {
-      io.err(`Did you mean --for ${other}? ${other}.credentials names a file.`)
+    io.err(`Put this into a file and name the file in the config, as ${door.setting}.`)
+    for (const [other, { setting, at }] of Object.entries(doors)) {
+      if (other === values.for || at(loaded.config) === undefined) continue
+      io.err(`Did you mean --for ${other}? ${setting} names a file.`)
     }
   } else {
     await writeEntry(path, name, hash)

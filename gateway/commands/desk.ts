@@ -4,24 +4,10 @@
 // event. What a command asks for is another's matter: setpoints here, challenges in challenges.ts.
 import { parseTopic } from '../../hardware-profiles/names.ts'
 import { longestHoldMs, type Profile } from '../../hardware-profiles/profile.ts'
+import type { CommandOutcome, SetpointRequest } from '../core/command.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { LogRecord } from '../core/record.ts'
 import type { Emit, UnitCommand } from '../core/source.ts'
-
-/** What a person asks for: setpoints by name, in the profile's units. */
-export interface SetpointRequest {
-  kind: 'setpoint'
-  values: Readonly<Record<string, number>>
-  /** How long they hold, milliseconds. */
-  holdsMs: number
-}
-
-export interface CommandOutcome {
-  id: string
-  accepted: boolean
-  /** Why it was refused, in the unit's word. */
-  reason?: string
-}
 
 /** The unit's own word on a command. */
 export interface Answer {

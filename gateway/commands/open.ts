@@ -6,13 +6,14 @@ import { type TopicParts, topicOf } from '../../hardware-profiles/names.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import type { ChallengeOutcome } from '../core/challenge.ts'
 import type { Clock } from '../core/clock.ts'
+import type { CommandOutcome, SetpointRequest } from '../core/command.ts'
 import { operatingError } from '../core/errors.ts'
 import { profileDigest } from '../core/machine.ts'
 import type { Emit, UnitCommand, UnitFacts, UnitLine } from '../core/source.ts'
 import type { ReleaseFace, UnitFirmware, UpdateJob } from '../core/update.ts'
 import { proofPayload } from '../proof.ts'
 import { Challenges, type KnownUnitKey } from './challenges.ts'
-import { CommandDesk, type CommandOutcome, type SetpointRequest } from './desk.ts'
+import { CommandDesk } from './desk.ts'
 import { Trips } from './trips.ts'
 import { type MadeKey, UnitKeys } from './unit-keys.ts'
 import { Updates } from './updates.ts'
@@ -37,6 +38,8 @@ export interface Commands {
   ): Promise<
     CommandOutcome | ChallengeOutcome | MadeKey | { releaseKey: string } | { cleared: string }
   >
+  /** Setpoints alone, as a sink's clients may ask for them. */
+  give(unit: string, request: SetpointRequest): Promise<CommandOutcome>
   update(unit: string, file: Uint8Array): Promise<UpdateJob>
   /** What a release is, and whether the unit would take it; nothing is sent. */
   check(unit: string, file: Uint8Array): Promise<ReleaseFace>
@@ -116,6 +119,7 @@ export const openCommands = (parts: CommandsParts): Commands => {
       tell(unit, line(unit)?.facts(), { kind: request.kind, accepted: true })
       return done
     },
+    give: (unit, request) => desk.send(unit, request),
     update: (unit, file) => updates.start(unit, file),
     check: (unit, file) => updates.check(unit, file),
     firmware: (unit) => updates.firmware(unit),

@@ -1,6 +1,7 @@
 // Main thread's side of delivery: starts the worker, asks it, hears live values, commands and
 // faults. It holds no data of its own and never waits for a database.
 import { Worker } from 'node:worker_threads'
+import type { CommandOutcome, SetpointRequest } from '../core/command.ts'
 import type { Asked, Handover, KeptUnit } from '../core/handover.ts'
 import type { LiveReading } from '../core/live.ts'
 import type { Queries } from '../core/queries.ts'
@@ -11,6 +12,7 @@ import {
   type DeliveryOptions,
   errorOf,
   type FromWorker,
+  plainError,
   type SinkHealth,
   type ToWorker,
 } from './protocol.ts'
@@ -22,6 +24,8 @@ export interface DeliveryListeners {
   live(readings: readonly LiveReading[]): void
   /** To be published to the unit. Asked again at its next hello: losing one is no loss. */
   command(command: UnitCommand): void
+  /** A sink's client asks a unit for setpoints; rejects with an OperatingError. */
+  ask?(unit: string, request: SetpointRequest): Promise<CommandOutcome>
   /** One line of a sink for the person who runs the gateway. */
   note?(line: string): void
   /** The worker has failed and delivers no more; the log keeps what is acknowledged. */
@@ -125,6 +129,7 @@ const connect = (
       if (message.kind === 'answer' || message.kind === 'failure') calls.settle(message)
       else if (message.kind === 'live') listeners.live(message.readings)
       else if (message.kind === 'command') listeners.command(message.command)
+      else if (message.kind === 'ask') void askedBy(worker, listeners, message)
       else if (message.kind === 'note') listeners.note?.(message.line)
       else if (message.kind === 'fault') fail(errorOf(message.error))
       else if (message.kind === 'stopped') void worker.terminate()
@@ -139,6 +144,20 @@ const connect = (
       if (!stopped) fail(new Error(`the delivery worker ended with code ${code}`))
     })
   })
+
+const askedBy = async (
+  worker: Worker,
+  { ask }: DeliveryListeners,
+  { id, unit, request }: Extract<FromWorker, { kind: 'ask' }>,
+): Promise<void> => {
+  const tell = (message: ToWorker): void => worker.postMessage(message)
+  try {
+    if (ask === undefined) throw new Error('nobody commands units here')
+    tell({ kind: 'told', id, outcome: await ask(unit, request) })
+  } catch (error) {
+    tell({ kind: 'refused', id, error: plainError(error) })
+  }
+}
 
 interface Waiting {
   resolve(value: unknown): void

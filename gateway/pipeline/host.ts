@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import type { Clock } from '../core/clock.ts'
+import type { CommandOutcome, SetpointRequest } from '../core/command.ts'
 import type { Books, Sink } from '../core/delivery.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { Asked, KeptUnit } from '../core/handover.ts'
@@ -45,6 +46,8 @@ export interface SinkContext {
   /** What the embedded store knows of all units, and of one's life. Not before `open`. */
   units(): UnitSummary[]
   life(query: { unit: string; nowUs: number }): UnitLife
+  /** Asks a unit for setpoints; rejects with an OperatingError where it was not asked. */
+  command(unit: string, request: SetpointRequest): Promise<CommandOutcome>
 }
 
 export interface Host {
@@ -62,6 +65,8 @@ export interface World {
   /** Secure random bytes, for keys. */
   randomBytes(bytes: number): Uint8Array
   say(message: FromWorker): void
+  /** Asks the gateway's desk. */
+  command(unit: string, request: SetpointRequest): Promise<CommandOutcome>
 }
 
 /** How long a stop waits for a database that does not answer, milliseconds. */
@@ -83,6 +88,7 @@ export const startHost = async (options: DeliveryOptions, world: World): Promise
         note: (line) => say({ kind: 'note', line }),
         units: () => store.queries.units(),
         life: (query) => store.queries.life(query),
+        command: (unit, request) => world.command(unit, request),
       }),
     ),
   )

@@ -1,6 +1,7 @@
 // What main thread and delivery worker say to each other: plain data over a message port. Errors
 // travel with code and remedy, so that a person reads the same words on either side.
 import type { Profile } from '../../hardware-profiles/profile.ts'
+import type { CommandOutcome, SetpointRequest } from '../core/command.ts'
 import type { Books } from '../core/delivery.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { LiveReading } from '../core/live.ts'
@@ -80,6 +81,8 @@ export interface PlainError {
 export type ToWorker =
   | { kind: 'call'; id: number; method: string; args: readonly unknown[] }
   | { kind: 'listen'; on: boolean }
+  | { kind: 'told'; id: number; outcome: CommandOutcome }
+  | { kind: 'refused'; id: number; error: PlainError }
   | { kind: 'stop' }
 
 export type FromWorker =
@@ -88,6 +91,7 @@ export type FromWorker =
   | { kind: 'failure'; id: number; error: PlainError }
   | { kind: 'live'; readings: LiveReading[] }
   | { kind: 'command'; command: UnitCommand }
+  | { kind: 'ask'; id: number; unit: string; request: SetpointRequest }
   | { kind: 'note'; line: string }
   | { kind: 'fault'; error: PlainError }
   | { kind: 'stopped' }

@@ -5,8 +5,15 @@ import { randomBytes } from 'node:crypto'
 import { getPriority, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
-import { type Host, startHost } from './host.ts'
-import { type DeliveryOptions, type FromWorker, plainError, type ToWorker } from './protocol.ts'
+import type { CommandOutcome } from '../core/command.ts'
+import { type Host, startHost, type World } from './host.ts'
+import {
+  type DeliveryOptions,
+  errorOf,
+  type FromWorker,
+  plainError,
+  type ToWorker,
+} from './protocol.ts'
 
 assert(parentPort !== null, 'worker.ts runs in a worker thread')
 // Acknowledging comes before delivering: what is acknowledged waits in the log. On Linux the
@@ -28,17 +35,37 @@ const answer = async (
   }
 }
 
+/** Who waits for the desk, by number. */
+const asking = new Map<number, PromiseWithResolvers<CommandOutcome>>()
+
+const asker = (): World['command'] => {
+  let id = 0
+  return (unit, request) => {
+    id += 1
+    const answer = Promise.withResolvers<CommandOutcome>()
+    asking.set(id, answer)
+    say({ kind: 'ask', id, unit, request })
+    return answer.promise
+  }
+}
+
 const run = async (): Promise<void> => {
   const host = await startHost(workerData as DeliveryOptions, {
     clock: systemClock(),
     random: Math.random,
     randomBytes: (bytes) => randomBytes(bytes),
     say,
+    command: asker(),
   })
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'call') void answer(host, message)
     else if (message.kind === 'listen') host.listen(message.on)
-    else {
+    else if (message.kind === 'told' || message.kind === 'refused') {
+      const waiting = asking.get(message.id)
+      asking.delete(message.id)
+      if (message.kind === 'told') waiting?.resolve(message.outcome)
+      else waiting?.reject(errorOf(message.error))
+    } else {
       port.removeAllListeners('message')
       host.stop().then(
         () => say({ kind: 'stopped' }),

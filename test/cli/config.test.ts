@@ -72,6 +72,15 @@ describe('users', () => {
     expect(await checkPassword(entries, 'drill-7', 'open sesame')).toBe(true)
   })
 
+  test('of the OPC UA server get their password after their role', async () => {
+    const opcua = { credentials: 'people.json', roles: { otto: 'operator' } }
+    await write('tenfold.json', { sinks: { opcua } })
+    expect(await io.tenfold('config', '--check')).toBe(1)
+    expect(io.errors.join('\n')).toContain('people.json')
+    expect(await io.tenfold('config', 'user', 'otto', '--for', 'opcua')).toBe(0)
+    expect(await io.tenfold('config', '--check')).toBe(0)
+  })
+
   test('get a random password, shown once, when none is given', async () => {
     expect(await io.tenfold('config', 'user', 'drill-7')).toBe(0)
     const credentials = parseCredentials('line', io.lines[0] ?? '')

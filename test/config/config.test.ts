@@ -127,6 +127,23 @@ describe('mistakes', () => {
     }
   })
 
+  test('roles at the OPC UA server are for users with a password, and there is no other', async () => {
+    const hash = await hashPassword('secret', new Uint8Array(16))
+    const read = () => ({ readFile: () => JSON.stringify({ otto: hash }) })
+    const of = (opcua: object) => mistakesOf({ sinks: { opcua } }, read())
+    const credentials = 'users.json'
+    expect(of({ credentials, roles: { otto: 'operator' } })).toBe('')
+    expect(of({ roles: { otto: 'operator' } })).toContain(
+      '/sinks/opcua/roles: gives roles to nobody',
+    )
+    expect(of({ credentials, roles: { anna: 'operator' } })).toContain('"anna" has no entry in')
+    expect(of({ credentials, roles: { otto: 'supervisor' } })).toContain('/sinks/opcua/roles')
+    expect(of({ credentials, roles: { __proto__: null, constructor: 'operator' } })).toContain(
+      '"constructor"',
+    )
+    expect(mistakesOf({ sinks: { opcua: { credentials } } })).toContain('/sinks/opcua/credentials')
+  })
+
   test('a broken file is named, with the place', () => {
     expect(mistakesOf(undefined, { text: '{"http": {port: 1}}' })).toMatch(
       /is not JSON: .*position/,

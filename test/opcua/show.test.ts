@@ -6,10 +6,7 @@ import {
   AttributeIds,
   type ClientSession,
   type DataValue,
-  MessageSecurityMode,
-  OPCUAClient,
   SecurityPolicy,
-  UserTokenType,
   Variant,
 } from 'node-opcua'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -20,13 +17,12 @@ import { quality } from '../../gateway/core/quality.ts'
 import type { UnitLife, UnitSummary } from '../../gateway/core/queries.ts'
 import { hashPassword } from '../../gateway/credentials.ts'
 import { CertificateFolder, factsOf } from '../../gateway/opcua/certificates.ts'
-import { libraryNames } from '../../gateway/opcua/library.ts'
 import { makeGatewayCertificate, OwnCertificate } from '../../gateway/opcua/own-certificate.ts'
 import { itemStateOf, operationModeOf } from '../../gateway/opcua/server/state.ts'
-import { TrustStore } from '../../gateway/opcua/trust-store.ts'
 import { create } from '../../gateway/sinks/opcua/index.ts'
 import { drill } from '../pipeline/feed.ts'
 import { freePort, temporary, until } from './stand.ts'
+import { approveAll, nodeOf, type Visit, visit } from './visitor.ts'
 
 const { profile } = drill
 const machine = prepareMachine(profile)
@@ -78,6 +74,7 @@ const open = async (credentials?: string): Promise<Sink> => {
       note: (line) => notes.push(line),
       units: () => [summary(Date.now() * 1000 - 3_000_000)],
       life: () => life,
+      command: () => Promise.reject(new Error('no such unit')),
     },
   )
   await made.open()
@@ -98,38 +95,13 @@ const show = (...readings: OutgoingBatch['readings'][number][]) =>
   sink.write({ readings, events: [] })
 
 /** Does something in a session of a client whose certificate is `other`. */
-const within = async <T>(
+const within = <T>(
   what: (session: ClientSession) => Promise<T>,
-  user?: { name: string; password: string },
-  policy = SecurityPolicy.Basic256Sha256,
-): Promise<T> => {
-  const trusting = { folder: other, nowMs: () => Date.now(), onWarning: () => {} }
-  const client = OPCUAClient.create({
-    applicationUri: 'urn:test:observer',
-    securityMode: MessageSecurityMode.SignAndEncrypt,
-    securityPolicy: policy,
-    endpointMustExist: false,
-    connectionStrategy: { maxRetry: 0 },
-    certificateKeyPairProvider: new OwnCertificate(other),
-    [libraryNames.clientStore]: new TrustStore({ ...trusting, onStranger: () => {} }),
-  })
-  try {
-    await client.connect(`opc.tcp://127.0.0.1:${port}`)
-    const session = await client.createSession(
-      user === undefined
-        ? { type: UserTokenType.Anonymous }
-        : { type: UserTokenType.UserName, userName: user.name, password: user.password },
-    )
-    return await what(session)
-  } finally {
-    await client.disconnect()
-  }
-}
+  more: Pick<Visit, 'user' | 'policy'> = {},
+): Promise<T> => visit({ port, folder: other, ...more }, what)
 
-const node = async (session: ClientSession, path: string): Promise<string> => {
-  const uris = await session.readNamespaceArray()
-  return `ns=${uris.indexOf('urn:tenfold:v1:units')};s=drill-1${path}`
-}
+const node = (session: ClientSession, path: string): Promise<string> =>
+  nodeOf(session, `drill-1${path}`)
 
 const value = (path: string): Promise<DataValue> =>
   within(async (session) =>
@@ -143,9 +115,7 @@ beforeAll(async () => {
   sink = await open()
   server.offer(other.own() as Buffer)
   other.offer(server.own() as Buffer)
-  for (const folder of [server, other]) {
-    for (const { thumbprint } of folder.list('pending')) folder.approve(thumbprint)
-  }
+  approveAll(server, other)
 }, 60_000)
 
 afterAll(async () => {
@@ -234,7 +204,7 @@ describe('a unit in OPC UA', { timeout: 60_000 }, () => {
         value: { value: new Variant({ dataType: 'Double', value: 99 }) },
       }),
     )
-    expect(status.name).toBe('BadNotWritable')
+    expect(status.name).toBe('BadUserAccessDenied')
   })
 })
 
@@ -242,9 +212,9 @@ describe('who may read', { timeout: 60_000 }, () => {
   test.each([SecurityPolicy.Aes128_Sha256_RsaOaep, SecurityPolicy.Aes256_Sha256_RsaPss])(
     'an approved client with %s',
     async (policy) => {
-      expect(
-        await within(async (session) => session.readNamespaceArray(), undefined, policy),
-      ).toContain('urn:tenfold:v1:units')
+      expect(await within(async (session) => session.readNamespaceArray(), { policy })).toContain(
+        'urn:tenfold:v1:units',
+      )
     },
   )
 
@@ -266,15 +236,16 @@ describe('who may read', { timeout: 60_000 }, () => {
     const read = async (session: ClientSession) =>
       session.read({ nodeId: await node(session, '/Signals/trigger'), attributeId: 13 })
     await expect(within(read)).rejects.toThrow()
-    await expect(within(read, { name: 'anna', password: 'small tree' })).rejects.toThrow()
-    const seen = await within(read, { name: 'anna', password: 'tall tree' })
+    await expect(within(read, { user: { name: 'anna', password: 'small tree' } })).rejects.toThrow()
+    const seen = await within(read, { user: { name: 'anna', password: 'tall tree' } })
     expect(seen.value.value).toBe(5)
   })
 
   test('a renewed certificate is shown without a restart', async () => {
     await makeGatewayCertificate(server, 'server', Date.now())
     await until('the new certificate', () => notes.some((line) => line.includes('renewed')))
-    await expect(within(async () => {}, { name: 'anna', password: 'tall tree' })).rejects.toThrow()
+    const user = { name: 'anna', password: 'tall tree' }
+    await expect(within(async () => {}, { user })).rejects.toThrow()
     expect(other.list('pending')).toHaveLength(1)
   })
 

@@ -51,6 +51,10 @@ export class Server {
     return new CertificateFolder(join(this.order.folder, 'pki'))
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
   async start(): Promise<void> {
     const child = fork(new URL('./server.ts', import.meta.url), { silent: false })
     this.#child = child

@@ -1,13 +1,14 @@
 // One unit as a machine of OPC UA for Machinery (OPC 40001-1): identification, item state,
 // operation mode, counters, notifications, and its signals as analog items. Every node id is text
 // from the unit's id and the profile's names, so that it is the same after every start. Nothing
-// here can be written.
+// here can be written; setpoints are given by a method (setpoints.ts).
 import * as opcua from 'node-opcua'
 import { opcUaNodeOf } from '../../../hardware-profiles/names.ts'
-import type { Profile, SignalSpec } from '../../../hardware-profiles/profile.ts'
+import type { SignalSpec } from '../../../hardware-profiles/profile.ts'
 import { quality, qualityNames } from '../../core/quality.ts'
 import { countersOf, type Shown } from './counters.ts'
 import type { ShownEvent, ShownReading, Standing } from './plan.ts'
+import { addSetpoints, type SetpointParts } from './setpoints.ts'
 import {
   type Doing,
   type ItemState,
@@ -17,10 +18,9 @@ import {
 } from './state.ts'
 import { euOf, nothing, statusOf, variantOf } from './variant.ts'
 
-export interface FaceParts {
-  namespace: opcua.Namespace
-  profile: Profile
-  unit: string
+export interface FaceParts extends Omit<SetpointParts, 'machine'> {
+  /** What each role may do with each node of the unit. */
+  permissions: opcua.RolePermissionTypeOptions[]
   nowUs(): number
 }
 
@@ -106,6 +106,8 @@ export class Face {
     })
     this.#signals = addSignals(this.#machine, parts)
     this.#values = this.#signals.map(() => undefined)
+    addSetpoints({ ...parts, machine: this.#machine })
+    permit(this.#machine, parts.permissions)
   }
 
   /** What the store knows of the unit; values come from it only before the first reading. */
@@ -180,6 +182,22 @@ export class Face {
 }
 
 const severities = { info: 200, warning: 500, fault: 800 } as const
+
+/** A variable can be read and nothing else, whoever asks. */
+export const closeToWriting = (node: opcua.BaseNode): void => {
+  if (node.nodeClass !== opcua.NodeClass.Variable) return
+  const variable = node as opcua.UAVariable
+  variable.accessLevel &= opcua.AccessLevelFlag.CurrentRead
+}
+
+/** Says at a node and all that it is made of what each role may do there. */
+const permit = (node: opcua.BaseNode, permissions: opcua.RolePermissionTypeOptions[]): void => {
+  closeToWriting(node)
+  node.setRolePermissions(permissions)
+  for (const part of node.findReferencesExAsObject('Aggregates', opcua.BrowseDirection.Forward)) {
+    permit(part, permissions)
+  }
+}
 
 const indexOf = (addressSpace: opcua.IAddressSpace, uri: string): number => {
   const index = addressSpace.getNamespaceIndex(uri)

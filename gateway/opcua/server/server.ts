@@ -1,19 +1,20 @@
 // The OPC UA server itself: endpoints with the security that is set, users, the companion nodesets,
-// and a machine for each unit that it hears of. It shows and never takes: there is no node to be
-// written and no method to be called.
-import { readFileSync } from 'node:fs'
+// and a machine for each unit that it hears of. It shows; what an operator asks of a unit goes to
+// the gateway's desk and nowhere else, and there is no node to be written.
 import { join } from 'node:path'
 import * as opcua from 'node-opcua'
 import { opcUaNamespace } from '../../../hardware-profiles/names.ts'
 import type { Clock } from '../../core/clock.ts'
+import type { SetpointRequest } from '../../core/command.ts'
 import { OperatingError } from '../../core/errors.ts'
-import { checkPassword, parseCredentials } from '../../credentials.ts'
 import { CertificateFolder, expiryWarning, factsOf } from '../certificates.ts'
 import { libraryNames } from '../library.ts'
 import { applicationUri, makeGatewayCertificate, OwnCertificate } from '../own-certificate.ts'
 import { TrustStore } from '../trust-store.ts'
-import { Face } from './face.ts'
-import type { ShownEvent, ShownReading, ShowPlan, Standing } from './plan.ts'
+import { closeToWriting, Face } from './face.ts'
+import type { ShownEvent, ShownReading, ShowPlan, Standing, Told } from './plan.ts'
+import { noting } from './refusals.ts'
+import { type Users, usersOf } from './users.ts'
 
 const policies = {
   secure: [
@@ -32,13 +33,18 @@ export interface ShowParts {
   plan: ShowPlan
   clock: Clock
   note(line: string): void
+  /** Asks the gateway to command a unit. */
+  ask(unit: string, request: SetpointRequest): Promise<Told>
 }
 
 export class Show {
   readonly #parts: ShowParts
   readonly #faces = new Map<string, Face>()
   readonly #stops: (() => Promise<void> | void)[] = []
+  /** What was obeyed last, by unit: a renewal is not said again. */
+  readonly #given = new Map<string, string>()
   #namespace: opcua.Namespace | undefined
+  #users: Users | undefined
 
   constructor(parts: ShowParts) {
     this.#parts = parts
@@ -50,13 +56,13 @@ export class Show {
     const folder = new CertificateFolder(join(plan.folder, 'pki'))
     const nowMs = (): number => clock.nowUs() / 1000
     if (folder.own() === undefined) await makeGatewayCertificate(folder, 'server', nowMs())
-    const server = new opcua.OPCUAServer(this.#options(folder))
+    const users = usersOf(plan)
+    this.#users = users
+    const server = new opcua.OPCUAServer(this.#options(folder, users))
     this.#stops.push(() => server.shutdown(0))
     try {
       await server.initialize()
-      const { addressSpace } = server.engine
-      if (addressSpace === null) throw new Error('the server has no address space')
-      this.#namespace = addressSpace.registerNamespace(opcUaNamespace)
+      this.#namespace = this.#guard(server, users)
       await server.start()
     } catch (cause) {
       throw cannotListen(plan, cause as Error)
@@ -78,18 +84,54 @@ export class Show {
     for (const event of events) this.#faces.get(event.unit)?.tell(event)
   }
 
+  /** Read-only for everybody, before anything listens. */
+  #guard(server: opcua.OPCUAServer, users: Users): opcua.Namespace {
+    const { engine } = server
+    const { addressSpace, addressSpaceAccessor } = engine
+    if (addressSpace === null || addressSpaceAccessor === null) {
+      throw new Error('the server has no address space')
+    }
+    const units = addressSpace.registerNamespace(opcUaNamespace)
+    for (const namespace of addressSpace.getNamespaceArray()) {
+      namespace.setDefaultRolePermissions(namespace === units ? users.ofUnits : users.ofOthers)
+      // The nodesets have some that a server may let be written.
+      for (const node of namespace.nodeIterator()) closeToWriting(node)
+    }
+    engine.addressSpaceAccessor = noting(addressSpaceAccessor, this.#parts.note)
+    users.prune(server)
+    return units
+  }
+
+  async #give(unit: string, request: SetpointRequest, user: string): Promise<Told> {
+    const { ask, note } = this.#parts
+    const told = await ask(unit, request)
+    const { values, holdsMs } = request
+    const asked = Object.entries(values).map(([name, value]) => `${name} = ${value}`)
+    const said = `${user} gives "${unit}" ${asked.join(', ')}`
+    if ('code' in told) note(`${said}: ${told.message} (${told.code})`)
+    else if (!told.accepted) note(`${said}: the unit refuses: ${told.reason} (command_refused)`)
+    else if (this.#given.get(unit) !== said) note(`${said}, for ${holdsMs} ms at a time`)
+    if ('id' in told && told.accepted) this.#given.set(unit, said)
+    else this.#given.delete(unit)
+    return told
+  }
+
   #face({ unit, machine }: { unit: string; machine: string }): Face | undefined {
     const known = this.#faces.get(unit)
     if (known !== undefined) return known
     const profile = this.#parts.plan.profiles.find((one) => one.machine === machine)
     const namespace = this.#namespace
     if (profile === undefined || namespace === undefined) return undefined
-    const face = new Face({ namespace, profile, unit, nowUs: () => this.#parts.clock.nowUs() })
+    const face = new Face({
+      ...{ namespace, profile, unit, permissions: this.#users?.ofUnits ?? [] },
+      nowUs: () => this.#parts.clock.nowUs(),
+      give: (request, user) => this.#give(unit, request, user),
+    })
     this.#faces.set(unit, face)
     return face
   }
 
-  #options(folder: CertificateFolder): opcua.OPCUAServerOptions {
+  #options(folder: CertificateFolder, users: Users): opcua.OPCUAServerOptions {
     const { plan, note, clock } = this.#parts
     const store = new TrustStore({
       folder,
@@ -115,11 +157,8 @@ export class Show {
         applicationName: { text: 'Tenfold gateway' },
       },
       buildInfo: { productName: 'Tenfold gateway', manufacturerName: 'Tenfold' },
-      allowAnonymous: plan.credentials === undefined,
-      [libraryNames.users]: usersOf(plan.credentials),
       [libraryNames.serverStore]: store,
-      // Certificates of users are not offered: they are no way to log in here.
-      [libraryNames.userStore]: store,
+      ...users.options,
     } as unknown as opcua.OPCUAServerOptions
   }
 
@@ -149,25 +188,6 @@ export class Show {
       clearInterval(judging)
       clearInterval(looking)
     })
-  }
-}
-
-/** Who may log in, and as what: everybody is an observer, as nothing can be changed here. */
-const usersOf = (path: string | undefined) => {
-  const credentials = path === undefined ? {} : parseCredentials(path, readFileSync(path, 'utf8'))
-  return {
-    isValidUserAsync: (
-      name: string,
-      password: string,
-      answer: (error: Error | null, isValid?: boolean) => void,
-    ): void => {
-      checkPassword(credentials, name, password).then(
-        (isValid) => answer(null, isValid),
-        (error: Error) => answer(error),
-      )
-    },
-    getUserRoles: (name: string) =>
-      opcua.makeRoles(name === 'anonymous' ? 'Anonymous' : 'AuthenticatedUser;Observer'),
   }
 }
 

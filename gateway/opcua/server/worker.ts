@@ -5,23 +5,40 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../core/clock.ts'
 import { operatingError } from '../../core/errors.ts'
 import { silenceLibrary } from '../library.ts'
-import type { FromServer, ShowPlan, ToServer } from './plan.ts'
-import { Show } from './server.ts'
+import type { FromServer, ShowPlan, Told, ToServer } from './plan.ts'
+import { Show, type ShowParts } from './server.ts'
 
 assert(parentPort !== null, 'worker.ts runs in a worker thread')
 const port = parentPort
 const say = (message: FromServer): void => port.postMessage(message)
 
 silenceLibrary()
+/** Who waits for what became of setpoints, by number. */
+const asking = new Map<number, (told: Told) => void>()
+
+const asker = (): ShowParts['ask'] => {
+  let id = 0
+  return (unit, request) =>
+    new Promise((resolve) => {
+      id += 1
+      asking.set(id, resolve)
+      say({ kind: 'ask', id, unit, request })
+    })
+}
+
 const show = new Show({
   plan: workerData as ShowPlan,
   clock: systemClock(),
   note: (line) => say({ kind: 'note', line }),
+  ask: asker(),
 })
 
 port.on('message', (message: ToServer) => {
   if (message.kind === 'standing') show.stand(message.standings)
-  else if (message.kind === 'show') {
+  else if (message.kind === 'told') {
+    asking.get(message.id)?.(message.told)
+    asking.delete(message.id)
+  } else if (message.kind === 'show') {
     show.show(message.readings, message.events)
     say({ kind: 'shown', id: message.id })
   } else {

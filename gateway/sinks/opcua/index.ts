@@ -5,10 +5,11 @@
 import { Worker } from 'node:worker_threads'
 import type { Profile } from '../../../hardware-profiles/profile.ts'
 import type { Clock } from '../../core/clock.ts'
+import type { CommandOutcome, SetpointRequest } from '../../core/command.ts'
 import type { DeliveryResult, OutgoingBatch, Sink } from '../../core/delivery.ts'
-import { OperatingError } from '../../core/errors.ts'
+import { OperatingError, operatingError } from '../../core/errors.ts'
 import type { UnitLife, UnitSummary } from '../../core/queries.ts'
-import type { FromServer, ShowPlan, Standing, ToServer } from '../../opcua/server/plan.ts'
+import type { FromServer, ShowPlan, Standing, Told, ToServer } from '../../opcua/server/plan.ts'
 import type { OpcUaSinkSettings } from './settings.ts'
 
 export interface SinkContext {
@@ -19,6 +20,8 @@ export interface SinkContext {
   /** What the embedded store knows. */
   units(): UnitSummary[]
   life(query: { unit: string; nowUs: number }): UnitLife
+  /** Hands setpoints to the gateway's desk; rejects with an OperatingError. */
+  command(unit: string, request: SetpointRequest): Promise<CommandOutcome>
 }
 
 /** @param config an OpcUaSinkSettings; the gateway's config has checked it */
@@ -44,9 +47,9 @@ class OpcUaServerSink implements Sink {
 
   constructor(settings: OpcUaSinkSettings, context: SinkContext) {
     this.#context = context
-    const { host, port, modes, credentials } = settings
+    const { host, port, modes, credentials, roles = {} } = settings
     const { folder, profiles } = context
-    this.#plan = { folder, host, port, modes, credentials, profiles }
+    this.#plan = { folder, host, port, modes, credentials, roles, profiles }
   }
 
   /** Starts the server; throws an OperatingError where it cannot listen. */
@@ -109,10 +112,19 @@ class OpcUaServerSink implements Sink {
       const { code, message: text, remedy } = message
       this.#lost(new OperatingError(code, { message: text, remedy }), started)
     } else if (message.kind === 'note') this.#context.note(`opcua: ${message.line}`)
+    else if (message.kind === 'ask') void this.#command(message)
     else if (message.kind === 'shown') {
       this.#waiting.get(message.id)?.resolve()
       this.#waiting.delete(message.id)
     }
+  }
+
+  async #command({ id, unit, request }: Extract<FromServer, { kind: 'ask' }>): Promise<void> {
+    const told = await this.#context.command(unit, request).catch((error: unknown): Told => {
+      const { code, message } = operatingError(error) ?? { code: 'defect', message: String(error) }
+      return { code, message }
+    })
+    this.#say({ kind: 'told', id, told })
   }
 
   /** The runner tries again, and so starts another thread. */

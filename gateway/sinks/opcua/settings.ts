@@ -1,6 +1,8 @@
-// Settings of the OPC UA server: where it listens, in what security, and who may read. Security is
-// on unless it is turned off in so many words.
+// Settings of the OPC UA server: where it listens, in what security, and who may do what. Security
+// is on unless it is turned off in so many words.
+import { unitIdPattern } from '../../../hardware-profiles/names.ts'
 import { type Static, Type } from '../../../hardware-profiles/validate.ts'
+import { roles } from '../../opcua/server/plan.ts'
 
 const closed = { additionalProperties: false } as const
 
@@ -29,7 +31,12 @@ export const OpcUaSink = Type.Object(
         minLength: 1,
         maxLength: 4096,
         path: true,
-        description: 'File of names and scrypt hashes that may read (tenfold config user).',
+        description: 'File of names and scrypt hashes that may log in (tenfold config user).',
+      }),
+    ),
+    roles: Type.Optional(
+      Type.Record(Type.String({ pattern: unitIdPattern }), Type.Enum([...roles]), {
+        description: 'Name -> role: an operator may give setpoints; who is not named only reads.',
       }),
     ),
   },
