@@ -16,14 +16,16 @@ import {
 import { configOptions, configUsage, readConfig } from '../config-file.ts'
 import { OperatingError } from '../core/errors.ts'
 import { hashPassword, parseCredentials } from '../credentials.ts'
+import { createForeign } from '../foreign/translate.ts'
 import type { Io } from './io.ts'
+import { profilesOf } from './serve.ts'
 
 export const summary = 'prints every setting, its value, its default and what it is'
 export const usage = `usage: tenfold config [--check | --json]
        tenfold config user <name> [--for mqtt|http|opcua]
                       [--password-env NAME | --password-file PATH]
 
-  --check          only checks the file; prints its mistakes, if any
+  --check          only checks the file, and what it maps to machines; prints its mistakes
   --json           prints the settings as JSON
 ${configUsage}
 
@@ -57,13 +59,22 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   }
   const from = found ? file : `${file} (not there: every setting has its default)`
   if (values.json) io.out(JSON.stringify({ file, found, settings: loaded.settings }, null, 2))
-  else if (values.check) io.out(`${from}: no mistakes`)
-  else {
+  else if (values.check) {
+    checkMappings(loaded.config)
+    io.out(`${from}: no mistakes`)
+  } else {
     io.out(`settings from ${from}`)
     io.out(bindings(loaded.config))
     for (const setting of loaded.settings) for (const line of lines(setting)) io.out(line)
   }
   return 0
+}
+
+/** What a start would refuse beside the settings' own form: signals that no machine has. */
+const checkMappings = ({ mqtt, sources }: Config): void => {
+  const mappings = [mqtt.foreign, sources['mqtt-client']?.foreign ?? []]
+  const profiles = mappings.some(({ length }) => length > 0) ? profilesOf() : []
+  for (const foreign of mappings) createForeign(foreign, profiles)
 }
 
 const bindings = ({ http, mqtt }: Config): string =>

@@ -16,6 +16,23 @@ const write = (name: string, value: unknown) =>
   writeFile(join(io.cwd, name), typeof value === 'string' ? value : JSON.stringify(value))
 
 describe('settings', () => {
+  test('--check finds a mapping to what no machine has, before a restart does', async () => {
+    const mapped = (machine: string, signal: string) => ({
+      mqtt: {
+        foreign: [{ machine, topics: { 'tele/{unit}/S': { values: { [signal]: { at: '/A' } } } } }],
+      },
+    })
+    const check = async (settings: object): Promise<number> => {
+      await writeFile(join(io.cwd, 'tenfold.json'), JSON.stringify(settings))
+      return io.tenfold('config', '--check')
+    }
+    expect(await check(mapped('smart_plug', 'power'))).toBe(1)
+    expect(io.errors.join('\n')).toContain('there is no machine "smart_plug"')
+    expect(await check(mapped('cordless_drill', 'motor_curent'))).toBe(1)
+    expect(io.errors.join('\n')).toContain('"motor_curent" is no signal')
+    expect(await check(mapped('cordless_drill', 'motor_current'))).toBe(0)
+  })
+
   test('with an empty data folder are refused, not put where the config is', async () => {
     expect(await io.tenfold('config', '--check', '--set', 'data=')).toBe(1)
     expect(await io.tenfold('config', '--check', '--data', '')).toBe(1)
