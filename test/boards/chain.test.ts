@@ -103,8 +103,8 @@ describe.runIf(compilerInstalled())('the drill', () => {
     expect(line.pico.resets).toBe(0)
   }, 180_000)
 
-  test('a chain whose board loses its power at any moment never forks and loses nothing', () => {
-    const cuts = process.env['TENFOLD_LONG'] === '1' ? 200 : 10
+  const cuts = process.env['TENFOLD_LONG'] === '1' ? 200 : 10
+  test(`a chain whose board loses its power at ${cuts} moments never forks, loses nothing`, () => {
     const random = seeded(7)
     const flash = new W25q({ times: quickTimes })
     let line = new BoardLine(image, flash)

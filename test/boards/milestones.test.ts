@@ -142,8 +142,8 @@ describe.runIf(compilerInstalled())('the drill', () => {
     return flash
   }
 
-  test('milestones are signed once each, whenever the power is cut', async () => {
-    const cuts = process.env['TENFOLD_LONG'] === '1' ? 60 : 4
+  const cuts = process.env['TENFOLD_LONG'] === '1' ? 60 : 4
+  test(`milestones are signed once each, where the power is cut at ${cuts} moments`, async () => {
     const random = seeded(11)
     const flash = await worked()
     let line = start(flash, 1)

@@ -1,11 +1,13 @@
 // Two readings of one manual: what the register models answer, and what QEMU answers, to the same
-// accesses by the same image. Only what both model, and nothing that depends on an emulator's pace.
+// accesses by the same image, or commands of the flash chip. Only what both model, and nothing that
+// depends on an emulator's pace: QEMU's flash is never busy, and keeps its write enable latch.
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { compilerInstalled } from '../boards/stand.ts'
 import { Nrf51 } from './nrf51.ts'
-import { type Bus, modelBus, probeImage, qemuBus } from './probe.ts'
+import { type Bus, type FlashBus, modelBus, probeImage, qemuBus, qemuFlash } from './probe.ts'
 import { type QemuBoard, qemuInstalled } from './qemu.ts'
 import { Stm32 } from './stm32f405.ts'
+import { W25q } from './w25q.ts'
 
 const can = compilerInstalled() && qemuInstalled()
 const stops: (() => Promise<void>)[] = []
@@ -194,5 +196,51 @@ describe.runIf(can)('a model and QEMU answer alike', { timeout: 120_000 }, () =>
   ])('%s', async (_, board, story) => {
     const [model, other] = await bothSay(board, images[board], story)
     expect(model).toEqual(other)
+  })
+
+  /** The model's chip, at which all the time that it needs goes by behind each command. */
+  const modelFlash = (): FlashBus => {
+    const chip = new W25q()
+    return async (bytes, reads = 0) => {
+      chip.select(true)
+      for (const byte of bytes) chip.transfer(byte)
+      const back = Array.from({ length: reads }, () => chip.transfer(0))
+      chip.select(false)
+      chip.nowUs += 1e6
+      return back
+    }
+  }
+  const cells = async (bus: FlashBus): Promise<Record<string, number[]>> => {
+    const said: Record<string, number[]> = {}
+    const program = async (at: number, ...bytes: number[]): Promise<void> => {
+      await bus([0x06])
+      await bus([0x02, at >>> 16, (at >>> 8) & 255, at & 255, ...bytes])
+    }
+    const read = (at: number, count: number): Promise<number[]> =>
+      bus([0x03, at >>> 16, (at >>> 8) & 255, at & 255], count)
+    // The number of the chip's size is another one; so is the family's, in QEMU.
+    said['maker'] = (await bus([0x9f], 3)).slice(0, 1)
+    await bus([0x06])
+    said['status, write enabled'] = await bus([0x05], 1)
+    await bus([0x04])
+    said['and disabled'] = await bus([0x05], 1)
+    await program(0x100, 0x55, 0xf0)
+    said['programmed'] = await read(0xff, 4)
+    await program(0x100, 0x0f, 0x3c)
+    said['bits only fall'] = await read(0x100, 2)
+    await program(0xfff, 1)
+    await program(0x1000, 2)
+    said['over the end of a sector'] = await read(0xfff, 2)
+    await bus([0x06])
+    // From its beginning: QEMU's erases 4 KB from wherever the address points to.
+    await bus([0x20, 0, 0, 0])
+    said['erased, that sector only'] = [...(await read(0x100, 2)), ...(await read(0xfff, 2))]
+    return said
+  }
+
+  test('the serial flash', async () => {
+    const { bus, stop } = await qemuFlash()
+    stops.push(stop)
+    expect(await cells(modelFlash())).toEqual(await cells(bus))
   })
 })

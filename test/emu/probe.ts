@@ -26,27 +26,44 @@ const places = {
   stm32f405: { flash: 0x0800_0000, stack: 0x2000_8000, flags: [] },
 } as const
 
-export const probeImage = (board: QemuBoard): ProbeImage => {
+/** Compiled and linked in a folder of its own. */
+const built = (source: string, flags: readonly string[]): ProbeImage => {
   const folder = mkdtempSync(join(tmpdir(), 'tenfold-probe-'))
   try {
-    const { flash, stack, flags } = places[board]
     const at = { folder, path: process.env['PATH'] }
-    const core = ['-mcpu=cortex-m0', '-mthumb', '-Os', '-nostdlib', '-nostartfiles', ...commonFlags]
-    const sections = [`.vectors=0x${flash.toString(16)}`, `.text=0x${(flash + 256).toString(16)}`]
-    const link = sections.map((one) => `-Wl,--section-start=${one}`)
-    const source = join(import.meta.dirname, 'c', 'probe.c')
-    const wanted = ['-e', 'start', '-o', 'probe.elf', source, `-DSTACK=${stack}`, ...flags]
-    runTool(
-      'gcc',
-      [...core, '-fno-function-sections', '-Wno-unused-parameter', ...link, ...wanted],
-      at,
-    )
+    const common = ['-Os', '-nostdlib', '-nostartfiles', ...commonFlags, '-fno-function-sections']
+    const file = join(import.meta.dirname, 'c', source)
+    runTool('gcc', [...common, '-e', 'start', '-o', 'probe.elf', file, ...flags], at)
     runTool('objcopy', ['-O', 'binary', 'probe.elf', 'probe.bin'], at)
     const read = (name: string): Uint8Array => new Uint8Array(readFileSync(join(folder, name)))
     return { elf: read('probe.elf'), bin: read('probe.bin') }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+export const probeImage = (board: QemuBoard): ProbeImage => {
+  const { flash, stack, flags } = places[board]
+  const sections = [`.vectors=0x${flash.toString(16)}`, `.text=0x${(flash + 256).toString(16)}`]
+  return built('probe.c', [
+    ...['-mcpu=cortex-m0', '-mthumb', '-Wno-unused-parameter', `-DSTACK=${stack}`, ...flags],
+    ...sections.map((one) => `-Wl,--section-start=${one}`),
+  ])
+}
+
+/** Sends a command to a serial flash: chip select, bytes out, bytes in. */
+export type FlashBus = (bytes: readonly number[], reads?: number) => Promise<number[]>
+
+/** The W25Q80 of an AST2500 in QEMU; whoever asks for it stops it. */
+export const qemuFlash = async (): Promise<{ bus: FlashBus; stop: () => Promise<void> }> => {
+  const flags = ['-marm', '-mcpu=arm1176jzf-s', '-Wl,-Ttext=0x80000000']
+  const { elf } = built('flash-probe.c', flags)
+  const qemu = await Qemu.startOn('ast2500-evb,fmc-model=w25q80', elf)
+  const bus: FlashBus = async (bytes, reads = 0) => {
+    const line = Buffer.from([reads, ...bytes]).toString('hex')
+    return [...Buffer.from(await qemu.ask(`${line}\n`), 'hex')]
+  }
+  return { bus, stop: () => qemu.stop() }
 }
 
 const hex = (word: number): string => (word >>> 0).toString(16)

@@ -14,6 +14,11 @@ export const qemuMachines = {
 } as const
 export type QemuBoard = keyof typeof qemuMachines
 
+const countedArgs = (board: QemuBoard): string[] => {
+  const { machine, shift } = qemuMachines[board]
+  return ['-M', machine, '-icount', `shift=${shift}`]
+}
+
 /** Whether the program is there; prints one line, or throws, where it is not. */
 export const qemuInstalled = (): boolean => {
   if (spawnSync('qemu-system-arm', ['--version']).error === undefined) return true
@@ -41,26 +46,29 @@ export class Qemu {
 
   /** Starts an ELF and waits until it says that it is ready. */
   static start(board: QemuBoard, elf: Uint8Array): Promise<Qemu> {
-    return Qemu.#start(board, elf, (file) => ['-kernel', file])
+    return Qemu.#start(countedArgs(board), elf, (file) => ['-kernel', file])
   }
 
   /** The same of a HEX, as it is flashed: QEMU's `-kernel` takes none. */
   static startHex(board: QemuBoard, hex: Uint8Array): Promise<Qemu> {
-    return Qemu.#start(board, hex, (file) => ['-device', `loader,file=${file}`])
+    return Qemu.#start(countedArgs(board), hex, (file) => ['-device', `loader,file=${file}`])
+  }
+
+  /** An ELF on any other machine of QEMU's, at its own pace. */
+  static startOn(machine: string, elf: Uint8Array): Promise<Qemu> {
+    return Qemu.#start(['-M', machine], elf, (file) => ['-kernel', file])
   }
 
   static async #start(
-    board: QemuBoard,
+    machine: readonly string[],
     image: Uint8Array,
     load: (file: string) => string[],
   ): Promise<Qemu> {
     const folder = mkdtempSync(join(tmpdir(), 'tenfold-qemu-'))
     const file = join(folder, 'image.hex')
     writeFileSync(file, image)
-    const { machine, shift } = qemuMachines[board]
-    const args = ['-M', machine, '-display', 'none', '-monitor', 'none', '-serial', 'stdio']
-    const counted = [...args, '-icount', `shift=${shift}`]
-    const child = spawn('qemu-system-arm', [...counted, ...load(file)])
+    const args = [...machine, '-display', 'none', '-monitor', 'none', '-serial', 'stdio']
+    const child = spawn('qemu-system-arm', [...args, ...load(file)])
     const qemu = new Qemu(child, folder)
     await qemu.#line(20_000)
     return qemu
