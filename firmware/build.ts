@@ -100,7 +100,8 @@ export const buildKernel = async (request: KernelRequest): Promise<Build> => {
     sources.set(`${prefix}/level-${n}.ts`, template.replaceAll(/\bLEVEL_/g, `LEVEL_${n}_`))
   }
   const exported = levels.map(
-    (n) => `export { checkLevel as checkLevel${n} } from './level-${n}'\n`,
+    (n) =>
+      `export { checkLevel as checkLevel${n}, reduceLevel as reduceLevel${n} } from './level-${n}'\n`,
   )
   sources.set(`${prefix}/levels.ts`, exported.join(''))
   sources.set(`${prefix}/constants.ts`, constantsSource(kernelConstants(request)))

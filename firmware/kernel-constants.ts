@@ -243,11 +243,19 @@ const uncalibratedShare = 0.5
 /** The limits that hold on a unit without a calibration. */
 export const reduced = (safety: SafetySpec): SafetySpec => {
   const { current, uncalibrated: share = uncalibratedShare } = safety
-  if (current === undefined) return safety
+  const levels = safety.levels.map((level) => {
+    const { above, uncalibrated = above } = level
+    return uncalibrated === undefined ? level : { ...level, above: uncalibrated }
+  })
+  if (current === undefined) return { ...safety, levels }
   const { absolute, continuous } = current
   const less = { absolute: absolute * share, continuous: continuous * share }
-  return { ...safety, current: { ...current, ...less } }
+  return { ...safety, levels, current: { ...current, ...less } }
 }
+
+/** Whether there are any. */
+export const hasReduced = ({ current, levels }: SafetySpec): boolean =>
+  current !== undefined || levels.some(({ uncalibrated }) => uncalibrated !== undefined)
 
 /**
  * Without pull-down and a cut in hardware only a small current may ever be armed, and a machine
@@ -281,6 +289,7 @@ const levelOf = (given: Given, index: number): Record<string, number> => {
     HIGH: value(level?.range[1] ?? 0),
     RANGE_CHECKS: checks(level?.rangeTime),
     ABOVE: level?.above === undefined ? highest : value(level.above),
+    REDUCED_ABOVE: level?.above === undefined ? highest : value(level.uncalibrated ?? level.above),
     BELOW: level?.below === undefined ? lowest : value(level.below),
     LIMIT_CHECKS: checks(level?.limitTime),
     JUMP: value(level?.jump ?? 0),

@@ -137,7 +137,7 @@ const ofLevel = (level: Level): Fault[] => {
 }
 
 const ofHand = (safety: SafetySpec, half: Readonly<Record<string, number>>): Fault[] => {
-  const { hold, brake, turn, drives, command, opposed = [] } = safety
+  const { hold, brake, turn, drives, command, stop, opposed = [] } = safety
   const hand = hold === undefined ? '' : `: ${hold.signal}`
   const [drive = ''] = drives
   const all: Fault[] = []
@@ -161,6 +161,12 @@ const ofHand = (safety: SafetySpec, half: Readonly<Record<string, number>>): Fau
         withinS: hold.stopTime,
       })
     }
+  }
+  if (stop !== undefined) {
+    all.push({
+      what: `${stop.signal} pressed, or its wire cut`,
+      ...{ readings: { [stop.signal]: 0 }, cause: 'emergency_stop', withinS: 0 },
+    })
   }
   opposed.forEach(([a = '', b = '']) => {
     all.push({
@@ -252,6 +258,40 @@ export const injectedFaults = ({ safety, loop, spec }: Machine): InjectedFault[]
   }))
 }
 
+/** A fault that the kernel or what is around it ends, and that no replaced reading makes. */
+export interface NotInjected {
+  what: string
+  cause: string
+  /** When it is off, in words: no profile's figure. */
+  within: string
+  reason: string
+}
+
+/** The same on every board: they come from the chip and the code, not from readings. */
+export const notInjected: readonly NotInjected[] = [
+  {
+    ...{ what: 'a step that takes longer than its time', cause: 'overrun' },
+    within: 'the end of that step',
+    reason: 'a self-test must not slow the steps that it counts',
+  },
+  {
+    ...{ what: 'a trap in the loop', cause: 'loop_trap', within: 'at once' },
+    reason: 'the loop rests, and a trap ends in a reset',
+  },
+  {
+    ...{ what: 'a trap in the kernel', cause: 'kernel', within: 'at once' },
+    reason: 'it would end the very kernel that is tested, in a reset',
+  },
+  {
+    ...{ what: 'a fault of the processor', cause: 'processor_fault', within: 'at once' },
+    reason: 'it ends in a reset',
+  },
+  {
+    ...{ what: 'no step any more', cause: 'hang', within: 'the time of the watchdog of its board' },
+    reason: 'it ends in a reset, by the watchdog',
+  },
+]
+
 /** What no injection shows, and how a person would see it. */
 export const physicalOnly = (safety: SafetySpec): string[] => {
   const { gatePullDown, overCurrentCut, hardwareCut, current, stop } = safety
@@ -275,6 +315,5 @@ export const physicalOnly = (safety: SafetySpec): string[] => {
       ? 'from the pin to no force or heat: driver, valve or switch'
       : 'from the pin to no current: the driver and the motor',
     ...(stop === undefined ? [] : ['the emergency stop: pressed, and with its wire cut']),
-    'the watchdog, a trap, a step that overruns: shown on an emulated board, not by this test',
   ]
 }

@@ -24,6 +24,11 @@ export const checkSafety = (profile: ProfileData, report: Report): void => {
   safety.drives.forEach((name, i) => {
     named(`drives/${i}`, name, 'output')
   })
+  for (const name of Object.keys(safety.loads ?? {})) {
+    if (!safety.drives.includes(name)) {
+      add(`loads/${name}`, name, `is none of "drives"${nearest(name, safety.drives)}`)
+    }
+  }
   safety.opposed?.forEach((pair, i) => {
     pair.forEach((name, side) => {
       if (!safety.drives.includes(name)) {
@@ -121,7 +126,7 @@ const checkCurrent = ({ current, overCurrentCut }: Safety, named: Named, add: Re
 }
 
 const checkLevel = (level: Level, add: Report): void => {
-  const { range, above, below, limitTime, rate, jump, jumpTime } = level
+  const { range, above, uncalibrated, below, limitTime, rate, jump, jumpTime } = level
   if (range[0] >= range[1]) add('range', range, 'the low end is not below the high end')
   for (const [name, limit] of Object.entries({ above, below })) {
     if (limit !== undefined && (limit <= range[0] || limit >= range[1])) {
@@ -130,6 +135,12 @@ const checkLevel = (level: Level, add: Report): void => {
   }
   if (above !== undefined && below !== undefined && below >= above) {
     add('below', below, `must be below "above", which is ${above}`)
+  }
+  if (uncalibrated !== undefined) {
+    const [low, high] = [below ?? range[0], above ?? range[0]]
+    if (uncalibrated <= low || uncalibrated >= high) {
+      add('uncalibrated', uncalibrated, 'must be below "above", and within what it may be')
+    }
   }
   if ((limitTime === undefined) !== (above === undefined && below === undefined)) {
     add('limitTime', limitTime, 'comes with "above" or "below": give both, or none')

@@ -75,12 +75,26 @@ const Current = Type.Object(
   closed,
 )
 
+/** A heater, or the coil of a valve. */
+const Load = Type.Object(
+  {
+    ohm: Type.Number({ exclusiveMinimum: 0, description: 'Resistance, cold.' }),
+    description: Type.Optional(Type.String()),
+  },
+  closed,
+)
+
 const Level = Type.Object(
   {
     signal: Name,
     range: Range,
     rangeTime: Time('How long a reading may be beyond its range'),
     above: Type.Optional(Type.Number({ description: 'Trips above this.' })),
+    uncalibrated: Type.Optional(
+      Type.Number({
+        description: 'Until it is calibrated it trips above this, lower than "above".',
+      }),
+    ),
     below: Type.Optional(Type.Number({ description: 'Trips below this.' })),
     limitTime: Type.Optional(Time('How long it may be beyond a limit')),
     rate: Type.Optional(
@@ -130,6 +144,12 @@ export const Safety = Type.Object(
       maxItems: drivesMost,
       description: 'Outputs that move or heat it; off is their safe level.',
     }),
+    loads: Type.Optional(
+      Type.Record(Name, Load, {
+        ...closed,
+        description: 'What hangs on outputs, by output: its bring-up measures it.',
+      }),
+    ),
     opposed: Type.Optional(
       Type.Array(Type.Tuple([Name, Name]), {
         maxItems: opposedMost,

@@ -81,6 +81,7 @@ export declare const LEVEL_LOW: i32
 export declare const LEVEL_HIGH: i32
 export declare const LEVEL_RANGE_CHECKS: i32
 export declare const LEVEL_ABOVE: i32
+export declare const LEVEL_REDUCED_ABOVE: i32
 export declare const LEVEL_BELOW: i32
 export declare const LEVEL_LIMIT_CHECKS: i32
 export declare const LEVEL_JUMP: i32

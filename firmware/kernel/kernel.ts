@@ -24,7 +24,16 @@ import {
 } from './constants'
 import { checkCurrent, reduceCurrent, resetCurrent } from './current.ts'
 import { checkHand, isDriven, isReleased, isStopped } from './hand.ts'
-import { checkLevel1, checkLevel2, checkLevel3, checkLevel4 } from './levels'
+import {
+  checkLevel1,
+  checkLevel2,
+  checkLevel3,
+  checkLevel4,
+  reduceLevel1,
+  reduceLevel2,
+  reduceLevel3,
+  reduceLevel4,
+} from './levels'
 import { tell } from './raw.ts'
 
 let state: i32 = 0
@@ -48,6 +57,7 @@ let wasPulled: bool = false
  */
 export function setup(latched: i32, powered: i32): void {
   resetCurrent()
+  reduceLevels(false)
   releasedSteps = 0
   workSteps = 0
   enter(latched === 0 ? STATE_WAIT : STATE_TRIPPED, latched)
@@ -58,9 +68,17 @@ export function setup(latched: i32, powered: i32): void {
   }
 }
 
-/** After `setup`, where nobody has calibrated the unit yet: lower limits of the current. */
+/** After `setup`, where nobody has calibrated the unit yet: lower limits. */
 export function reduce(): void {
   reduceCurrent()
+  reduceLevels(true)
+}
+
+function reduceLevels(reduced: bool): void {
+  reduceLevel1(reduced)
+  reduceLevel2(reduced)
+  reduceLevel3(reduced)
+  reduceLevel4(reduced)
 }
 
 /** Whether what the loop asks may pass: 1, or 0 for everything off. */

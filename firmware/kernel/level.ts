@@ -18,12 +18,14 @@ import {
   LEVEL_LOW,
   LEVEL_RANGE_CHECKS,
   LEVEL_RATE_Q8,
+  LEVEL_REDUCED_ABOVE,
   LEVEL_STUCK_CHECKS,
 } from './constants'
 import { reading } from './raw.ts'
 
 const JUMP_Q8: i32 = LEVEL_JUMP << 8
 
+let isReduced: bool = false
 let last: i32 = 0
 let wildChecks: i32 = 0
 let aboveChecks: i32 = 0
@@ -33,6 +35,15 @@ let frozenChecks: i32 = 0
 /** Where the signal can be by now, at the fastest change that physics allows. */
 let reachedQ8: i32 = 0
 
+/** Until the sensor was calibrated: a lower limit above, or the full one. */
+export function reduceLevel(reduced: bool): void {
+  isReduced = reduced
+}
+
+function highest(): i32 {
+  return LEVEL_REDUCED_ABOVE !== LEVEL_ABOVE && isReduced ? LEVEL_REDUCED_ABOVE : LEVEL_ABOVE
+}
+
 /** One check; `on`: something is driven. A kind of cause, CAUSE_SETTLING, or 0. */
 export function checkLevel(on: bool): i32 {
   if (LEVEL_INPUT < 0) return 0
@@ -41,7 +52,7 @@ export function checkLevel(on: bool): i32 {
   wildChecks = now !== raw ? min(wildChecks + 1, LEVEL_RANGE_CHECKS) : 0
   if (wildChecks >= LEVEL_RANGE_CHECKS) return CAUSE_OUT_OF_RANGE
   if (wildChecks > 0) return CAUSE_SETTLING
-  aboveChecks = now > LEVEL_ABOVE ? min(aboveChecks + 1, LEVEL_LIMIT_CHECKS) : 0
+  aboveChecks = now > highest() ? min(aboveChecks + 1, LEVEL_LIMIT_CHECKS) : 0
   belowChecks = now < LEVEL_BELOW ? min(belowChecks + 1, LEVEL_LIMIT_CHECKS) : 0
   if (LEVEL_LIMIT_CHECKS > 0) {
     if (aboveChecks >= LEVEL_LIMIT_CHECKS) return CAUSE_ABOVE

@@ -1,7 +1,7 @@
 /* The calibration: another line, gain and offset, for each analogue input. It is made by
  * `tenfold commission`, kept in the flash with the digest of its signed record, and applied where
  * counts become readings, before the kernel. A line far from the profile's is refused, here and at
- * every start; so is one that was made for another wiring. Without one the kernel's current limits
+ * every start; so is one that was made for another wiring. Without one the kernel's limits
  * are reduced. What it measured of the unit itself (`measured` of loop.json) the loop takes at its
  * next setup; beyond the bounds it is refused in the same way. */
 

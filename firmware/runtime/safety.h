@@ -47,7 +47,7 @@ static inline void w2c_raw_tell(struct w2c_raw *raw, u32 index, u32 value) {
 
 static struct w2c_raw raw_imports;
 static w2c_kernel kernel;
-/* Nobody has calibrated this unit: lower limits of the current. */
+/* Nobody has calibrated this unit: lower limits. */
 SEEN u32 kernel_reduced;
 /* A trap now is the kernel's, not the loop's. */
 static bool in_kernel;

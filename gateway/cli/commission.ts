@@ -12,7 +12,7 @@ import { coseTypes } from '../attestation/cose.ts'
 import { loadSigner } from '../attestation/identity.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
-import { openBench, realPort } from '../selftest/bench.ts'
+import { type Bench, openBench, realPort } from '../selftest/bench.ts'
 import {
   type Ask,
   type CalibrationRecord,
@@ -24,6 +24,12 @@ import {
 } from '../selftest/commission.ts'
 import { type MotorMeasured, measuredOf, measureMotor } from '../selftest/motor.ts'
 import { signRecord } from '../selftest/report.ts'
+import {
+  leftOf,
+  measureSwitched,
+  type SwitchedMeasured,
+  verifySwitched,
+} from '../selftest/switched.ts'
 import type { Io } from './io.ts'
 
 export const summary = 'guides the bring-up of a unit, and stores its signed calibration'
@@ -31,16 +37,18 @@ export const usage = `usage: tenfold commission --port PATH --key FILE [options]
 
   --port PATH      the board's serial port; a gateway that has it must let go of it first
   --key FILE       your key, which signs the calibration; "tenfold claim key" makes one
-  --motor          afterwards: resistance and direction of the motor, too
+  --motor          of a machine with a bridge, afterwards: resistance and direction of the motor, too
   --answers FILE   the answers, one a line, instead of being asked
   --unit ID        the unit's id; else it is made of machine and chip
   --baud N         115200 where it is not said
   --out FOLDER     where the record goes (default .tenfold/calibrations)
 
-You need a supply with a current limit, a meter, and a known current. Disconnect the motor first.
-Steps: gate off, current zero, ends of the trigger, current gain; then it is stored and read back.
-Until then a unit runs at reduced current limits. With --motor you connect the motor then, and drive
-it by its trigger: locked and lightly for its resistance, free for its direction.`
+You need a supply with a current limit and a meter; first unplug all that moves or heats. Where a
+current is watched: gate off, current zero, ends of the trigger, a known current. With --motor you
+connect the motor then, and drive it by its trigger: locked and lightly for its resistance, free for
+its direction. Else (valves, heaters): gate and each output off at its pin, hand switch, emergency
+stop, each watched sensor at one or two known values, the resistance of what hangs on an output.
+Then it is stored and read back. Until then a unit runs at reduced limits.`
 
 const options = {
   port: { type: 'string' },
@@ -85,48 +93,108 @@ export const runOn = async (args: string[], io: Io, outside: Outside): Promise<n
   const ask = answers === undefined ? outside.ask : fromFile(resolve(io.cwd, answers))
   const bench = await openBench({ port, baud: Number(values.baud), unit }, { ...outside, io })
   const board = new CommissionBoard(bench.line, ask)
+  const out = resolve(io.cwd, values.out)
+  const work = {
+    ...workOf(bench),
+    board,
+    io,
+    store: storeInto({ bench, board, signer, out, outside }),
+  }
   try {
-    const { profile, machine } = bench
-    const chip = loadBoard(bench.unit.board)
-    const [spec] = Object.values(profile.loops)
-    if (spec === undefined) throw new Error('a bench has a loop')
-    const { analogues } = wire({ profile, board: chip, loop: machine.loop, spec })
-    const store = async (measured: Measured): Promise<string> => {
-      const record: CalibrationRecord = {
-        ...{ kind: 'calibration', version: 1, author: signer.did, unit: bench.unit },
-        time: new Date(outside.clock.nowUs() / 1000).toISOString(),
-        ...{ measured, notDone: measured.motor === undefined ? motorParts : [] },
-      }
-      const bytes = signRecord(record, coseTypes.calibration, signer)
-      const path = keep(bytes, resolve(io.cwd, values.out), record)
-      const own = measured.motor ? measuredOf({ ...machine, spec }, measured.motor) : []
-      await board.store(measured.lines, createHash('sha256').update(bytes).digest(), own)
-      await board.end()
-      return path
-    }
     await board.rest()
-    const countsMost = chip.analogueCounts ?? 1
-    const measured = await measure(board, { ...machine, analogues, countsMost })
-    const path = await store(measured)
-    const read = await verify(board, machine, measured.currentKnownA)
-    tell(io, { unit: bench.unit.unit, measured, read })
-    io.out(`signed: ${path}`)
-    if (!values.motor) {
-      io.out(`not done: ${motorParts.join(', ')} (--motor)`)
-      return 0
-    }
-    const motor = await measureMotor(board, { ...machine, spec })
-    // Once more with the motor, by the same lines: the board keeps the digest of what is newest.
-    await board.rest()
-    const again = await store({ ...measured, motor })
-    io.out(`the motor turns forward; ${motor.resistanceOhm.toFixed(4)} Ohm at ${ampsOf(motor)}`)
-    io.out(`signed: ${again}`)
+    if (bench.machine.safety.current === undefined) {
+      if (values.motor) throw noBridge()
+      await bringUpSwitched(work)
+    } else await bringUpBridge(work, values.motor)
     return 0
   } finally {
     await board.end().catch(() => {})
     await bench.close()
   }
 }
+
+type Store = (made: {
+  measured: Measured | SwitchedMeasured
+  notDone: readonly string[]
+  own?: readonly number[]
+}) => Promise<string>
+
+type Work = ReturnType<typeof workOf> & { board: CommissionBoard; io: Io; store: Store }
+
+const workOf = ({ profile, machine, unit }: Bench) => {
+  const chip = loadBoard(unit.board)
+  const [spec] = Object.values(profile.loops)
+  if (spec === undefined) throw new Error('a bench has a loop')
+  const { analogues } = wire({ profile, board: chip, loop: machine.loop, spec })
+  return { machine: { ...machine, spec }, unit, analogues, countsMost: chip.analogueCounts ?? 1 }
+}
+
+/** Signs what was measured, keeps it in a file, and on the board with the file's digest. */
+const storeInto =
+  (parts: {
+    bench: Bench
+    board: CommissionBoard
+    signer: ReturnType<typeof loadSigner>
+    out: string
+    outside: Pick<Outside, 'clock'>
+  }): Store =>
+  async ({ measured, notDone, own = [] }) => {
+    const { bench, board, signer, out, outside } = parts
+    const record: CalibrationRecord = {
+      ...{ kind: 'calibration', version: 1, author: signer.did, unit: bench.unit },
+      time: new Date(outside.clock.nowUs() / 1000).toISOString(),
+      ...{ measured, notDone },
+    }
+    const bytes = signRecord(record, coseTypes.calibration, signer)
+    const path = keep(bytes, out, record)
+    await board.store(measured.lines, createHash('sha256').update(bytes).digest(), own)
+    await board.end()
+    return path
+  }
+
+const bringUpBridge = async (work: Work, withMotor: boolean): Promise<void> => {
+  const { board, machine, io, store, unit } = work
+  const measured = await measure(board, { ...machine, ...work })
+  const path = await store({ measured, notDone: motorParts })
+  const read = await verify(board, machine, measured.currentKnownA)
+  tell(io, { unit: unit.unit, measured, read })
+  io.out(`signed: ${path}`)
+  if (!withMotor) {
+    io.out(`not done: ${motorParts.join(', ')} (--motor)`)
+    return
+  }
+  const motor = await measureMotor(board, machine)
+  // Once more with the motor, by the same lines: the board keeps the digest of what is newest.
+  await board.rest()
+  const own = measuredOf(machine, motor)
+  const again = await store({ measured: { ...measured, motor }, notDone: [], own })
+  io.out(`the motor turns forward; ${motor.resistanceOhm.toFixed(4)} Ohm at ${ampsOf(motor)}`)
+  io.out(`signed: ${again}`)
+}
+
+const bringUpSwitched = async (work: Work): Promise<void> => {
+  const { board, machine, io, store, unit } = work
+  const measured = await measureSwitched(board, { ...machine, ...work })
+  const notDone = leftOf(measured)
+  const path = await store({ measured, notDone })
+  const now = await verifySwitched(board, machine, measured)
+  io.out(`${unit.unit} is calibrated; its limits are the machine file's`)
+  for (const [signal, read] of Object.entries(now)) {
+    const last = measured.sensors[signal]?.at(-1)
+    io.out(
+      `  ${signal} ${last?.should} read ${last?.read.toFixed(2)} before, ${read.toFixed(2)} now`,
+    )
+  }
+  for (const [drive, ohm] of Object.entries(measured.loadsOhm)) io.out(`  ${drive}: ${ohm} Ohm`)
+  io.out(`signed: ${path}`)
+  if (notDone.length > 0) io.out(`not done: ${notDone.join(', ')}`)
+}
+
+const noBridge = (): OperatingError =>
+  new OperatingError('nothing_to_measure', {
+    message: 'this machine has no bridge whose motor could be measured',
+    remedy: 'Leave --motor out.',
+  })
 
 const motorParts = ['direction of the motor', 'resistance of the motor'] as const
 

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { reduced } from '../../firmware/kernel-constants.ts'
+import { hasReduced, reduced } from '../../firmware/kernel-constants.ts'
 import { physicalOnly } from '../../firmware/selftest-faults.ts'
 import { loadSigner } from '../attestation/identity.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
@@ -87,7 +87,7 @@ export const runOn = async (args: string[], io: Io, outside: Outside): Promise<n
       ...{ kind: 'selftest', version: 1, author: signer.did, unit: bench.unit },
       time: new Date(clock.nowUs() / 1000).toISOString(),
       isCalibrated,
-      isReduced: !isCalibrated && machine.safety.current !== undefined,
+      isReduced: !isCalibrated && hasReduced(machine.safety),
       passed: ran.injected.every(({ passed }) => passed),
       ...ran,
       physical: physicalOnly(machine.safety),

@@ -1,6 +1,7 @@
 // The bring-up of a real unit, step by step: a person does what is asked and says what instruments
 // show, the board measures. It moves nothing: the machine is at rest from the first step until the
-// calibration is stored. What was not done is in the record as not done. The motor: motor.ts.
+// calibration is stored. What was not done is in the record as not done. The motor: motor.ts; what
+// has no bridge: switched.ts.
 
 import type { Machine } from '../../firmware/selftest-faults.ts'
 import type { AnalogueLine } from '../../firmware/wiring.ts'
@@ -10,6 +11,7 @@ import type { CalibrationMessage } from '../sources/serial/messages.ts'
 import { calibrated } from './calibrate.ts'
 import type { MotorMeasured } from './motor.ts'
 import type { BenchRecord } from './report.ts'
+import type { SwitchedMeasured } from './switched.ts'
 
 /** Puts a question to the person; the answer as it was given. */
 export type Ask = (question: string) => Promise<string>
@@ -31,7 +33,7 @@ export interface Measured {
 
 export interface CalibrationRecord extends BenchRecord {
   kind: 'calibration'
-  measured: Measured
+  measured: Measured | SwitchedMeasured
   /** Not shown by these steps. */
   notDone: readonly string[]
 }
@@ -41,7 +43,7 @@ const requests = { read: 0, rest: 1, store: 2, end: 3 } as const
 
 const readings = 48
 /** Above this a gate driver may be on. */
-const gateOffMostV = 0.3
+export const gateOffMostV = 0.3
 /** A current below this share of the continuous one says too little about the gain. */
 const knownShare = 0.1
 /** How far a calibrated current may be off: a share of it, and A (a count and its noise). */
@@ -131,7 +133,10 @@ export class CommissionBoard {
   }
 
   async number(question: string): Promise<number> {
-    const text = await this.answer(question)
+    return this.asNumber(await this.answer(question))
+  }
+
+  asNumber(text: string): number {
     const value = Number(text)
     if (text.trim() !== '' && Number.isFinite(value)) return value
     throw new OperatingError('answer_wrong', {
@@ -169,6 +174,12 @@ const lostRest = (): OperatingError =>
     remedy: 'Check its power and cable, and begin again. Nothing was stored.',
   })
 
+export const gateOn = (volts: number, what: string): OperatingError =>
+  new OperatingError('gate_on', {
+    message: `${volts} V at the pin of ${what} with everything off; at most ${gateOffMostV} V`,
+    remedy: 'Cut the power. Check the gate pull-down, and the wire of that pin.',
+  })
+
 interface Parts extends Machine {
   analogues: readonly AnalogueLine[]
   countsMost: number
@@ -183,19 +194,11 @@ export const measure = async (board: CommissionBoard, parts: Parts): Promise<Mea
   const at = input(current?.signal)
   const ampsOf = (value: number): number => value * (loop.inputs[at]?.scale ?? 1)
   if (current === undefined || at < 0) {
-    throw new OperatingError('nothing_to_calibrate', {
-      message: 'this machine has no current that its safety section watches',
-      remedy: 'It needs no calibration: its limits are not reduced.',
-    })
+    throw new Error('a machine without a current is measured by switched.ts')
   }
   await board.confirm('Is the motor disconnected, and the supply limited to 1 A?')
   const gateOffV = await board.number('Measure the gate pin against ground: how many volts?')
-  if (!(Math.abs(gateOffV) <= gateOffMostV)) {
-    throw new OperatingError('gate_on', {
-      message: `${gateOffV} V at the gate pin with everything off; at most ${gateOffMostV} V`,
-      remedy: 'Cut the power. Check the gate pull-down and the wire of the gate pin.',
-    })
-  }
+  if (!(Math.abs(gateOffV) <= gateOffMostV)) throw gateOn(gateOffV, 'gate')
   await board.confirm('Does no current flow through the current sensor?')
   const zero = await board.mean(at)
   const handAt = input(hold?.signal)

@@ -68,6 +68,17 @@ export const outcomeLine = ({ what, cause, found, withinS, tookS, passed }: Outc
   return `  ${passed ? 'ok    ' : 'FAILED'} ${what}: ${named}, ${time(tookS)} of ${time(withinS)}`
 }
 
+const notInjectedLines = ({ notInjected = [] }: SelftestReport): string[] =>
+  notInjected.length === 0
+    ? []
+    : [
+        'NOT INJECTED: no replaced reading makes these; emulated boards show them in our tests',
+        ...notInjected.map(
+          ({ what, cause, within, reason }) => `  -      ${what}: ${cause}, ${within}; ${reason}`,
+        ),
+        '',
+      ]
+
 /** For a person, whole. */
 export const reportLines = (report: SelftestReport): string[] => {
   const failed = report.injected.filter(({ passed }) => !passed).length
@@ -76,12 +87,13 @@ export const reportLines = (report: SelftestReport): string[] => {
     `  ${report.time}, by ${report.author}; firmware ${report.unit.firmware.slice(0, 16)}`,
     '',
     ...((report.isReduced ?? !report.isCalibrated)
-      ? ['  NOT CALIBRATED: current limits are reduced until "tenfold commission"']
+      ? ['  NOT CALIBRATED: limits are reduced until "tenfold commission"']
       : []),
     'INJECTED: readings replaced inside the board; kernel and its times are real, no pin moved',
     ...report.injected.map(outcomeLine),
     ...report.leftOut.map((what) => `  -      ${what}: left out, it takes long`),
     '',
+    ...notInjectedLines(report),
     'PHYSICAL: not shown by this test; each is to be seen on the machine itself',
     ...report.physical.map((what) => `  -      ${what}`),
     '',

@@ -39,6 +39,7 @@ const safety =
 describe('a safety section', () => {
   test.each([
     [safety({ opposed: [['main_up', 'main_dow']] }), /opposed\/0\/1 .*"drives".*main_down/],
+    [safety({ loads: { main_upp: { ohm: 19 } } }), /loads\/main_upp is none of "drives".*main_up/],
     [safety({ opposed: [['pump', 'pump']] }), /opposed\/0 an output is not opposed to itself/],
     [safety({ stop: { signal: 'pressure' } }), /stop\/signal is no input of two values/],
     [safety({ command: { signal: 'pressure', rest: 1 } }), /command\/signal is no setpoint/],
@@ -49,6 +50,11 @@ describe('a safety section', () => {
     [
       safety({ hardwareCut: { signal: 'hold', above: 1, by: 'a valve' } }),
       /hardwareCut\/signal is none of "levels"/,
+    ],
+    [
+      ({ safety: { levels } = {} }: Plain) =>
+        Object.assign((levels as unknown[])[0] as object, { uncalibrated: 190 }),
+      /levels\/0\/uncalibrated must be below "above"/,
     ],
     [
       safety({ hold: { signal: 'hold', released: 0.5, releaseTime: 0.1, stopTime: 0.02 } }),

@@ -60,6 +60,18 @@ export class QemuMachine {
     return one
   }
 
+  /** Its UART, for others than this. */
+  get wire(): {
+    onData(listener: (bytes: Uint8Array) => void): void
+    write(bytes: Uint8Array): void
+  } {
+    const { stdin, stdout } = this.#child
+    return {
+      onData: (listener) => void stdout?.on('data', listener),
+      write: (bytes) => void stdin?.write(bytes),
+    }
+  }
+
   send(kind: ToBoard, fields: readonly (number | readonly number[] | Uint8Array)[]): void {
     this.#child.stdin?.write(encodeFrame(encodeMessage(kind, fields, version)))
   }

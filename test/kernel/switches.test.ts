@@ -125,7 +125,10 @@ describe.each([
       expect([fault.what, bench.state]).toEqual([fault.what, 'armed'])
       const most = Math.ceil(fault.withinS * machine.spec.rateHz)
       const took = run(fault.fault, most + 10, () => bench.state !== 'armed')
-      expect([fault.what, bench.cause]).toEqual([fault.what, fault.cause])
+      // An emergency stop is no trip: it is said as what is in the way, a few steps later.
+      if (bench.cause === 'none') run(fault.fault, 40, () => bench.hindrance !== 'none')
+      const found = bench.cause === 'none' ? bench.hindrance : bench.cause
+      expect([fault.what, found]).toEqual([fault.what, fault.cause])
       expect(took).toBeLessThanOrEqual(most)
     }
   })
@@ -145,6 +148,21 @@ describe('the press', () => {
     expect(bench.runMs(50)).toBe(Number.POSITIVE_INFINITY)
     return bench
   }
+
+  test('a pressure between both limits ends it only until it is calibrated', () => {
+    const trips = (isReduced: boolean, pressure: number): boolean => {
+      const bench = new Bench(press, wasm)
+      if (isReduced) bench.kernel.reduce()
+      bench.give(sound.press)
+      expect(bench.passes(400)).toBeGreaterThan(0)
+      bench.give({ hold: 1 })
+      bench.ask('main_up', 'pump')
+      bench.give({ pressure })
+      return bench.runMs(50) < 5 && bench.cause === 'above: pressure'
+    }
+    expect([155, 165, 195].map((bar) => trips(true, bar))).toEqual([false, true, true])
+    expect([155, 165, 195].map((bar) => trips(false, bar))).toEqual([false, false, true])
+  })
 
   test.each([
     ['main_up', 'main_down'],

@@ -7,7 +7,11 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Image } from '../../firmware/image.ts'
 import { coseTypes } from '../../gateway/attestation/cose.ts'
 import { runOn } from '../../gateway/cli/commission.ts'
-import { type CalibrationRecord, currentError } from '../../gateway/selftest/commission.ts'
+import {
+  type CalibrationRecord,
+  currentError,
+  type Measured,
+} from '../../gateway/selftest/commission.ts'
 import { openRecord } from '../../gateway/selftest/report.ts'
 import { atRest, ms, pin, put, type Volts } from '../boards/pins.ts'
 import { compilerInstalled, drill, imageOf } from '../boards/stand.ts'
@@ -58,7 +62,7 @@ describe.runIf(compilerInstalled())('on an emulated Pico', () => {
     const folder = join(io.cwd, '.tenfold', 'calibrations')
     const [name = ''] = readdirSync(folder)
     const record = openRecord(readFileSync(join(folder, name)), coseTypes.calibration)
-    const { measured } = record as CalibrationRecord
+    const measured = (record as CalibrationRecord).measured as Measured
     expect(measured.currentZeroA).toBeCloseTo(3, 1)
     expect(measured.currentReadA).toBeCloseTo(24.2, 0)
     expect(measured.handReleased).toBeCloseTo(2.96, 0)

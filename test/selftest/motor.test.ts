@@ -7,7 +7,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Image } from '../../firmware/image.ts'
 import { coseTypes } from '../../gateway/attestation/cose.ts'
 import { runOn } from '../../gateway/cli/commission.ts'
-import type { CalibrationRecord } from '../../gateway/selftest/commission.ts'
+import type { CalibrationRecord, Measured } from '../../gateway/selftest/commission.ts'
 import { measureMotor } from '../../gateway/selftest/motor.ts'
 import { openRecord } from '../../gateway/selftest/report.ts'
 import { BoardLine } from '../boards/line.ts'
@@ -92,9 +92,9 @@ describe.runIf(compilerInstalled())('on an emulated Pico', () => {
     expect(await done).toBe(0)
     const [first, last] = records()
     expect(first?.notDone).toHaveLength(2)
-    expect(first?.measured.motor).toBeUndefined()
+    expect(first && (first.measured as Measured).motor).toBeUndefined()
     expect(last?.notDone).toEqual([])
-    const { motor } = last?.measured ?? {}
+    const motor = last && (last.measured as Measured).motor
     expect(motor?.resistanceOhm).toBeGreaterThan(0.15 * 0.9)
     expect(motor?.resistanceOhm).toBeLessThan(0.15 * 1.1)
     expect(motor).toMatchObject({ nominalOhm: 0.12, turns: 'forward' })

@@ -1,8 +1,7 @@
 // What `tenfold commission` refuses for what the board says, without a board: a line that answers
 // as one would. The steps themselves are taken on an emulated Pico in commission.test.ts.
 import { expect, test } from 'vitest'
-import { type Board, loadBoard } from '../../firmware/boards.ts'
-import { CommissionBoard, measure, verify } from '../../gateway/selftest/commission.ts'
+import { CommissionBoard, verify } from '../../gateway/selftest/commission.ts'
 import { reportLines, type SelftestReport } from '../../gateway/selftest/report.ts'
 import type { DirectLine } from '../../gateway/sources/serial/direct.ts'
 import type { CalibrationMessage } from '../../gateway/sources/serial/messages.ts'
@@ -29,14 +28,6 @@ const machineOf = (name: string) => {
   if (profile.safety === undefined) throw new Error('no safety')
   return { safety: profile.safety, loop, spec, profile }
 }
-
-test.each(['earth_block_press', 'hot_end'])('%s needs no calibration: refused', async (name) => {
-  const board: Board = loadBoard('rp2040-pico')
-  const parts = { ...machineOf(name), analogues: [], countsMost: board.analogueCounts ?? 1 }
-  const error = await refusalOf(measure(answering([rested]), parts))
-  expect(error.code).toBe('nothing_to_calibrate')
-  expect(error.remedy).toMatch(/limits are not reduced/)
-})
 
 test('a machine that is driven, and one whose trip is latched, is not put to rest', async () => {
   const driven = { ...rested, isAtRest: false }

@@ -1,4 +1,4 @@
-// An emulated Pico at a person's bench: its UART is the port that a command opens, and it runs
+// An emulated board at a person's bench: its UART is the port that a command opens, and it runs
 // while the command waits. Volts at its pins are the test's.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,12 +6,23 @@ import { join } from 'node:path'
 import type { Image } from '../../firmware/image.ts'
 import { run as claim } from '../../gateway/cli/claim.ts'
 import type { Io } from '../../gateway/cli/io.ts'
-import { systemClock } from '../../gateway/core/clock.ts'
+import { type Clock, systemClock } from '../../gateway/core/clock.ts'
 import type { OperatingError } from '../../gateway/core/errors.ts'
 import { type Bench, ms, put, type Volts } from '../boards/pins.ts'
+import type { Subject } from '../boards/stand.ts'
+import { wiresOf } from '../boards/switch-pins.ts'
+import { Pico } from '../emu/pico.ts'
 import type { W25q } from '../emu/w25q.ts'
 
-export interface Stand extends Bench {
+/** An emulated board whose UART is a port; both of them do. */
+interface Chip {
+  options: { onUart?: (byte: number) => void }
+  readonly cycles: number
+  feed(byte: number): boolean
+  run(cycles: number): unknown
+}
+
+export interface Served {
   /** As a command wants it in the place of a real port and clock. */
   outside: {
     open: () => Promise<{
@@ -19,38 +30,58 @@ export interface Stand extends Bench {
       write(bytes: Uint8Array): void
       close(): Promise<void>
     }>
-    clock: ReturnType<typeof systemClock>
+    /** Of the board: on a busy machine it is slow, idle it runs ahead, and nobody times out. */
+    clock: Clock
   }
   stop: () => Promise<void>
 }
 
-export const standWith = (image: Image, volts?: Volts, flash?: W25q): Stand => {
-  const bench = put(image, volts, flash)
-  const { pico } = bench
+export interface Stand extends Bench, Served {}
+
+const bytesPerMs = 11
+
+/** Runs a chip from now on, a millisecond at a time; `before` each of them the world may change. */
+export const serve = (chip: Chip, cyclesPerMs: number, before = (): void => {}): Served => {
   const coming: number[] = []
   let going: number[] = []
   let listener: (bytes: Uint8Array) => void = () => {}
-  const heard = pico.options.onUart
-  pico.options.onUart = (byte) => {
+  const heard = chip.options.onUart
+  chip.options.onUart = (byte) => {
     heard?.(byte)
     going.push(byte)
   }
   let isStopping = false
+  let sleeping: { until: number; wake: () => void }[] = []
+  const clock: Clock = {
+    nowUs: systemClock().nowUs,
+    monotonicMs: () => chip.cycles / cyclesPerMs,
+    sleep: (asked, signal) =>
+      new Promise((wake) => {
+        sleeping.push({ until: chip.cycles + asked * cyclesPerMs, wake })
+        if (signal?.aborted === true) wake()
+        signal?.addEventListener('abort', () => wake(), { once: true })
+      }),
+  }
   const ended = (async () => {
     while (!isStopping) {
-      for (let bytes = 11; bytes > 0 && coming.length > 0; bytes -= 1) {
-        if (pico.feed(coming[0] as number)) coming.shift()
+      before()
+      // As 115200 bits a second bring them: a small receive buffer takes no more.
+      for (let slice = 0; slice < bytesPerMs; slice += 1) {
+        if (coming.length > 0 && chip.feed(coming[0] as number)) coming.shift()
+        chip.run(cyclesPerMs / bytesPerMs)
       }
-      pico.run(ms)
       if (going.length > 0) {
         const bytes = Uint8Array.from(going)
         going = []
         listener(bytes)
       }
+      const due = sleeping.filter(({ until }) => chip.cycles >= until)
+      sleeping = sleeping.filter(({ until }) => chip.cycles < until)
+      for (const { wake } of due) wake()
       await new Promise((resume) => setImmediate(resume))
     }
   })()
-  const open: Stand['outside']['open'] = () =>
+  const open: Served['outside']['open'] = () =>
     Promise.resolve({
       onData: (given) => {
         listener = given
@@ -62,7 +93,31 @@ export const standWith = (image: Image, volts?: Volts, flash?: W25q): Stand => {
     isStopping = true
     await ended
   }
-  return { ...bench, outside: { open, clock: systemClock() }, stop }
+  return { outside: { open, clock }, stop }
+}
+
+export const standWith = (image: Image, volts?: Volts, flash?: W25q): Stand => {
+  const bench = put(image, volts, flash)
+  return { ...bench, ...serve(bench.pico, ms) }
+}
+
+/** A machine without a bridge at the bench: its wires are the test's. */
+export const switchedStand = (
+  subject: Subject,
+  image: Pick<Image, 'bin'>,
+  { flash, set = {} }: { flash?: W25q; set?: Readonly<Record<string, number>> } = {},
+) => {
+  const wires = wiresOf(subject)
+  for (const [signal, value] of Object.entries(set)) wires.override.set(signal, value)
+  const edges: [pin: number, high: boolean][] = []
+  const pico = new Pico({
+    ...{ bin: image.bin, analogue: wires.counts, ...(flash && { flash }) },
+    onEdge: (pin, high) => {
+      edges.push([pin, high])
+    },
+  })
+  wires.drive(pico)
+  return { pico, wires, edges, ...serve(pico, ms, () => wires.drive(pico)) }
 }
 
 export interface Desk extends Io {

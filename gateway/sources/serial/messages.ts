@@ -81,7 +81,7 @@ export interface SelftestMessage {
   hasEnded: boolean
   /** The bridge is driven now. */
   isDriven: boolean
-  /** The unit has a calibration; without one its current limits are reduced. */
+  /** The unit has a calibration; without one its limits are reduced. */
   isCalibrated: boolean
 }
 
