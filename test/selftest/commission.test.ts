@@ -3,7 +3,7 @@
 // limits are the profile's. What lies too far off, and what nobody confirms, is not stored.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Image } from '../../firmware/image.ts'
 import { coseTypes } from '../../gateway/attestation/cose.ts'
 import { runOn } from '../../gateway/cli/commission.ts'
@@ -18,6 +18,8 @@ import { compilerInstalled, drill, imageOf } from '../boards/stand.ts'
 import { quickTimes, W25q } from '../emu/w25q.ts'
 import { desk, refusalOf, standWith } from './stand.ts'
 
+// Emulated boards wait for nobody's clock; on a busy machine they take as long as they take.
+vi.setConfig({ testTimeout: 300_000 })
 const stops: (() => unknown)[] = []
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop()

@@ -3,7 +3,7 @@
 // what a person must do first is refused with the remedy.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Image } from '../../firmware/image.ts'
 import { reduced } from '../../firmware/kernel-constants.ts'
 import { injectedFaults } from '../../firmware/selftest-faults.ts'
@@ -20,6 +20,8 @@ import { compilerInstalled, drill, imageOf } from '../boards/stand.ts'
 import { faultsOf } from '../kernel/faults.ts'
 import { desk, refusalOf, type Stand, standWith } from './stand.ts'
 
+// Emulated boards wait for nobody's clock; on a busy machine they take as long as they take.
+vi.setConfig({ testTimeout: 300_000 })
 const stops: (() => unknown)[] = []
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop()

@@ -166,7 +166,8 @@ test.runIf(ready)(
       }
       return spoilt
     }
-    await sleep(3000)
+    // Some twenty flipped bits, however long that takes.
+    await until(() => bytes > 20 * 311)
     wire.spoil = (given) => given
     before = await readings(gateway)
     await until(async () => (await readings(gateway)) > before + 5)
