@@ -101,7 +101,8 @@ export const buildKernel = async (request: KernelRequest): Promise<Build> => {
   }
   const exported = levels.map(
     (n) =>
-      `export { checkLevel as checkLevel${n}, reduceLevel as reduceLevel${n} } from './level-${n}'\n`,
+      `export { checkLevel as checkLevel${n} } from './level-${n}'\n` +
+      `export { reduceLevel as reduceLevel${n} } from './level-${n}'\n`,
   )
   sources.set(`${prefix}/levels.ts`, exported.join(''))
   sources.set(`${prefix}/constants.ts`, constantsSource(kernelConstants(request)))

@@ -37,7 +37,7 @@ export const usage = `usage: tenfold commission --port PATH --key FILE [options]
 
   --port PATH      the board's serial port; a gateway that has it must let go of it first
   --key FILE       your key, which signs the calibration; "tenfold claim key" makes one
-  --motor          of a machine with a bridge, afterwards: resistance and direction of the motor, too
+  --motor          with a bridge, afterwards: resistance and direction of the motor, too
   --answers FILE   the answers, one a line, instead of being asked
   --unit ID        the unit's id; else it is made of machine and chip
   --baud N         115200 where it is not said

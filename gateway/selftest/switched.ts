@@ -153,7 +153,8 @@ const sense = async (
   const known: Known[] = [{ should: first, read: await meanOf(board, parts, signal) }]
   const most = (high - low) * apartShare
   const text = await board.answer(
-    `Bring ${signal} to another known value, ${most.toFixed(0)} or more away, and leave it so: how many (or "none")?`,
+    `Bring ${signal} to another known value, ${most.toFixed(0)} or more away, and leave it so: ` +
+      'how many (or "none")?',
   )
   if (text.trim() !== 'none') {
     const should = board.asNumber(text)
