@@ -252,5 +252,5 @@ test.runIf(ready).each([
     expect(said).toMatch(/^0\n/)
     expect(await gateway.stop()).toBe(0)
   },
-  300_000,
+  600_000,
 )

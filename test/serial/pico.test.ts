@@ -191,5 +191,5 @@ test.runIf(ready)(
       items.map((list, i) => ({ number: i + 1, data: list.map(little).join('') })),
     )
   },
-  300_000,
+  600_000,
 )
