@@ -117,7 +117,8 @@ describe('an operator at a running gateway', { timeout: 120_000 }, () => {
     expect(got).toHaveLength(1)
     expect(got[0]).toMatchObject({ kind: 'setpoint', boot: 1, holds_ms: 2000 })
     expect(got[0]).toMatchObject({ values: { target: 200 } })
-    expect(gateway.printed()).toContain('otto gives "hot-7" target = 200, for 2000 ms at a time')
+    const said = 'otto gives "hot-7" target = 200, for 2000 ms at a time'
+    await until('the line', () => gateway.printed().includes(said))
   })
 
   test('hears the unit refuse, and the profile: beyond it nothing is sent', async () => {
@@ -126,8 +127,9 @@ describe('an operator at a running gateway', { timeout: 120_000 }, () => {
     expect(await give(271)).toBe('BadOutOfRange')
     expect(await give(200, 5001)).toBe('BadOutOfRange')
     expect(got).toHaveLength(2)
-    const answer = await fetch(new URL(`/api/units/${unit}/events`, gateway.pageUrl))
-    expect(await answer.text()).toContain('command_refused')
+    const events = async (): Promise<string> =>
+      (await fetch(new URL(`/api/units/${unit}/events`, gateway.pageUrl))).text()
+    while (!(await events()).includes('command_refused')) await give(271)
   })
 
   test('is told of a unit that has fallen silent; nothing waits for it', async () => {
@@ -146,7 +148,8 @@ describe('an operator at a running gateway', { timeout: 120_000 }, () => {
     await io.remove()
     await stands()
     expect(await give(200)).toBe('BadUserAccessDenied')
-    expect(gateway.printed()).toMatch(/otto may not call .*GiveSetpoints": BadUserAccessDenied/)
+    const said = /otto may not call .*GiveSetpoints": BadUserAccessDenied/
+    await until('the line', () => said.test(gateway.printed()))
     expect(got).toHaveLength(2)
   })
 })

@@ -25,7 +25,7 @@ import { CertificateFolder } from '../../gateway/opcua/certificates.ts'
 import { makeGatewayCertificate } from '../../gateway/opcua/own-certificate.ts'
 import { create } from '../../gateway/sinks/opcua/index.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
-import { freePort, temporary } from './stand.ts'
+import { freePort, temporary, until } from './stand.ts'
 import { approveAll, nodeOf, type Visit, visit } from './visitor.ts'
 
 const profile = loadProfiles().profiles.get('hot_end') as Profile
@@ -218,7 +218,9 @@ describe('whatever the role', { timeout: 120_000 }, () => {
       ].map(({ name }) => name)
     })
     expect(new Set(statuses)).toEqual(new Set(['BadUserAccessDenied']))
-    const line = notes.find((note) => note.includes('Signals/target"'))
+    const isIt = (note: string): boolean => note.includes('Signals/target"')
+    await until('the note', () => notes.some(isIt))
+    const line = notes.find(isIt)
     expect(line).toMatch(`${user.name} may not write`)
     expect(line).toMatch(/BadUserAccessDenied \(opcua_refused\)$/)
   })
@@ -271,6 +273,7 @@ describe('setpoints', { timeout: 60_000 }, () => {
     expect(await as({ user: otto }, (session) => give(session, 210, 4000))).toBe('Good')
     const request = { kind: 'setpoint', values: { target: 210 }, holdsMs: 4000 }
     expect(asked).toEqual([['hot-1', request]])
+    await until('the note', () => notes.length > 0)
     expect(notes).toEqual(['opcua: otto gives "hot-1" target = 210, for 4000 ms at a time'])
   })
 
@@ -280,6 +283,7 @@ describe('setpoints', { timeout: 60_000 }, () => {
       ...[await give(session, 181, 4000)],
     ])
     expect(statuses).toEqual(['Good', 'Good', 'Good'])
+    await until('both notes', () => notes.length > 1)
     expect(notes.map((note) => /target = (\d+)/.exec(note)?.[1])).toEqual(['180', '181'])
     expect(asked).toHaveLength(3)
   })
@@ -328,6 +332,7 @@ describe('setpoints', { timeout: 60_000 }, () => {
   ])('%s are refused in a word of OPC UA, and noted', async (_, outcome, status) => {
     answer = outcome
     expect(await as({ user: otto }, (session) => give(session, 999, 4000))).toBe(status)
+    await until('the note', () => notes.length > 0)
     expect(notes.join()).toContain('otto gives "hot-1" target = 999: ')
   })
 })
