@@ -3,7 +3,9 @@
 // board.json is a board. Knows no machine.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readJson } from '../hardware-profiles/json-places.ts'
 import { mistakesIn, nearest, type Static, Type } from '../hardware-profiles/validate.ts'
+import { shownPlace } from './finding.ts'
 import { ToolError } from './tool-error.ts'
 
 const closed = { additionalProperties: false } as const
@@ -172,13 +174,23 @@ export const loadBoard = (name: string): Board => {
     })
   }
   const folder = join(boardsFolder, name)
-  const value: unknown = JSON.parse(readFileSync(join(folder, 'board.json'), 'utf8'))
-  const mistakes = mistakesIn(BoardSchema, value)
-  if (mistakes.length > 0) {
-    throw new ToolError('board_wrong', {
-      message: mistakes.map(({ path, message }) => `${name}: ${path}: ${message}`).join('\n'),
-      remedy: `Correct firmware/boards/${name}/board.json.`,
-    })
+  const file = join(folder, 'board.json')
+  const read = readJson(readFileSync(file, 'utf8'))
+  const wrong = read.ok
+    ? mistakesIn(BoardSchema, read.value).map(
+        ({ path, message }) => `${shownPlace(file, read.placeOf(path))}: ${path}: ${message}`,
+      )
+    : [`${shownPlace(file, read.place)}: ${read.message}`]
+  if (!read.ok || wrong.length > 0) {
+    const remedy = 'Correct the board file at the lines named.'
+    throw new ToolError('board_wrong', { message: wrong.join('\n'), remedy })
   }
-  return { ...(value as Static<typeof BoardSchema>), folder }
+  return { ...(read.value as Static<typeof BoardSchema>), folder }
+}
+
+/** Where something stands in a board's file. */
+export const placeInBoard = ({ folder }: Pick<Board, 'folder'>, pointer: string): string => {
+  const file = join(folder, 'board.json')
+  const read = readJson(readFileSync(file, 'utf8'))
+  return read.ok ? shownPlace(file, read.placeOf(pointer)) : shownPlace(file, read.place)
 }

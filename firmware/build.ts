@@ -6,10 +6,13 @@ import { createRequire } from 'node:module'
 import { basename, join } from 'node:path'
 import type { LoopSpec, SafetySpec } from '../hardware-profiles/profile.ts'
 import { levelsMost } from '../hardware-profiles/safety.ts'
+import { shownPath } from './finding.ts'
 import { kernelConstants } from './kernel-constants.ts'
+import { compileModule, flags, type Module, type Origin } from './loop-compiler.ts'
 import { constantsSource, generatedConstants, type LoopKind } from './loop-kind.ts'
-import { type Border, type Finding, inspectLoop, kernelBorder, loopBorder } from './wasm-check.ts'
-import { stripCustom } from './wasm-decode.ts'
+import { kernelBorder, loopBorder } from './wasm-check.ts'
+
+export { BuildError } from './finding.ts'
 
 /** Where builds are kept unless told otherwise, below the project's folder. */
 export const defaultCache = join(import.meta.dirname, '..', 'node_modules', '.cache', 'tenfold')
@@ -31,37 +34,22 @@ export interface Build {
   digest: string
   /** The cache had it and the compiler was not loaded. */
   cached: boolean
+  /** Names and lines of what is in it, for errors that only the finished image shows. */
+  origin: Origin
 }
-
-/** A loop that does not compile, or compiles to something that no board may run. */
-export class BuildError extends Error {
-  override name = 'BuildError'
-  readonly code = 'build_refused'
-  readonly remedy: string
-  readonly findings: readonly Finding[]
-  constructor(findings: readonly Finding[]) {
-    super(findings.map(({ place, what }) => `${place}: ${what}`).join('\n  '))
-    this.remedy = [...new Set(findings.map((finding) => finding.remedy))].join('\n  ')
-    this.findings = findings
-  }
-}
-
-const flags = [
-  ...['--runtime', 'stub', '--noAssert', '--use', 'abort=', '-O2', '--converge'],
-  ...['--noExportMemory', '--debug', '--sourceMap'],
-]
 
 /**
  * Builds, or takes from the cache. Throws BuildError with every finding where the source is at
  * fault; file errors of the source and cache folders pass through.
  */
 export const buildLoop = async (request: BuildRequest): Promise<Build> => {
-  const { loop, spec, cacheFolder = defaultCache } = request
+  const { loop, spec, cacheFolder = defaultCache, loopsFolder = ownLoops } = request
   const sources = sourcesOf(request)
   const constants = constantsSource(generatedConstants(loop, spec))
   sources.set(`${loop.folder}/constants.ts`, constants)
   const entry = `${loop.folder}/loop.ts`
-  return build({ name: loop.kind, sources, entry, border: loopBorder }, cacheFolder)
+  const show = (path: string): string => shownPath(join(loopsFolder, path))
+  return build({ name: loop.kind, sources, entry, border: loopBorder, show }, cacheFolder)
 }
 
 /**
@@ -71,9 +59,11 @@ export const buildLoop = async (request: BuildRequest): Promise<Build> => {
 export const loopSources = (request: Pick<BuildRequest, 'loop' | 'loopsFolder'>): string =>
   sha256(JSON.stringify([...sourcesOf(request)]))
 
+const ownLoops = join(import.meta.dirname, 'loops')
+
 const sourcesOf = ({
   loop,
-  loopsFolder = join(import.meta.dirname, 'loops'),
+  loopsFolder = ownLoops,
 }: Pick<BuildRequest, 'loop' | 'loopsFolder'>): Map<string, string> =>
   readSources(loopsFolder, ['lib', loop.folder], ['board.ts'])
 
@@ -107,29 +97,27 @@ export const buildKernel = async (request: KernelRequest): Promise<Build> => {
   sources.set(`${prefix}/levels.ts`, exported.join(''))
   sources.set(`${prefix}/constants.ts`, constantsSource(kernelConstants(request)))
   const entry = `${prefix}/kernel.ts`
-  return build({ name: 'kernel', sources, entry, border: kernelBorder }, cacheFolder)
+  const show = (path: string): string =>
+    shownPath(join(kernelFolder, '..', path.replace(/level-\d+\.ts$/, 'level.ts')))
+  return build({ name: 'kernel', sources, entry, border: kernelBorder, show }, cacheFolder)
 }
 
-interface Module {
-  name: string
-  sources: ReadonlyMap<string, string>
-  /** Path of the source that exports what the board calls. */
-  entry: string
-  border: Border
-}
+/** Entries of another form are others. */
+const cacheFormat = 2
 
 const build = async (module: Module, cacheFolder: string): Promise<Build> => {
-  const key = sha256(JSON.stringify([compilerVersion(), flags, [...module.sources]]))
+  const made = [cacheFormat, compilerVersion(), flags, [...module.sources]]
+  const key = sha256(JSON.stringify(made))
   const file = join(cacheFolder, `${module.name}-${key}.json`)
   const kept = readCache(file)
-  if (kept !== undefined) return { wasm: kept, digest: sha256(kept), cached: true }
-  const wasm = await compile(module)
+  if (kept !== undefined) return { ...kept, digest: sha256(kept.wasm), cached: true }
+  const { wasm, origin } = await compileModule(module)
   mkdirSync(cacheFolder, { recursive: true })
-  const entry = { digest: sha256(wasm), wasm: Buffer.from(wasm).toString('base64') }
+  const entry = { digest: sha256(wasm), wasm: Buffer.from(wasm).toString('base64'), origin }
   const partial = `${file}.${process.pid}`
   writeFileSync(partial, JSON.stringify(entry))
   renameSync(partial, file)
-  return { wasm, digest: entry.digest, cached: false }
+  return { wasm, digest: entry.digest, cached: false, origin }
 }
 
 const sha256 = (data: string | Uint8Array): string =>
@@ -157,55 +145,16 @@ const compilerVersion = (): string => {
 }
 
 /** A damaged or foreign entry is no entry: it is built again. */
-const readCache = (file: string): Uint8Array<ArrayBuffer> | undefined => {
+const readCache = (file: string): Pick<Build, 'wasm' | 'origin'> | undefined => {
   try {
-    const entry = JSON.parse(readFileSync(file, 'utf8')) as { digest: string; wasm: string }
+    const entry = JSON.parse(readFileSync(file, 'utf8')) as {
+      digest: string
+      wasm: string
+      origin: Origin
+    }
     const wasm = new Uint8Array(Buffer.from(entry.wasm, 'base64'))
-    return sha256(wasm) === entry.digest ? wasm : undefined
+    return sha256(wasm) === entry.digest ? { wasm, origin: entry.origin } : undefined
   } catch {
     return undefined
   }
-}
-
-const compile = async ({ sources, entry, border }: Module): Promise<Uint8Array<ArrayBuffer>> => {
-  const { default: asc } = await import('assemblyscript/asc')
-  const written = new Map<string, string | Uint8Array>()
-  const findings: Finding[] = []
-  const args = [entry, '--outFile', 'loop.wasm', ...flags]
-  const { error, stderr } = await asc.main(args, {
-    readFile: (path) => sources.get(path) ?? null,
-    writeFile: (path, data) => {
-      written.set(path, data)
-    },
-    listFiles: () => [],
-    reportDiagnostic: (diagnostic) => {
-      if (diagnostic.category === errorCategory) findings.push(explain(diagnostic, sources))
-    },
-  })
-  const binary = written.get('loop.wasm')
-  if (error !== null || !(binary instanceof Uint8Array)) {
-    const what = error?.message ?? stderr.toString()
-    throw new BuildError(findings.length > 0 ? findings : [{ place: entry, what, remedy: '' }])
-  }
-  const map = written.get('loop.wasm.map')
-  const found = inspectLoop(binary, typeof map === 'string' ? map : undefined, border)
-  if (found.length > 0) throw new BuildError(found)
-  return stripCustom(binary)
-}
-
-/** DiagnosticCategory.Error of the compiler. */
-const errorCategory = 3
-
-interface Diagnostic {
-  message: string
-  range: { start: number; source: { normalizedPath: string } } | null
-}
-
-const explain = ({ message, range }: Diagnostic, sources: ReadonlyMap<string, string>): Finding => {
-  const remedy = 'Correct the source; what a loop may use is in firmware/loops/README.md.'
-  const what = message.replace(/\.$/, '')
-  if (range === null) return { place: 'loop', what, remedy }
-  const path = range.source.normalizedPath
-  const before = (sources.get(path) ?? '').slice(0, range.start).split('\n')
-  return { place: `${path}:${before.length}:${(before.at(-1) ?? '').length + 1}`, what, remedy }
 }

@@ -3,12 +3,11 @@
 import { copyFileSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Board } from './boards.ts'
-import { BuildError } from './build.ts'
 import { commonFlags, runTool, type Workplace } from './c-compiler.ts'
-import { checkImage } from './image-check.ts'
+import { BuildError, type Finding } from './finding.ts'
+import { checkImage, type ImageCheck } from './image-check.ts'
 import { ToolError } from './tool-error.ts'
 import { toUf2 } from './uf2.ts'
-import type { Finding } from './wasm-check.ts'
 
 export interface Built {
   files: { elf: Uint8Array; bin: Uint8Array; uf2?: Uint8Array; hex?: Uint8Array }
@@ -28,6 +27,13 @@ export interface CompileRequest {
   flags?: readonly string[]
   /** Linked for this slot of the flash: room for its signed head is where boot2 would be. */
   slot?: 0 | 1
+  /** What the C of a wasm module was written as, for errors. */
+  origin?: {
+    /** Of a symbol of the image. */
+    named: (symbol: string) => { name: string; place: string } | undefined
+    /** By the name in C's library. */
+    rounding: Readonly<Record<string, string>>
+  }
   /** For profiles only: the ELF keeps symbols and line numbers. The code is the same. */
   lines?: boolean | undefined
   /** Where the compiler is looked for, as the environment's PATH. */
@@ -82,7 +88,7 @@ export const compileImage = (request: CompileRequest): Built => {
   const link = ['-nostdlib', '-Wl,--gc-sections', '-Wl,--build-id=none', '-Wl,--fatal-warnings']
   const places = [`STACK_BYTES=${board.stackBytes}`, `FLASH_BASE=${base}`]
   const given = places.map((place) => `-Wl,--defsym=${place}`)
-  linkOrExplain(() =>
+  linkOrExplain(request.origin?.rounding, () =>
     runTool(
       'gcc',
       [...board.flags, ...link, ...given, '-T', 'link.ld', ...objects, '-lgcc', '-o', 'image.elf'],
@@ -91,10 +97,11 @@ export const compileImage = (request: CompileRequest): Built => {
   )
   const listing = runTool('objdump', ['-d', '--no-show-raw-insn', 'image.elf'], at)
   const usage = readFileSync(join(folder, 'image.su'), 'utf8')
-  const { stackBytes, findings } = checkImage(listing, usage, board.exceptionBytes)
+  const checked = checkImage(listing, usage, board.exceptionBytes)
+  const { stackBytes, findings } = checked
   const symbols = readSymbols(runTool('nm', ['image.elf'], at))
   const sections = readSections(runTool('size', ['-A', '-d', 'image.elf'], at))
-  const found = [...findings, ...stackFits(board, stackBytes)]
+  const found = [...findings, ...stackFits(request, checked)]
   if (found.length > 0) throw new BuildError(found)
   return { files: filesOf(at, request, base), symbols, sections, stackBytes }
 }
@@ -125,7 +132,10 @@ export const crc32 = (data: Uint8Array): number => {
   return crc >>> 0
 }
 
-const linkOrExplain = (link: () => unknown): void => {
+const linkOrExplain = (
+  places: Readonly<Record<string, string>> = {},
+  link: () => unknown,
+): void => {
   try {
     link()
   } catch (error) {
@@ -133,8 +143,8 @@ const linkOrExplain = (link: () => unknown): void => {
     const names = new Set([...text.matchAll(/undefined reference to `([^']+)'/g)].map((m) => m[1]))
     if (names.size === 0) throw error
     throw new BuildError(
-      [...names].map((name) => ({
-        place: 'image',
+      [...names].map((name = '') => ({
+        place: places[name] ?? 'image',
         what: `the loop needs ${name}, and this core has no instruction for it`,
         remedy: 'Rounding, roots and copies of memory are not on the boards; compute it otherwise.',
       })),
@@ -155,11 +165,22 @@ const readSections = (text: string): Map<string, number> =>
     [...text.matchAll(/^(\.\S+)\s+(\d+)\s+\d+$/gm)].map((m) => [m[1] ?? '', Number(m[2])] as const),
   )
 
-const stackFits = (board: Board, stackBytes: number): Finding[] => {
+/** Named by the loop's function that takes the most of it, where one is on the deepest way. */
+const stackFits = (
+  { board, origin }: CompileRequest,
+  { stackBytes, deepest }: ImageCheck,
+): Finding[] => {
   if (stackBytes <= board.stackBytes) return []
-  const what = `the stack can get ${stackBytes} bytes deep, ${board.stackBytes} are reserved`
-  const remedy = `Call less deeply in the loop, or raise stackBytes of ${board.board}.`
-  return [{ place: 'image', what, remedy }]
+  const frames = deepest.map((frame) => ({ ...frame, from: origin?.named(frame.name) }))
+  const way = frames.map(({ name, bytes, from }) => `${from?.name ?? name} ${bytes}`).join(', ')
+  const [largest] = frames.filter(({ from }) => from).sort((a, b) => b.bytes - a.bytes)
+  const what =
+    `the stack can get ${stackBytes} bytes deep, ${board.stackBytes} are reserved; ` +
+    `deepest, in bytes: ${way}`
+  const remedy =
+    'Call less deeply in the loop and keep fewer local variables alive over a call; or raise ' +
+    `stackBytes in firmware/boards/${board.board}/board.json.`
+  return [{ place: largest?.from?.place ?? 'image', what, remedy }]
 }
 
 const filesOf = (at: Workplace, { board, lines }: CompileRequest, base: number): Built['files'] => {

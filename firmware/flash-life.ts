@@ -3,8 +3,8 @@
 // flash is one. Pure arithmetic; the rates are those of runtime/counters.h, usage.h and outbox.h.
 import { ruleItemBytes, ruleItemsPerHour } from './board-rules.ts'
 import type { Board } from './boards.ts'
+import { type Finding, inBoard } from './finding.ts'
 import type { UsagePlan } from './usage-plan.ts'
-import type { Finding } from './wasm-check.ts'
 
 /** Hours of use that every part must bear. */
 export const leastHours = 10_000
@@ -99,7 +99,6 @@ export const checkFlash = (
   plan: UsagePlan | undefined,
 ): Finding[] => {
   const { flash } = board
-  const place = `${board.board}: /flash/parts`
   const remedy = `Correct firmware/boards/${board.board}/board.json.`
   const findings: Finding[] = []
   const parts = Object.entries(flash.parts ?? {}).sort(([, a], [, b]) => a.at - b.at)
@@ -107,7 +106,7 @@ export const checkFlash = (
   for (const [name, { at, bytes }] of parts) {
     const sector = flash.sectorBytes ?? 1
     const bad = (what: string): void => {
-      findings.push({ place: `${place}/${name}`, what, remedy })
+      findings.push(inBoard(board.board, `/flash/parts/${name}`, { what, remedy }))
     }
     if (at % sector !== 0 || bytes % sector !== 0) bad(`it is no whole number of sectors`)
     if (at < end) bad('it lies over the part before it')
@@ -117,7 +116,8 @@ export const checkFlash = (
   for (const [name, hours] of Object.entries(flashLife(board, counters, plan) ?? {})) {
     if (hours >= leastHours) continue
     const what = `it would be worn out after ${hours} hours of use, ${leastHours} are needed`
-    findings.push({ place: `${place}/${name}`, what, remedy: 'Give it more sectors.' })
+    const said = { what, remedy: 'Give it more sectors.' }
+    findings.push(inBoard(board.board, `/flash/parts/${name}`, said))
   }
   return findings
 }

@@ -1,11 +1,18 @@
 // What is checked in the finished image, from its disassembly: no fused multiply, no recursion, no
 // call through a pointer, and how deep the stack can get. Pure: it reads text, runs nothing.
-import type { Finding } from './wasm-check.ts'
+import type { Finding } from './finding.ts'
 
 export interface ImageCheck {
   /** The deepest the stack can get, exceptions included. */
   stackBytes: number
+  /** The functions that are then on it, outermost first, each with its own bytes. */
+  deepest: readonly Frame[]
   findings: readonly Finding[]
+}
+
+export interface Frame {
+  name: string
+  bytes: number
 }
 
 interface Code {
@@ -48,29 +55,33 @@ export const checkImage = (listing: string, usage: string, exceptionBytes: numbe
   for (const [name, { indirect }] of functions) {
     if (indirect && !starts.has(name)) bad(name, 'a call through a pointer', noPointer)
   }
-  const depth = (name: string, path: readonly string[]): number => {
+  const depth = (name: string, path: readonly string[]): readonly Frame[] => {
     const code = functions.get(name)
-    if (code === undefined) return 0
+    if (code === undefined) return []
     if (path.includes(name)) {
       bad(name, `recursion: ${[...path.slice(path.indexOf(name)), name].join(' -> ')}`, noCircle)
-      return 0
+      return []
     }
     const inner = [...code.calls].map((callee) => depth(callee, [...path, name]))
-    return (own.get(name) ?? code.pushed) + Math.max(0, ...inner)
+    return [{ name, bytes: own.get(name) ?? code.pushed }, ...deepestOf(inner)]
   }
-  const stackBytes = levels
-    .map(({ names, together }) => {
-      const found = names.filter((name) => functions.has(name)).map((name) => depth(name, []))
-      return found.length === 0 || together ? found : [Math.max(...found)]
-    })
-    .reduce((sum, depths, i) => {
-      if (depths.length === 0) return sum
-      // Main is entered from reset; every further level is an exception, aligned to 8.
-      const level = depths.reduce((a, b) => a + b)
-      return sum + Math.ceil(level / 8) * 8 + (i === 0 ? 0 : exceptionBytes + 4)
-    }, 0)
-  return { stackBytes, findings }
+  const chains = levels.map(({ names, together }) => {
+    const found = names.filter((name) => functions.has(name)).map((name) => depth(name, []))
+    return together ? found.flat() : deepestOf(found)
+  })
+  const stackBytes = chains.reduce((sum, chain, i) => {
+    if (chain.length === 0) return sum
+    // Main is entered from reset; every further level is an exception, aligned to 8.
+    return sum + Math.ceil(bytesOf(chain) / 8) * 8 + (i === 0 ? 0 : exceptionBytes + 4)
+  }, 0)
+  return { stackBytes, deepest: chains.flat(), findings }
 }
+
+const bytesOf = (chain: readonly Frame[]): number =>
+  chain.reduce((sum, { bytes }) => sum + bytes, 0)
+
+const deepestOf = (chains: readonly (readonly Frame[])[]): readonly Frame[] =>
+  chains.reduce((a, b) => (bytesOf(b) > bytesOf(a) ? b : a), [])
 
 const noFuse = 'Build with -ffp-contract=off: the twin rounds twice.'
 const noPointer = 'The stack would have no bound; call by name.'

@@ -3,13 +3,13 @@
 // enough for the rate. Pure.
 import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
+import { type Finding, inBoard, inMachine } from './finding.ts'
 import { checkFlash, journalUs } from './flash-life.ts'
 import type { Purpose } from './image.ts'
 import { causeDefines, holdDefines, opposedOutputs } from './kernel-constants.ts'
 import { linkDefines } from './link-config.ts'
 import { type LoopKind, measurableOf, reportedOf } from './loop-kind.ts'
 import { usageDefines, usagePlan } from './usage-plan.ts'
-import type { Finding } from './wasm-check.ts'
 import { wire } from './wiring.ts'
 
 /**
@@ -62,11 +62,9 @@ export const configHeader = (parts: {
   if (link !== undefined) findings.push(...link.findings)
   const isMachine = purpose === 'machine' || purpose === 'test_inputs'
   if (isMachine && !board.drivesPins) {
-    findings.push({
-      place: `${profile.machine}: /boards/${board.board}`,
-      what: `${board.title} has no drivers for pins yet, only the test build`,
-      remedy: 'Build a test image (--exercise, --rig), or take a board that has drivers.',
-    })
+    const what = `${board.title} has no drivers for pins yet, only the test build`
+    const remedy = 'Build a test image (--exercise, --rig), or take a board that has drivers.'
+    findings.push(inMachine(profile.machine, `/boards/${board.board}`, { what, remedy }))
   } else if (isMachine) {
     const { safety } = profile
     if (safety === undefined) findings.push(unguarded(profile))
@@ -103,11 +101,11 @@ const opposed = ({ profile: { safety }, loop, spec }: Parameters<typeof configHe
     .map(([a, b]) => `X(${a}, ${b})`)
     .join(' ')
 
-const unguarded = (profile: Profile): Finding => ({
-  place: `${profile.machine}: /safety`,
-  what: 'is missing: no image drives pins without a safety kernel',
-  remedy: 'Say what it watches and its limits (firmware/kernel/README.md has an example).',
-})
+const unguarded = (profile: Profile): Finding =>
+  inMachine(profile.machine, '/safety', {
+    what: 'is missing: no image drives pins without a safety kernel',
+    remedy: 'Say what it watches and its limits (firmware/kernel/README.md has an example).',
+  })
 
 /** `FLASH_<PART>_AT` and `FLASH_<PART>_BYTES`, offsets from the start of the flash. */
 const flashMap = ({
@@ -139,26 +137,22 @@ const tooFast = (parts: {
   const mostHz = Math.floor(board.clockHz / (cycles * stepMargin))
   if (spec.rateHz <= mostHz) return []
   const name = Object.keys(profile.loops)[0]
-  return [
-    {
-      place: `${profile.machine}: /loops/${name}/rateHz`,
-      what:
-        `${spec.rateHz} Hz is too fast for ${board.title}: the longest step measured, ` +
-        `kernel included, takes ${cycles} cycles, and with a margin of ${stepMargin} that ` +
-        `allows ${mostHz} Hz`,
-      remedy: 'Lower rateHz, or take a faster board.',
-    },
-  ]
+  const what =
+    `${spec.rateHz} Hz is too fast for ${board.title}: the longest step measured, ` +
+    `kernel included, takes ${cycles} cycles, and with a margin of ${stepMargin} that ` +
+    `allows ${mostHz} Hz`
+  const remedy = 'Lower rateHz, or take a faster board.'
+  return [inMachine(profile.machine, `/loops/${name}/rateHz`, { what, remedy })]
 }
 
 /** A figure of another loop would let any rate through. */
-const changedSince = (profile: Profile, board: Board, loop: LoopKind): Finding => ({
-  place: `firmware/loops/${loop.folder}`,
-  what:
-    `the loop has changed since its longest step was measured on ${board.title}, so that nobody ` +
-    'knows whether the rate allows it',
-  remedy: measureStep(profile.machine, board.board),
-})
+const changedSince = (profile: Profile, board: Board, loop: LoopKind): Finding =>
+  inBoard(board.board, `/worstStep/${loop.kind}/sources`, {
+    what:
+      `the loop in firmware/loops/${loop.folder} has changed since its longest step was measured ` +
+      `on ${board.title}, so that nobody knows whether the rate allows it`,
+    remedy: measureStep(profile.machine, board.board),
+  })
 
 /** What gives a board's file the longest step of a loop. */
 export const measureStep = (machine: string, board: string): string =>

@@ -6,11 +6,13 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
-import type { Board } from './boards.ts'
-import { type Build, BuildError, buildKernel, buildLoop, loopSources } from './build.ts'
+import { type Board, placeInBoard } from './boards.ts'
+import { type Build, buildKernel, buildLoop, loopSources } from './build.ts'
 import { compilerVersion } from './c-compiler.ts'
 import { compileImage, gatherSources } from './compile.ts'
+import { BuildError, type Finding, inMachine, type Locate, located } from './finding.ts'
 import { configHeader } from './image-config.ts'
+import type { Origin } from './loop-compiler.ts'
 import type { LoopKind } from './loop-kind.ts'
 import { type Manifest, manifestOf } from './manifest.ts'
 import { translate, translateSecond } from './wasm2c.ts'
@@ -31,6 +33,8 @@ export interface ImageRequest {
   purpose: Purpose
   /** Linked for this slot of the flash, with room for its signed head, instead of its start. */
   slot?: 0 | 1
+  /** Where a JSON pointer stands in the machine's file: `hardware-profiles/x.json:12:5`. */
+  placeOf?: ((pointer: string) => string) | undefined
   /** Where built loops are kept. */
   cacheFolder?: string
   /** Where the compiler is looked for, as the environment's PATH. */
@@ -65,18 +69,32 @@ export interface Image {
  * compiler is missing.
  */
 export const buildImage = async (request: ImageRequest): Promise<Image> => {
+  try {
+    return await make(request)
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error
+    const { board, placeOf } = request
+    const locate: Locate = ({ file, pointer }) =>
+      file === 'board' ? placeInBoard(board, pointer) : placeOf?.(pointer)
+    throw new BuildError(error.findings.map((finding) => located(finding, locate)))
+  }
+}
+
+const make = async (request: ImageRequest): Promise<Image> => {
   const { profile, board, cacheFolder, loopsFolder } = request
   const { loop, spec } = theLoop(profile, request.loops)
   const { purpose } = request
   const profileDigest = statedProfile(request)
   const sources = loopSources({ loop, ...(loopsFolder !== undefined && { loopsFolder }) })
   const config = configHeader({ profile, board, loop, spec, purpose, profileDigest, sources })
-  if (config.findings.length > 0) throw new BuildError(config.findings)
-  const { wasm, digest } = await buildLoop({
-    ...{ loop, spec },
-    ...(cacheFolder !== undefined && { cacheFolder }),
-    ...(loopsFolder !== undefined && { loopsFolder }),
-  })
+  const { wasm, digest, origin } = await loopOrAll(
+    buildLoop({
+      ...{ loop, spec },
+      ...(cacheFolder !== undefined && { cacheFolder }),
+      ...(loopsFolder !== undefined && { loopsFolder }),
+    }),
+    config.findings,
+  )
   const folder = mkdtempSync(join(tmpdir(), 'tenfold-image-'))
   try {
     gather(folder, request)
@@ -90,7 +108,9 @@ export const buildImage = async (request: ImageRequest): Promise<Image> => {
     if (request.byHand !== undefined) flags.push('-DLOOP_BY_HAND="by-hand.h"')
     const { path, lines } = request
     const slot = request.slot !== undefined && { slot: request.slot }
-    const built = compileImage({ folder, board, source: 'image.c', flags, path, lines, ...slot })
+    const from = { named: naming(origin, guard?.origin), rounding: origin.rounding }
+    const source = { folder, board, source: 'image.c', origin: from }
+    const built = compileImage({ ...source, flags, path, lines, ...slot })
     const gcc = compilerVersion(request.path) ?? 'unknown'
     const digests = { module: digest, kernel: guard?.digest }
     const manifest = manifestOf({
@@ -104,6 +124,28 @@ export const buildImage = async (request: ImageRequest): Promise<Image> => {
     rmSync(folder, { recursive: true, force: true })
   }
 }
+
+/** Everything that is wrong with loop and machine file at once: a maker mends both. */
+const loopOrAll = async (loop: Promise<Build>, others: readonly Finding[]): Promise<Build> => {
+  const built = await loop.catch((error: unknown) => {
+    if (error instanceof BuildError) return error
+    throw error
+  })
+  if (!(built instanceof BuildError)) {
+    if (others.length > 0) throw new BuildError(others)
+    return built
+  }
+  // What is measured of a loop that does not compile is of no use yet.
+  throw new BuildError([...built.findings, ...others.filter(({ at }) => at?.file !== 'board')])
+}
+
+/** A symbol of the image, such as `w2c_loop_f7.constprop.0`, as the function that it was. */
+const naming =
+  (loop: Origin, kernel: Origin | undefined) =>
+  (symbol: string): { name: string; place: string } | undefined => {
+    const [, module, name = ''] = /^w2c_(loop|kernel)_(\w+)/.exec(symbol) ?? []
+    return module === 'kernel' ? kernel?.functions[name] : loop.functions[module ? name : '']
+  }
 
 /** What the board says of its profile: one that takes readings from anybody is not the machine. */
 const statedProfile = ({ purpose, profileDigest }: ImageRequest): string =>
@@ -126,9 +168,8 @@ export const theLoop = (
   const [spec, second] = Object.values(profile.loops)
   const loop = spec && loops.get(spec.kind)
   if (spec === undefined || loop === undefined || second !== undefined) {
-    const what = 'an image holds exactly one loop'
-    const place = `${profile.machine}: /loops`
-    throw new BuildError([{ place, what, remedy: 'Give the machine one loop.' }])
+    const said = { what: 'an image holds exactly one loop', remedy: 'Give the machine one loop.' }
+    throw new BuildError([inMachine(profile.machine, '/loops', said)])
   }
   return { loop, spec }
 }

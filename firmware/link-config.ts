@@ -5,8 +5,8 @@ import { createHash } from 'node:crypto'
 import { type LoopSpec, longestHoldMs, type Profile } from '../hardware-profiles/profile.ts'
 import { boardRules, ruleDefines } from './board-rules.ts'
 import type { Board } from './boards.ts'
+import { type Finding, inMachine } from './finding.ts'
 import type { LoopKind } from './loop-kind.ts'
-import type { Finding } from './wasm-check.ts'
 
 export interface LinkConfig {
   /** @param module digest of the loop's wasm, hex */
@@ -165,11 +165,9 @@ const setpointsOf = ({
     if (direction !== 'setpoint') return
     const [low, high] = range ?? []
     if (low === undefined || high === undefined || (rest ?? low) < low || (rest ?? low) > high) {
-      findings.push({
-        place: `${profile.machine}: /signals/${signal}`,
-        what: 'a setpoint needs a range, and a rest within it',
-        remedy: 'Give "range": what a gateway may ask for; outside it a setpoint is refused.',
-      })
+      const what = 'a setpoint needs a range, and a rest within it'
+      const remedy = 'Give "range": what a gateway may ask for; outside it a setpoint is refused.'
+      findings.push(inMachine(profile.machine, `/signals/${signal}`, { what, remedy }))
       return
     }
     const all = [low, high, rest ?? low].map((value) => Math.round(value / scale))
@@ -183,11 +181,8 @@ const setpointsOf = ({
 const tooLong = ({ profile, loop }: Parts): Finding[] => {
   const bytes = 37 + 5 * signalsOf(loop).length + 9 * loop.counters.length
   if (bytes <= frameBytes) return []
-  return [
-    {
-      place: `${profile.machine}: /loops`,
-      what: `a report can get ${bytes} bytes long, and a frame has ${frameBytes}`,
-      remedy: 'Take a loop kind with fewer channels, or raise LINK_FRAME and frameBytes together.',
-    },
-  ]
+  const what = `a report can get ${bytes} bytes long, and a frame has ${frameBytes}`
+  const remedy =
+    'Take a loop kind with fewer channels, or raise LINK_FRAME and frameBytes together.'
+  return [inMachine(profile.machine, '/loops', { what, remedy })]
 }

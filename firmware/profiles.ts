@@ -3,13 +3,16 @@
 // nothing else; what a profile means is hardware-profiles/profile.ts.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type PlaceOf, readJson } from '../hardware-profiles/json-places.ts'
 import {
   type ConstantSpec,
   type Kinds,
   type Profile,
   parseProfile,
 } from '../hardware-profiles/profile.ts'
-import { formatMistakes, type Mistake } from '../hardware-profiles/validate.ts'
+import { type Mistake, nearest } from '../hardware-profiles/validate.ts'
+import { boardNames } from './boards.ts'
+import { shownPath, shownPlace } from './finding.ts'
 import { type LoopKind, parseLoopKind } from './loop-kind.ts'
 
 /** A plant kind of the twin: `firmware/twin/plants/<folder>/plant.json`. */
@@ -25,6 +28,8 @@ export interface Machines {
   loops: ReadonlyMap<string, LoopKind>
   /** By kind; `folder` is the plant's folder below `firmware/twin/plants`. */
   plants: ReadonlyMap<string, PlantKind & { folder: string }>
+  /** By machine name: `hardware-profiles/x.json:12:5` of a JSON pointer in its file. */
+  places: ReadonlyMap<string, (pointer: string) => string>
 }
 
 export interface Folders {
@@ -40,15 +45,20 @@ export const projectFolders: Folders = {
   plants: join(import.meta.dirname, 'twin', 'plants'),
 }
 
+/** A mistake, the file it is in, and its place there as an editor opens it. */
+export type PlacedMistake = Mistake & { file: string; place: string }
+
 /** Every mistake of every machine file and loop kind, in one error that a person can act on. */
 export class ProfileError extends Error {
   override name = 'ProfileError'
   readonly code = 'profile_wrong'
   readonly remedy =
     'Correct the values named; what a machine file may say is in hardware-profiles/schema.json.'
-  readonly mistakes: readonly (Mistake & { file: string })[]
-  constructor(mistakes: readonly (Mistake & { file: string })[]) {
-    const lines = mistakes.map((m) => formatMistakes(m.file, [m]))
+  readonly mistakes: readonly PlacedMistake[]
+  constructor(mistakes: readonly PlacedMistake[]) {
+    const lines = mistakes.map(({ place, path, message }) =>
+      path === '' ? `${place}: ${message}` : `${place}: ${path}: ${message}`,
+    )
     super(`${lines.length} mistake(s) in machine files:\n${lines.join('\n')}`)
     this.mistakes = mistakes
   }
@@ -56,9 +66,12 @@ export class ProfileError extends Error {
 
 /** Reads and checks everything. Throws one ProfileError that lists all mistakes of all files. */
 export const loadProfiles = (folders: Folders = projectFolders): Machines => {
-  const found: (Mistake & { file: string })[] = []
-  const report = (file: string, mistakes: readonly Mistake[]): void => {
-    found.push(...mistakes.map((mistake) => ({ ...mistake, file })))
+  const found: PlacedMistake[] = []
+  const report: Report = (path, placeOf, mistakes) => {
+    const file = shownPath(path)
+    for (const mistake of mistakes) {
+      found.push({ ...mistake, file, place: shownPlace(path, placeOf(mistake.path)) })
+    }
   }
   const loops = loadLoops(folders.loops, report)
   const plants = loadPlants(folders.plants, report)
@@ -67,33 +80,36 @@ export const loadProfiles = (folders: Folders = projectFolders): Machines => {
     plants: Object.fromEntries(plants),
   }
   const profiles = new Map<string, Profile>()
+  const places = new Map<string, (pointer: string) => string>()
   for (const file of machineFiles(folders.profiles)) {
-    const name = `hardware-profiles/${file}`
-    const value = readJson(join(folders.profiles, file), (m) => report(name, [m]))
-    if (value === undefined) continue
-    const parsed = parseProfile(value, kinds)
+    const path = join(folders.profiles, file)
+    const read = readFileAt(path, report)
+    if (read === undefined) continue
+    const parsed = parseProfile(read.value, kinds)
     if (!parsed.ok) {
-      report(name, parsed.mistakes)
+      report(path, read.placeOf, parsed.mistakes)
       continue
     }
-    report(name, joinMistakes(parsed.profile, loops))
-    profiles.set(parsed.profile.machine, parsed.profile)
+    const { profile } = parsed
+    report(path, read.placeOf, [...joinMistakes(profile, loops), ...boardMistakes(profile)])
+    profiles.set(profile.machine, profile)
+    places.set(profile.machine, (pointer) => shownPlace(path, read.placeOf(pointer)))
   }
   if (found.length > 0) throw new ProfileError(found)
-  return { profiles, loops, plants }
+  return { profiles, loops, plants, places }
 }
 
-type Report = (file: string, mistakes: readonly Mistake[]) => void
+type Report = (path: string, placeOf: PlaceOf, mistakes: readonly Mistake[]) => void
 
 const loadLoops = (root: string, report: Report): Map<string, LoopKind> => {
   const loops = new Map<string, LoopKind>()
   for (const folder of subfolders(root, 'loop.json')) {
-    const file = `firmware/loops/${folder}/loop.json`
-    const value = readJson(join(root, folder, 'loop.json'), (m) => report(file, [m]))
-    if (value === undefined) continue
-    const parsed = parseLoopKind(value, folder)
+    const path = join(root, folder, 'loop.json')
+    const read = readFileAt(path, report)
+    if (read === undefined) continue
+    const parsed = parseLoopKind(read.value, folder)
     if (parsed.ok) loops.set(parsed.loop.kind, parsed.loop)
-    else report(file, parsed.mistakes)
+    else report(path, read.placeOf, parsed.mistakes)
   }
   return loops
 }
@@ -101,10 +117,9 @@ const loadLoops = (root: string, report: Report): Map<string, LoopKind> => {
 const loadPlants = (root: string, report: Report): Map<string, PlantKind & { folder: string }> => {
   const plants = new Map<string, PlantKind & { folder: string }>()
   for (const folder of subfolders(root, 'plant.json')) {
-    const file = `firmware/twin/plants/${folder}/plant.json`
-    const value = readJson(join(root, folder, 'plant.json'), (m) => report(file, [m]))
-    if (value === undefined) continue
-    const plant = value as PlantKind
+    const read = readFileAt(join(root, folder, 'plant.json'), report)
+    if (read === undefined) continue
+    const plant = read.value as PlantKind
     plants.set(plant.kind, { ...plant, folder })
   }
   return plants
@@ -122,14 +137,27 @@ const subfolders = (root: string, holding: string): string[] =>
     .map((entry) => entry.name)
     .sort()
 
-const readJson = (path: string, report: (mistake: Mistake) => void): unknown => {
-  const text = readFileSync(path, 'utf8')
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    report({ path: '', value: undefined, message: `is not JSON: ${(error as Error).message}` })
-    return undefined
-  }
+const readFileAt = (
+  path: string,
+  report: Report,
+): { value: unknown; placeOf: PlaceOf } | undefined => {
+  const read = readJson(readFileSync(path, 'utf8'))
+  if (read.ok) return read
+  const mistake = { path: '', value: undefined, message: `is not JSON: ${read.message}` }
+  report(path, () => read.place, [mistake])
+  return undefined
+}
+
+/** Pins of a board that there is not would never be looked at. */
+const boardMistakes = ({ boards = {} }: Profile): Mistake[] => {
+  const known = boardNames()
+  return Object.keys(boards)
+    .filter((name) => !known.includes(name))
+    .map((name) => ({
+      path: `/boards/${name}`,
+      value: name,
+      message: `there is no board "${name}"${nearest(name, known)}; known: ${known.join(', ')}`,
+    }))
 }
 
 const asked = (loop: LoopKind): Kinds['loops'][string] => ({

@@ -2,8 +2,8 @@
 // integers, and when. Compiled into the image, and read by the twin, which counts the same. Pure.
 import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
 import { usageLayout } from '../hardware-profiles/usage.ts'
+import { type Finding, inMachine } from './finding.ts'
 import { type LoopKind, reportedOf } from './loop-kind.ts'
-import type { Finding } from './wasm-check.ts'
 
 /** A quantity: a channel of the loop, from `low` over `span`, in the channel's integers. */
 export interface UsageSource {
@@ -46,7 +46,7 @@ export const usagePlan = (
   ): UsageSource | undefined => {
     const found = channels.find(({ channel }) => spec.channels[channel.name] === signal)
     const refuse = (what: string, remedy: string): undefined => {
-      findings.push({ place: `${profile.machine}: /wear/${at}`, what, remedy })
+      findings.push(inMachine(profile.machine, `/wear/${at}`, { what, remedy }))
     }
     if (found === undefined) {
       return refuse(`the loop has no channel for ${signal}`, 'Count a signal that it reports.')

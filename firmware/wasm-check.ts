@@ -1,14 +1,16 @@
 // What a loop must not contain, found in the compiled module and named by source line: memory,
 // heap, f64, recursion, indirect calls, foreign imports. Pure; the compiler is trusted for nothing.
-import { decodeWasm, functionKind, type Instruction, section, type Wasm } from './wasm-decode.ts'
-
-/** One thing that is wrong with a loop: where, what, and what to do about it. */
-export interface Finding {
-  /** `brushed-motor/loop.ts:12:3` where known, else the function or the module. */
-  place: string
-  what: string
-  remedy: string
-}
+import type { Finding } from './finding.ts'
+import { readSourceMap, type SourcePlace } from './source-map.ts'
+import {
+  decodeWasm,
+  functionKind,
+  type Instruction,
+  section,
+  UnknownInstruction,
+  type Wasm,
+} from './wasm-decode.ts'
+import { type Places, placesIn, type Spot } from './wasm-places.ts'
 
 /** What a module may import, from where, and what it must export. */
 export interface Border {
@@ -27,207 +29,243 @@ export const kernelBorder: Border = {
   exports: ['setup', 'step', 'trip', 'clear', 'reduce'],
 }
 
-/** Everything wrong with a compiled module; `sourceMap` (JSON) turns places into source lines. */
+/** What the places are taken from; all of it may be missing, then a place is a name. */
+export interface Debug {
+  /** Source map of the module itself, JSON. */
+  map?: string | undefined
+  /** The same source compiled without optimising: what is at fault is named by its lines. */
+  plain?: { wasm: Uint8Array; map: string | undefined }
+  /** Path of the source that exports what a board calls. */
+  entry?: string
+  /** Sources by their path, to find an export in. */
+  sources?: ReadonlyMap<string, string>
+  /** A source's path as an editor finds it. */
+  show?: (path: string) => string
+}
+
+/** Everything wrong with a compiled module. */
 export const inspectLoop = (
   bytes: Uint8Array,
-  sourceMap?: string,
+  debug: Debug = {},
   border: Border = loopBorder,
 ): Finding[] => {
+  const show = showing(debug)
   let wasm: Wasm
   try {
     wasm = decodeWasm(bytes)
   } catch (error) {
     const remedy = 'Write it with integer and f32 arithmetic only.'
-    return [{ place: 'module', what: (error as Error).message, remedy }]
+    const offset = error instanceof UnknownInstruction ? error.offset : undefined
+    const place = offset === undefined ? undefined : readSourceMap(debug.map).near(offset)
+    return [{ place: show(place), what: (error as Error).message, remedy }]
   }
-  const locate = locator(sourceMap)
+  const ways = waysOf(wasm, debug)
+  const context: Context = { wasm, ways, show }
   return [
-    ...checkSections(wasm, locate),
-    ...checkInstructions(wasm, locate),
-    ...checkRecursion(wasm),
-    ...checkBorder(wasm, border),
+    ...checkInstructions(context),
+    ...checkSections(context),
+    ...checkRecursion(context),
+    ...checkBorder(context, border, debug),
   ]
 }
 
-type Locate = (offset: number) => string | undefined
+type Show = (place: SourcePlace | undefined) => string
+interface Context {
+  wasm: Wasm
+  ways: Ways
+  show: Show
+}
+/** Of the module itself, and of the one that was not optimised, where there is one. */
+interface Ways {
+  itself: Places
+  plain: Places
+  plainWasm: Wasm
+}
+
+const showing = ({ entry, show = (path) => path }: Debug): Show => {
+  const whole = entry === undefined ? 'module' : `${show(entry)}:1:1`
+  return (place) =>
+    place === undefined ? whole : `${show(place.source)}:${place.line}:${place.column}`
+}
+
+const waysOf = (wasm: Wasm, { map, plain }: Debug): Ways => {
+  const itself = placesIn(wasm, map)
+  if (plain === undefined) return { itself, plain: itself, plainWasm: wasm }
+  const plainWasm = decodeWasm(plain.wasm)
+  return { itself, plain: placesIn(plainWasm, plain.map), plainWasm }
+}
 
 const touchesMemory = ({ opcode }: Instruction): boolean =>
   (opcode >= 0x28 && opcode <= 0x40) || (opcode >= 0xfc08 && opcode <= 0xfc0b)
-
-const checkSections = (wasm: Wasm, locate: Locate): Finding[] => {
-  const findings: Finding[] = []
-  if (wasm.sections.has(section.memory) || wasm.sections.has(section.data)) {
-    const user = wasm.functions.find((one) => one.instructions.some(touchesMemory))
-    const first = user?.instructions.find(touchesMemory)
-    findings.push({
-      place: (first && locate(first.offset)) ?? user?.name ?? 'module',
-      what: 'the loop needs linear memory (an array, a string, an object or static data)',
-      remedy: 'Keep all state in module-level numbers; tables and rings belong to the runtime.',
-    })
-  }
-  if (wasm.sections.has(section.start)) {
-    findings.push({
-      place: 'module',
-      what: 'a global is not constant and would be computed by a start function',
-      remedy: 'Give every module-level `let` a literal and set it in `setup`.',
-    })
-  }
-  if (wasm.sections.has(section.table) || wasm.sections.has(section.element)) {
-    findings.push({
-      place: 'module',
-      what: 'the loop has a table of functions',
-      remedy: 'Call functions by name; do not pass or store them.',
-    })
-  }
-  return findings
-}
-
-const heap = {
-  what: 'the loop grows memory: it uses the heap',
-  remedy: 'Allocate nothing: no `new`, no array or object literal, no string.',
-}
-const indirect = {
-  what: 'a function is called through a value',
-  remedy: 'Call functions by name, so that the stack has a bound.',
-}
-const wide = {
-  what: 'f64 arithmetic',
-  remedy: 'Use i32 or i64 fixed point, or f32 with Mathf; a literal such as 0.5 must be typed f32.',
-}
-
-const verdictOf = (opcode: number): typeof wide | undefined => {
-  if (opcode === 0x40) return heap
-  if (opcode === 0x11) return indirect
-  return isF64(opcode) ? wide : undefined
-}
-
+const growsMemory = ({ opcode }: Instruction): boolean => opcode === 0x40
+const callsByValue = ({ opcode }: Instruction): boolean => opcode === 0x11
 /** All instructions that take or give an f64 (core specification 5.4). */
-const isF64 = (opcode: number): boolean =>
+const isF64 = ({ opcode }: Instruction): boolean =>
   [0x2b, 0x39, 0x44, 0xaa, 0xab, 0xb0, 0xb1, 0xb6, 0xbd, 0xbf].includes(opcode) ||
   [0xfc02, 0xfc03, 0xfc06, 0xfc07].includes(opcode) ||
   (opcode >= 0x61 && opcode <= 0x66) ||
   (opcode >= 0x99 && opcode <= 0xa6) ||
   (opcode >= 0xb7 && opcode <= 0xbb)
 
-const checkInstructions = (wasm: Wasm, locate: Locate): Finding[] => {
-  const found = new Map<string, Finding>()
-  for (const { name, instructions } of wasm.functions) {
-    for (const { opcode, offset } of instructions) {
-      const verdict = verdictOf(opcode)
-      if (verdict === undefined) continue
-      const place = locate(offset) ?? name
-      found.set(`${place} ${verdict.what}`, { place, ...verdict })
-    }
+const uses = (wasm: Wasm, isBad: (one: Instruction) => boolean): boolean =>
+  wasm.functions.some(({ instructions }) => instructions.some(isBad))
+
+/** One finding a line; one without a line where none is known. */
+const findings = (
+  { show }: Context,
+  spots: readonly Spot[],
+  said: { what: (by: string | undefined) => string; remedy: string },
+): Finding[] =>
+  (spots.length > 0 ? spots : [undefined]).map((spot) => ({
+    place: show(spot?.place),
+    what: said.what(spot?.by),
+    remedy: said.remedy,
+  }))
+
+const checkInstructions = (context: Context): Finding[] => {
+  const { wasm, ways } = context
+  const found: Finding[] = []
+  if (uses(wasm, isF64)) found.push(...findings(context, ways.plain.of(isF64), wide))
+  if (uses(wasm, callsByValue)) {
+    found.push(...findings(context, ways.plain.of(callsByValue), indirect))
   }
-  return [...found.values()]
+  if (uses(wasm, growsMemory)) found.push(...findings(context, ways.plain.of(growsMemory), heap))
+  return found
 }
 
-const checkRecursion = (wasm: Wasm): Finding[] => {
-  const calls = new Map(
-    wasm.functions.map(({ index, instructions }) => [
-      index,
-      instructions.flatMap(({ callee }) => (callee === undefined ? [] : [callee])),
-    ]),
-  )
-  const names = new Map(wasm.functions.map(({ index, name }) => [index, name]))
-  const done = new Set<number>()
-  const findings: Finding[] = []
-  const visit = (index: number, path: readonly number[]): void => {
-    const since = path.indexOf(index)
-    if (since >= 0) {
-      const circle = [...path.slice(since), index].map((i) => names.get(i)).join(' -> ')
-      findings.push({
-        place: names.get(index) ?? 'module',
-        what: `recursion: ${circle}`,
-        remedy: 'Write it as a loop with a fixed number of turns; the stack must have a bound.',
-      })
-      return
-    }
-    if (done.has(index)) return
-    for (const callee of calls.get(index) ?? []) visit(callee, [...path, index])
-    done.add(index)
-  }
-  for (const index of calls.keys()) visit(index, [])
-  return findings
+const wide = {
+  what: (by: string | undefined) => `f64 arithmetic${by === undefined ? '' : `, in ${called(by)}`}`,
+  remedy: 'Use i32 or i64 fixed point, or f32 with Mathf; a literal such as 0.5 must be typed f32.',
+}
+const indirect = {
+  what: () => 'a function is called through a value',
+  remedy: 'Call functions by name, so that the stack has a bound.',
+}
+const heap = {
+  what: (by: string | undefined) => `${allocation(by)} takes memory from the heap`,
+  remedy:
+    'A board has no heap. Allocate nothing: no `new`, no array or object literal, no text. ' +
+    'Keep state in numbers of the module, such as `let sum: i32 = 0`.',
 }
 
-const checkBorder = (wasm: Wasm, { from, imports, exports }: Border): Finding[] => {
-  const foreign = wasm.imports.filter(
-    ({ module, name, kind }) => module !== from || kind !== functionKind || !imports.has(name),
-  )
+/** `~lib/array/Array<i32>#push` as one writes it. */
+const called = (name: string): string =>
+  name.replace(/^.*\//, '').replace('NativeMath', 'Math').replace('#', '.')
+
+const allocation = (by: string | undefined): string => {
+  if (by === undefined) return 'this'
+  const made = /([^/]+)#constructor/.exec(by)
+  if (made !== null) return `\`new ${made[1]}\``
+  if (/__new(Array|Buffer)/.test(by)) return 'an array literal'
+  if (/string|toString/i.test(by)) return 'a text that is made while it runs'
+  return called(by)
+}
+
+const checkSections = (context: Context): Finding[] => {
+  const { wasm, ways } = context
+  const has = (one: number): boolean => wasm.sections.has(one)
+  const found: Finding[] = []
+  // What takes memory while it runs has been told.
+  if ((has(section.memory) || has(section.data)) && !uses(wasm, growsMemory)) {
+    found.push(...findings(context, ways.plain.of(touchesMemory), memory))
+  }
+  if (has(section.start)) found.push(...findings(context, startOf(context), start))
+  const table = has(section.table) || has(section.element)
+  if (table && !uses(wasm, callsByValue)) found.push(...findings(context, [], functions))
+  return found
+}
+
+/** What the function that runs first does, as far as the compiler could not do it itself. */
+const startOf = ({ wasm, ways }: Context): Spot[] => {
+  const isStart = (name: string): boolean => /^(~start|start:)/.test(name)
+  for (const [places, module] of [
+    [ways.itself, wasm],
+    [ways.plain, ways.plainWasm],
+  ] as const) {
+    const code = new Set(
+      module.functions.flatMap((one) => (isStart(one.name) ? one.instructions : [])),
+    )
+    const spots = places.of((one) => code.has(one))
+    if (spots.length > 0) return spots
+  }
+  return []
+}
+
+const memory = {
+  what: (by: string | undefined) =>
+    'the loop needs linear memory (an array, a string, an object or static data)' +
+    `${by === undefined ? '' : `, for ${called(by)}`}`,
+  remedy: 'Keep all state in module-level numbers; tables and rings belong to the runtime.',
+}
+const start = {
+  what: () => 'a global is not constant and would be computed by a start function',
+  remedy: 'Give every module-level `let` a literal and set it in `setup`.',
+}
+const functions = {
+  what: () => 'the loop has a table of functions',
+  remedy: 'Call functions by name; do not pass or store them.',
+}
+
+const checkRecursion = ({ ways, show }: Context): Finding[] => {
+  const itself = ways.itself.circles()
+  if (itself.length === 0) return []
+  const plain = ways.plain.circles()
+  return (plain.length > 0 ? plain : itself).map((calls) => {
+    const first = calls[0]
+    const way = calls.map(({ to, place }) => ` -> ${called(to)} (${show(place)})`).join('')
+    return {
+      place: first?.place === undefined ? (first?.from ?? 'module') : show(first.place),
+      what: `recursion: ${called(first?.from ?? '')}${way}`,
+      remedy: 'Write it as a loop with a fixed number of turns; the stack must have a bound.',
+    }
+  })
+}
+
+const checkBorder = (context: Context, border: Border, debug: Debug): Finding[] => {
+  const { wasm, show, ways } = context
+  const { from, imports, exports } = border
   const exported = wasm.exports.map(({ name }) => name)
   const missing = exports.filter((name) => !exported.includes(name))
   const surplus = exported.filter((name) => !exports.includes(name))
   const all = `${exports.slice(0, -1).join(', ')} and ${exports.at(-1)}`
-  const file = from === loopBorder.from ? 'loop.ts' : 'kernel.ts'
+  const foreign = wasm.imports.filter(
+    ({ module, name, kind }) => module !== from || kind !== functionKind || !imports.has(name),
+  )
   return [
-    ...foreign.map(({ module, name }) => ({
-      place: 'module',
-      what: `the import ${module}.${name} is not offered by a board`,
-      remedy: `Import from ${from}.ts only; use Mathf, not Math, and no console.`,
-    })),
+    ...foreign.flatMap((one) => {
+      const index = functionImports(ways.plainWasm).findIndex(
+        ({ module, name }) => module === one.module && name === one.name,
+      )
+      return findings(
+        context,
+        ways.plain.of(({ callee }) => callee === index),
+        {
+          what: () => `the import ${one.module}.${one.name} is not offered by a board`,
+          remedy: `Import from ${from}.ts only; use Mathf, not Math, and no console.`,
+        },
+      )
+    }),
     ...missing.map((name) => ({
-      place: file,
+      place: show(undefined),
       what: `the export ${name} is missing`,
       remedy: `Export ${all}.`,
     })),
     ...surplus.map((name) => ({
-      place: file,
+      place: show(exportPlace(name, debug)),
       what: `the export ${name} is one too many`,
       remedy: `Export ${all}, nothing else.`,
     })),
   ]
 }
 
-/**
- * Source line of a byte of the module, from a source map (ECMA-426: one line, columns are offsets).
- */
-const locator = (sourceMap: string | undefined): Locate => {
-  if (sourceMap === undefined) return () => undefined
-  const map = JSON.parse(sourceMap) as { sources: string[]; mappings: string }
-  const points = decodeMappings(map.mappings)
-  return (offset) => {
-    const after = points.findIndex((point) => point.offset > offset)
-    const point = points.at(after < 0 ? -1 : after - 1)
-    if (point === undefined || after === 0) return undefined
-    return `${map.sources[point.source] ?? 'module'}:${point.line + 1}:${point.column + 1}`
-  }
-}
+const functionImports = ({ imports }: Wasm): Wasm['imports'] =>
+  imports.filter(({ kind }) => kind === functionKind)
 
-interface Point {
-  offset: number
-  source: number
-  line: number
-  column: number
-}
-
-const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-
-const decodeMappings = (mappings: string): Point[] => {
-  const points: Point[] = []
-  let [offset, source, line, column] = [0, 0, 0, 0]
-  for (const segment of mappings.split(/[,;]/)) {
-    const fields = decodeVlq(segment)
-    offset += fields[0] ?? 0
-    source += fields[1] ?? 0
-    line += fields[2] ?? 0
-    column += fields[3] ?? 0
-    if (fields.length >= 4) points.push({ offset, source, line, column })
-  }
-  return points
-}
-
-const decodeVlq = (text: string): number[] => {
-  const values: number[] = []
-  let [value, shift] = [0, 0]
-  for (const char of text) {
-    const digit = digits.indexOf(char)
-    value |= (digit & 31) << shift
-    shift += 5
-    if (digit >= 32) continue
-    values.push((value & 1) === 1 ? -(value >>> 1) : value >>> 1)
-    value = 0
-    shift = 0
-  }
-  return values
+const exportPlace = (name: string, { entry, sources }: Debug): SourcePlace | undefined => {
+  const lines = (entry === undefined ? undefined : sources?.get(entry))?.split('\n') ?? []
+  const form = new RegExp(`\\bexport\\b.*\\b${name.replaceAll('$', '\\$')}\\b`)
+  const index = lines.findIndex((line) => form.test(line))
+  if (entry === undefined || index < 0) return undefined
+  const column = (lines[index] ?? '').search(form) + 1
+  return { source: entry, line: index + 1, column }
 }

@@ -197,8 +197,16 @@ const oneOperand: ReadonlySet<number> = new Set([
   0x02, 0x03, 0x04, 0x0c, 0x0d, 0x20, 0x21, 0x22, 0x23, 0x24, 0x3f, 0x40, 0x41, 0x42,
 ])
 
+/** Of a kind that no board runs, or that is not known here. */
+export class UnknownInstruction extends RangeError {
+  readonly offset: number
+  constructor(offset: number, opcode: string) {
+    super(`instruction ${opcode} at byte ${offset} is not one that a loop may use`)
+    this.offset = offset
+  }
+}
 const unknown = (offset: number, opcode: string): RangeError =>
-  new RangeError(`instruction ${opcode} at byte ${offset} is not one that a loop may use`)
+  new UnknownInstruction(offset, opcode)
 
 /** The module without its custom sections (names, source map): what is shipped. */
 export const stripCustom = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {

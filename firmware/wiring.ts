@@ -4,8 +4,8 @@
 import type { Profile, WireSpec, WiringSpec } from '../hardware-profiles/profile.ts'
 import { nearest } from '../hardware-profiles/validate.ts'
 import type { Board, BoardPin } from './boards.ts'
+import { type Finding, inMachine } from './finding.ts'
 import type { LoopKind } from './loop-kind.ts'
-import type { Finding } from './wasm-check.ts'
 
 /** An analogue input is worth offset + counts * gain / 2^shift, in its channel's integers. */
 export interface AnalogueLine {
@@ -46,9 +46,9 @@ export const wire = (parts: {
 }): Wired => {
   const { profile, board, loop, spec } = parts
   const findings: Finding[] = []
-  const root = `${profile.machine}: /boards/${board.board}`
+  const root = `/boards/${board.board}`
   const refuse = (at: string, what: string, remedy: string): void => {
-    findings.push({ place: `${root}${at}`, what, remedy })
+    findings.push(inMachine(profile.machine, `${root}${at}`, { what, remedy }))
   }
   const wiring = profile.boards?.[board.board]
   if (wiring === undefined) {

@@ -61,6 +61,7 @@ export const run = async (args: string[], io: Io): Promise<number> => {
   const request = {
     ...{ profile, board, loops: machines.loops, path: io.env['PATH'] },
     profileDigest: profileDigest(profile),
+    placeOf: machines.places.get(profile.machine),
   }
   if (values.sign !== undefined || values.version !== undefined) {
     const { sign, version, exercise } = values
