@@ -103,7 +103,7 @@ export const buildKernel = async (request: KernelRequest): Promise<Build> => {
 }
 
 /** Entries of another form are others. */
-const cacheFormat = 2
+const cacheFormat = 3
 
 const build = async (module: Module, cacheFolder: string): Promise<Build> => {
   const made = [cacheFormat, compilerVersion(), flags, [...module.sources]]

@@ -63,7 +63,8 @@ export const checkImage = (listing: string, usage: string, exceptionBytes: numbe
       return []
     }
     const inner = [...code.calls].map((callee) => depth(callee, [...path, name]))
-    return [{ name, bytes: own.get(name) ?? code.pushed }, ...deepestOf(inner)]
+    const bytes = own.get(name) ?? own.get(name.replace(/\.\d+$/, '')) ?? code.pushed
+    return [{ name, bytes }, ...deepestOf(inner)]
   }
   const chains = levels.map(({ names, together }) => {
     const found = names.filter((name) => functions.has(name)).map((name) => depth(name, []))
@@ -133,12 +134,16 @@ const registersIn = (list: string): number =>
     .map((part) => /[a-z]+(\d+)-[a-z]+(\d+)/.exec(part.trim()))
     .reduce((sum, range) => sum + (range === null ? 1 : Number(range[2]) - Number(range[1]) + 1), 0)
 
-/** Function -> bytes, of lines such as `image.c:12:6:main\t24\tstatic`. */
-const readUsage = (usage: string): Map<string, number> =>
-  new Map(
-    usage.split('\n').flatMap((line) => {
-      const [place = '', bytes] = line.split('\t')
-      const name = place.split(':').at(-1) ?? ''
-      return bytes === undefined ? [] : [[name, Number(bytes)] as const]
-    }),
-  )
+/**
+ * Function -> bytes, of lines such as `image.c:12:6:main\t24\tstatic`. Copies that the compiler made
+ * of one function (`f.constprop.0`, `f.constprop.1`) all stand there as `f.constprop`: the largest.
+ */
+const readUsage = (usage: string): Map<string, number> => {
+  const own = new Map<string, number>()
+  for (const line of usage.split('\n')) {
+    const [place = '', bytes] = line.split('\t')
+    const name = place.split(':').at(-1) ?? ''
+    if (bytes !== undefined) own.set(name, Math.max(own.get(name) ?? 0, Number(bytes)))
+  }
+  return own
+}

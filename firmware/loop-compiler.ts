@@ -191,7 +191,9 @@ const originOf = (bytes: Uint8Array, json: string | undefined, show: Module['sho
       functions[out === undefined ? `f${index}` : `${out.name}_0`] = { name: short, place }
     }
     for (const { opcode, offset } of instructions) {
-      for (const called of roundings[opcode] ?? []) rounding[called] ??= shown(offset) ?? name
+      const own = map.own(offset, instructions[0]?.offset ?? 0)
+      const line = own === undefined ? name : `${show(own.source)}:${own.line}:${own.column}`
+      for (const called of roundings[opcode] ?? []) rounding[called] ??= line
     }
   }
   return { functions, rounding }

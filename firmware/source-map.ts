@@ -14,11 +14,17 @@ export interface SourceMap {
   exact: (offset: number) => SourcePlace | undefined
   /** The same, or else of the nearest one before that the compiler says something of. */
   near: (offset: number) => SourcePlace | undefined
+  /** The nearest one before, not before `from`, that is not in the compiler's own library. */
+  own: (offset: number, from: number) => SourcePlace | undefined
 }
+
+export const isLibrary = ({ source }: SourcePlace): boolean => source.startsWith('~')
 
 /** @param json undefined where there is none: then nothing has a place */
 export const readSourceMap = (json: string | undefined): SourceMap => {
-  if (json === undefined) return { exact: () => undefined, near: () => undefined }
+  if (json === undefined) {
+    return { exact: () => undefined, near: () => undefined, own: () => undefined }
+  }
   const map = JSON.parse(json) as { sources: string[]; mappings: string }
   const points = decodeMappings(map.mappings)
   const before = (offset: number): readonly Point[] => {
@@ -32,6 +38,11 @@ export const readSourceMap = (json: string | undefined): SourceMap => {
   return {
     exact: (offset) => placeOf(before(offset).at(-1)),
     near: (offset) => placeOf(before(offset).findLast(({ at }) => at !== undefined)),
+    own: (offset, from) => {
+      const inside = before(offset).filter((point) => point.offset >= from)
+      const places = inside.flatMap((point) => placeOf(point) ?? [])
+      return places.findLast((place) => !isLibrary(place))
+    },
   }
 }
 

@@ -169,7 +169,11 @@ const checkSections = (context: Context): Finding[] => {
   if ((has(section.memory) || has(section.data)) && !uses(wasm, growsMemory)) {
     found.push(...findings(context, ways.plain.of(touchesMemory), memory))
   }
-  if (has(section.start)) found.push(...findings(context, startOf(context), start))
+  if (has(section.start)) {
+    const spots = startOf(context)
+    // The heap starts by itself, too.
+    if (spots.length > 0 || !uses(wasm, growsMemory)) found.push(...findings(context, spots, start))
+  }
   const table = has(section.table) || has(section.element)
   if (table && !uses(wasm, callsByValue)) found.push(...findings(context, [], functions))
   return found

@@ -1,7 +1,7 @@
 // Which line of a loop's own source makes an instruction that no board may run. What the library of
 // the language does is laid at the door of the line that calls it. Best asked of a module that was
 // compiled without optimising, where every call is still one. Pure.
-import { readSourceMap, type SourcePlace } from './source-map.ts'
+import { isLibrary, readSourceMap, type SourcePlace } from './source-map.ts'
 import type { Instruction, Wasm, WasmFunction } from './wasm-decode.ts'
 
 /** A line of the loop's own, and the library's function that it calls for it, if any. */
@@ -24,7 +24,6 @@ export interface Places {
   circles: () => Call[][]
 }
 
-const isLibrary = ({ source }: SourcePlace): boolean => source.startsWith('~')
 /** Of the library, or made by the compiler for a class. */
 const isForeign = (name: string): boolean =>
   name.startsWith('~lib/') || /#(constructor|get:|set:)/.test(name)
@@ -39,23 +38,48 @@ export const placesIn = (wasm: Wasm, sourceMap: string | undefined): Places => {
   return {
     of: (isBad) => {
       const reaches = reaching(functions, isBad)
-      const spots = new Map<string, Spot>()
-      for (const { name, instructions } of functions.values()) {
-        if (name.startsWith('~lib/')) continue
-        for (const instruction of instructions) {
+      const found = [...functions.values()].flatMap(({ name, instructions }) =>
+        instructions.flatMap((instruction): Found[] => {
           const callee = functions.get(instruction.callee ?? -1)
           const foreign = callee !== undefined && isForeign(callee.name) && reaches(callee)
-          if (!foreign && !isBad(instruction)) continue
-          const place = own(instruction.offset)
-          if (place === undefined) continue
-          const line = `${place.source}:${place.line}`
-          if (!spots.has(line)) spots.set(line, { place, ...(foreign && { by: callee.name }) })
-        }
-      }
-      return [...spots.values()]
+          if (name.startsWith('~lib/') || (!foreign && !isBad(instruction))) return []
+          const from = instructions[0]?.offset ?? 0
+          return [{ offset: instruction.offset, from, ...(foreign && { by: callee.name }) }]
+        }),
+      )
+      const exact = byLine(found, ({ offset }) => own(offset))
+      return exact.length > 0 ? exact : byLine(found, ({ offset, from }) => map.own(offset, from))
     },
-    circles: () => circlesOf(functions, (offset) => own(offset) ?? map.near(offset)),
+    circles: () => {
+      const called = wasm.exports.flatMap(({ index }) => functions.get(index) ?? [])
+      return circlesOf([...called, ...functions.values()], functions, (offset) => map.near(offset))
+    },
   }
+}
+
+interface Found {
+  offset: number
+  /** Where its function begins. */
+  from: number
+  by?: string
+}
+
+/** One a line: what the library is called for says more, and else the first of the line. */
+const byLine = (
+  found: readonly Found[],
+  locate: (one: Found) => SourcePlace | undefined,
+): Spot[] => {
+  const spots = new Map<string, Spot>()
+  for (const one of found) {
+    const place = locate(one)
+    if (place === undefined) continue
+    const line = `${place.source}:${place.line}`
+    const before = spots.get(line)
+    const by = before?.by ?? one.by
+    const isFirst = before === undefined || place.column < before.place.column
+    spots.set(line, { place: isFirst ? place : before.place, ...(by !== undefined && { by }) })
+  }
+  return [...spots.values()]
 }
 
 /** Whether a function does it, by itself or by what it calls. */
@@ -78,7 +102,9 @@ const reaching = (
   return reaches
 }
 
+/** @param order what is looked at first: a circle is told from where one comes into it */
 const circlesOf = (
+  order: readonly WasmFunction[],
   functions: ReadonlyMap<number, WasmFunction>,
   locate: (offset: number) => SourcePlace | undefined,
 ): Call[][] => {
@@ -101,6 +127,6 @@ const circlesOf = (
     }
     done.add(one.index)
   }
-  for (const one of functions.values()) visit(one, [])
+  for (const one of order) visit(one, [])
   return found
 }

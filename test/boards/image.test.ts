@@ -224,6 +224,9 @@ describe('the check of a listing', () => {
     expect(checkImage(listing, '', 32).stackBytes).toBe(56)
     const usage = 'image.c:1:1:main\t64\tstatic\n'
     expect(checkImage(listing, usage, 32).stackBytes).toBe(88)
+    const copies = `${code('main', 'bl\t10 <a.constprop.1>')}${code('a.constprop.1', 'add\tsp, r4')}`
+    const large = ['8', '1616', '24'].map((bytes) => `image.c:2:2:a.constprop\t${bytes}\tstatic\n`)
+    expect(checkImage(copies, large.join(''), 32).stackBytes).toBe(1616)
     const step = `${listing}${code('step_interrupt', 'vpush\t{d8-d9}')}`
     expect(checkImage(step, usage, 32).stackBytes).toBe(88 + 36 + 16)
   })
