@@ -250,6 +250,8 @@ describe('machine files and loop kinds together', () => {
   test('a file that is not JSON is one of the mistakes', () => {
     const profiles = mkdtempSync(join(folder, 'broken-'))
     writeFileSync(join(profiles, 'drill.json'), '{ "machine": ')
-    expect(() => loadProfiles({ ...projectFolders, profiles })).toThrow(/drill\.json:1:14: .*not JSON/)
+    expect(() => loadProfiles({ ...projectFolders, profiles })).toThrow(
+      /drill\.json:1:14: .*not JSON/,
+    )
   })
 })
