@@ -135,8 +135,9 @@ const registersIn = (list: string): number =>
     .reduce((sum, range) => sum + (range === null ? 1 : Number(range[2]) - Number(range[1]) + 1), 0)
 
 /**
- * Function -> bytes, of lines such as `image.c:12:6:main\t24\tstatic`. Copies that the compiler made
- * of one function (`f.constprop.0`, `f.constprop.1`) all stand there as `f.constprop`: the largest.
+ * Function -> bytes, of lines such as `image.c:12:6:main\t24\tstatic`. Copies that the compiler
+ * made of one function (`f.constprop.0`, `f.constprop.1`) all stand there as `f.constprop`: the
+ * largest.
  */
 const readUsage = (usage: string): Map<string, number> => {
   const own = new Map<string, number>()

@@ -44,7 +44,7 @@ class Wrong extends Error {
 }
 
 const numberForm = /-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y
-/** Of what may not stand in a text only the ends of lines are looked for: the rest JSON.parse finds. */
+/** Of signs that may not stand in a text only ends of lines are seen: JSON.parse finds the rest. */
 const stringForm = /"([^"\\\n\r]|\\(["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y
 const escaped = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1')
 /** Deeper than any file of ours, and no danger to the stack. */
