@@ -132,7 +132,7 @@ const remedyOf = (
       : `Say that the type changes: ${second || 'i32'}(...) around the value.`
   }
   if (code === 100) {
-    return 'Call functions by name, and give them what they need as parameters, or as a module `let`.'
+    return "Call functions by name; give them what they need as parameters, or as a module's `let`."
   }
   if (code === 2304 || code === 2305) return spelling(code, [first, second], { text, sources })
   if (code === 2554) return 'Compare with where the function is declared; a board has board.ts.'

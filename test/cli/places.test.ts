@@ -223,7 +223,7 @@ describe('in a loop', () => {
       change: loop('let n: i32 = 3\n  const f = (): i32 => n + 1\n  writeOutput(OUT_DUTY, f())'),
       place: [loopFile, 'n + 1'],
       says: /Not implemented: Closures|used before being assigned/,
-      remedy: /Call functions by name, and give them what they need/,
+      remedy: /Call functions by name; give them what they need/,
     },
     {
       what: 'a function in a variable',
