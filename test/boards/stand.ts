@@ -47,7 +47,7 @@ export const drill = (): Subject => subjectOf('cordless_drill')
  * A loop of `fixtures/loops`; its folder of loops, as the project's own, is made when asked for.
  */
 export const fixture = (
-  name: 'float' | 'faulty' | 'faulty_valve',
+  name: 'float' | 'faulty' | 'faulty_valve' | 'turning',
 ): Subject & { remove: () => void } => {
   const sources = join(import.meta.dirname, 'fixtures', 'loops')
   const profiles = join(import.meta.dirname, 'fixtures', 'machines')

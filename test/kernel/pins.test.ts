@@ -123,6 +123,35 @@ describe.runIf(build)('at the pins', () => {
     expect(pico.resets).toBe(0)
   })
 
+  test('a current that flows with the bridge off: off within the stated time, and for good', () => {
+    const bench = working({})
+    const { pico } = bench
+    give(bench, 'motor_current', 0)
+    give(bench, 'trigger', 0)
+    // Until the loop has braked the motor.
+    const isOff = (): boolean => powerPins.every((one) => !pico.level(one))
+    let quietMs = 0
+    for (let ran = 0; ran < 500 && quietMs < 5; ran += 1) {
+      pico.run(ms)
+      const late = powerPins.flatMap((one) => bench.edges(one, pico.cycles - ms))
+      quietMs = isOff() && late.length === 0 ? quietMs + 1 : 0
+    }
+    expect([quietMs, stateOf(bench)]).toEqual([5, 'armed'])
+    const off = pico.cycles
+    give(bench, 'motor_current', 20)
+    const { offTime = 0 } = safety.current ?? {}
+    const tookMs = untilTripped(bench, offTime * 1000 + 50)
+    expect(causeOf(bench)).toBe('leak: motor_current')
+    expect(tookMs).toBeGreaterThan(offTime * 1000 - 1)
+    expect(tookMs).toBeLessThanOrEqual(offTime * 1000 + 0.3 + 0.1)
+    for (const trigger of [0, 80, 0]) {
+      give(bench, 'trigger', trigger)
+      pico.run(25 * ms)
+    }
+    for (const one of powerPins) expect(bench.edges(one, off)).toEqual([])
+    expect([stateOf(bench), pico.resets]).toEqual(['tripped', 0])
+  })
+
   test('a trip outlasts a reset by the watchdog, and a new start of the chip clears a soft one', () => {
     const bench = working({})
     give(bench, 'motor_current', 115)
@@ -238,3 +267,34 @@ describe.runIf(build)('a loop that asks for what it must not', () => {
     expect(bench.both).toEqual([])
   })
 })
+
+test.runIf(build)(
+  'a loop that turns the bridge while it drives: off in that step, and for good',
+  async () => {
+    const turning = fixture('turning')
+    const image = await imageOf(turning, 'rp2040-pico', 'machine').finally(turning.remove)
+    const volts = (percent: number): number => 0.3 + 0.027 * percent
+    const bench = put(image, { ...atRest(), current: volts(0) })
+    const { pico } = bench
+    pico.run(60 * ms)
+    bench.volts.current = volts(35)
+    pico.run(5 * ms)
+    expect([pico.level(pin.gate), pico.level(pin.bridge)]).toEqual([true, false])
+    bench.volts.current = volts(80)
+    const told = image.symbols.get('told') ?? 0
+    expect(pico.run(ms, () => pico.level(pin.bridge))).toBe(true)
+    const since = pico.cycles
+    expect(pico.run(ms, () => pico.read(told) === 2)).toBe(true)
+    // The kernel looks in the next step at what was asked for in this one.
+    expect((pico.cycles - since) / ms).toBeLessThanOrEqual(0.1 + 0.02)
+    pico.run(20 * cyclesPerUs)
+    expect(pico.read(told + 4) & 31).toBe(causeKinds['outputs'])
+    const off = pico.cycles
+    for (const next of [0, 35, 80, 0]) {
+      bench.volts.current = volts(next)
+      pico.run(20 * ms)
+    }
+    for (const one of powerPins) expect([one, bench.edges(one, off)]).toEqual([one, []])
+  },
+  300_000,
+)
