@@ -12,6 +12,11 @@ interface Request {
   data?: Uint8Array
 }
 
+/** The part of the emulator's controller that its type file hides. */
+interface Told {
+  indicateBufferReady(endpoint: number, out: boolean): void
+}
+
 const toBoard = (type: number): boolean => (type & 0x80) === 0
 const read = (value: number, bytes: number): Request => ({ setup: [0x80, 6, value, 0, bytes] })
 /** 9600 bits per second, 8N1. */
@@ -38,6 +43,9 @@ export class UsbHost {
   #isAnswered = false
   #controlArmed = false
   #dataArmed = false
+  #isReading = true
+  /** What a packet brings about once it is read: its bytes here, its end at the board. */
+  #left: (() => void)[] = []
 
   constructor(usb: Controller) {
     this.#usb = usb
@@ -48,14 +56,33 @@ export class UsbHost {
       this.#next()
     }
     usb.onEndpointWrite = (endpoint, bytes) => {
+      const taken = bytes.slice()
       if (endpoint === 0) this.#control(bytes)
-      else this.onData(bytes.slice())
+      else if (this.#isReading) this.onData(taken)
+      else this.#left.push(() => this.onData(taken))
+    }
+    // The emulator tells the board that a packet is gone as soon as it is handed over.
+    const inside = usb as unknown as Told
+    const tellBoard = inside.indicateBufferReady.bind(usb)
+    inside.indicateBufferReady = (endpoint, out) => {
+      if (endpoint !== 2 || out || this.#isReading) tellBoard(endpoint, out)
+      else this.#left.push(() => tellBoard(endpoint, out))
     }
     usb.onEndpointRead = (endpoint) => {
       if (endpoint === 0) this.#controlArmed = true
       else this.#dataArmed = true
       this.#step()
     }
+  }
+
+  /** Asks for no data any more: what the board has handed over stays where it is, as on a NAK. */
+  stopReading(): void {
+    this.#isReading = false
+  }
+
+  goOnReading(): void {
+    this.#isReading = true
+    for (const give of this.#left.splice(0)) give()
   }
 
   /** The port is open: every request is answered. */
