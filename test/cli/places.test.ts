@@ -294,7 +294,7 @@ function odd(n: i32): i32 {
       what: '',
       change: loop(twice, deep),
       place: [loopFile, 'IN_WISH)\n  const a1'],
-      says: /the stack can get \d+ bytes deep, 2560 are reserved; deepest, in bytes: .*deep \d{4}/,
+      says: /the stack can get \d+ bytes deep, 2816 are reserved; deepest, in bytes: .*deep \d{4}/,
       remedy: /Call less deeply in the loop .*stackBytes in firmware\/boards\/rp2040-pico\/board/s,
     })
   })
@@ -320,7 +320,7 @@ describe('outside of both', () => {
     check({
       what: '',
       change: {
-        'firmware/boards/rp2040-pico/board.json': [['"stackBytes": 2560,', '"stackBytes": 2560']],
+        'firmware/boards/rp2040-pico/board.json': [['"stackBytes": 2816,', '"stackBytes": 2816']],
       },
       place: ['firmware/boards/rp2040-pico/board.json', '"exceptionBytes"'],
       says: /a "," or "}" should stand before this/,
