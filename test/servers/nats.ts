@@ -16,6 +16,9 @@ export interface NatsCluster {
   /** SIGKILL; its folder is kept. */
   kill(server: number): Promise<void>
   start(server: number): Promise<void>
+  /** SIGSTOP and SIGCONT. */
+  freeze(server: number): void
+  thaw(server: number): void
   remove(): Promise<void>
 }
 
@@ -70,6 +73,8 @@ export const startNats = async (count: number, lines: string[] = []): Promise<Na
     urls: ports.map((port) => `nats://127.0.0.1:${port}`),
     kill,
     start,
+    freeze: (server) => void children.get(server)?.kill('SIGSTOP'),
+    thaw: (server) => void children.get(server)?.kill('SIGCONT'),
     remove: async () => {
       await Promise.all(ports.map((_, i) => kill(i)))
       rmSync(folder, { recursive: true, force: true })

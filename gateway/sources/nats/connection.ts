@@ -15,6 +15,7 @@ import {
   connect,
   credsAuthenticator,
   type NatsConnection,
+  nanos,
   nkeyAuthenticator,
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node'
@@ -45,6 +46,8 @@ export const requestMs = 5000
  * not answered later, and data flow again within 5 s of the servers' return.
  */
 export const attemptMs = 2000
+/** So long a stream knows the names of messages again: longer than one is offered. */
+const namesMs = 30_000
 /** A connection is asked so often, and given up after so many questions without an answer. */
 const ping = { pingInterval: 1000, maxPingOut: 2 } as const
 
@@ -123,6 +126,7 @@ const makeStreams = async (
       discard: DiscardPolicy.New,
       max_bytes: Math.ceil(bytesMax / shards),
       num_replicas: replicas,
+      duplicate_window: nanos(namesMs),
     })
   }
 }

@@ -22,6 +22,10 @@ class NatsSource implements Source {
   readonly #handover: Handover
   readonly #shards = new Map<number, { shard: Shard; run: Promise<void> }>()
   readonly #stopping = new AbortController()
+  /** This run of the gateway: a restart is another one. */
+  readonly #run: string
+  /** Messages that it has offered to the stream. */
+  #offered = 0
   readonly #link: LinkState
   /** Why the stream has not taken the last message that it was given. */
   #notTaken: string | undefined
@@ -41,19 +45,19 @@ class NatsSource implements Source {
     this.#settings = settings
     this.#context = context
     this.#handover = handover
+    this.#run = Buffer.from(context.random(6)).toString('hex')
     const { clock, note } = context
     const peer = settings.servers.join(', ')
     this.#link = new LinkState({ peer, nowUs: () => clock.nowUs(), note })
   }
 
   async start(emit: Emit): Promise<void> {
-    const { clock, random } = this.#context
+    const { clock } = this.#context
     const { name, shards, leaseMs } = this.#settings
     const fleet = await this.#open()
     this.#fleet = fleet
-    const run = Buffer.from(random(6)).toString('hex')
     const membership = new Membership({
-      ...{ leases: fleet.leases, name, run, shards, leaseMs, clock },
+      ...{ leases: fleet.leases, name, run: this.#run, shards, leaseMs, clock },
       members: () => keysOf(fleet.jsm, { bucket: fleet.names.leases, filter: memberKey('>') }),
     })
     this.#membership = membership
@@ -65,9 +69,10 @@ class NatsSource implements Source {
     const fleet = this.#fleet
     if (fleet === undefined || this.#stopping.signal.aborted) return done(notTaken('it stops'))
     const { names, js } = fleet
-    // What is lost while the servers elect who leads is offered again. Taken twice it is in the
-    // stream twice, as when its machine sends it again: its sequence tells whoever reads it.
-    const options = { headers: encodeHeaders(record), timeout: attemptMs, retries }
+    // What is lost while the servers elect who leads is offered again under the same name: they
+    // know it where only their answer was lost.
+    const msgID = `${this.#run}.${this.#offered++}`
+    const options = { headers: encodeHeaders(record), timeout: attemptMs, retries, msgID }
     js.publish(names.subjectOf(record.topic), record.payload, options).then(
       () => {
         this.#notTaken = undefined
