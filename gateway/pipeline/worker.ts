@@ -35,37 +35,40 @@ const answer = async (
   }
 }
 
-/** Who waits for the desk, by number. */
-const asking = new Map<number, PromiseWithResolvers<CommandOutcome>>()
-
-const asker = (): World['command'] => {
+/** What the desk is asked, and its answers, by number. */
+const openAsking = () => {
+  const asking = new Map<number, PromiseWithResolvers<CommandOutcome>>()
   let id = 0
-  return (unit, request) => {
+  const command: World['command'] = (unit, request) => {
     id += 1
     const answer = Promise.withResolvers<CommandOutcome>()
     asking.set(id, answer)
     say({ kind: 'ask', id, unit, request })
     return answer.promise
   }
+  const settle = (message: Extract<ToWorker, { kind: 'told' | 'refused' }>): void => {
+    const waiting = asking.get(message.id)
+    asking.delete(message.id)
+    if (message.kind === 'told') waiting?.resolve(message.outcome)
+    else waiting?.reject(errorOf(message.error))
+  }
+  return { command, settle }
 }
 
 const run = async (): Promise<void> => {
+  const asking = openAsking()
   const host = await startHost(workerData as DeliveryOptions, {
     clock: systemClock(),
     random: Math.random,
     randomBytes: (bytes) => randomBytes(bytes),
     say,
-    command: asker(),
+    command: asking.command,
   })
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'call') void answer(host, message)
     else if (message.kind === 'listen') host.listen(message.on)
-    else if (message.kind === 'told' || message.kind === 'refused') {
-      const waiting = asking.get(message.id)
-      asking.delete(message.id)
-      if (message.kind === 'told') waiting?.resolve(message.outcome)
-      else waiting?.reject(errorOf(message.error))
-    } else {
+    else if (message.kind === 'told' || message.kind === 'refused') asking.settle(message)
+    else {
       port.removeAllListeners('message')
       host.stop().then(
         () => say({ kind: 'stopped' }),

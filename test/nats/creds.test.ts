@@ -4,9 +4,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { nkeys } from '@nats-io/transport-node'
 import { afterEach, expect, test } from 'vitest'
-import { openFleet } from '../../gateway/sources/nats/connection.ts'
 import type { NatsSettings } from '../../gateway/sources/nats/settings.ts'
 import { natsInstalled, startNats } from '../servers/nats.ts'
+import { openingOf } from './stand.ts'
 
 const stops: (() => unknown)[] = []
 afterEach(async () => {
@@ -91,40 +91,25 @@ const settingsOf = (
   ...more,
 })
 
-/** Code of the error at opening; `none` where the fleet opens and keeps what it is given. */
-const openingOf = async (urls: readonly string[], creds: string): Promise<unknown> => {
-  try {
-    const fleet = await openFleet(settingsOf(urls), {
-      secret: () => creds,
-      chainKey: 'did:key:one',
-    })
-    try {
-      await fleet.leases.put('try', '1')
-      expect((await fleet.leases.get('try'))?.string()).toBe('1')
-    } finally {
-      await fleet.connection.close()
-    }
-    return 'none'
-  } catch (error) {
-    const seed = /SU[A-Z2-7]{56}/.exec(creds)?.[0] ?? 'no seed'
-    expect(JSON.stringify(error) + String(error)).not.toContain(seed)
-    return (error as { code?: unknown }).code
-  }
-}
+const opening = (urls: readonly string[], creds: string): Promise<unknown> =>
+  openingOf(settingsOf(urls), {
+    secret: creds,
+    hidden: /SU[A-Z2-7]{56}/.exec(creds)?.[0] ?? 'no seed',
+  })
 
 test.skipIf(!natsInstalled())(
   'nats_refused: a .creds of another account, of another seed, or that has ended',
   async () => {
     const { urls, account, user } = await startOperated()
     const good = user(account)
-    expect(await openingOf(urls, credsOf(good.jwt, good.of))).toBe('none')
+    expect(await opening(urls, credsOf(good.jwt, good.of))).toBe('none')
     // As a file with the line ends of another system.
-    expect(await openingOf(urls, credsOf(good.jwt, good.of).replaceAll('\n', '\r\n'))).toBe('none')
-    expect(await openingOf(urls, credsOf(good.jwt, nkeys.createUser()))).toBe('nats_refused')
+    expect(await opening(urls, credsOf(good.jwt, good.of).replaceAll('\n', '\r\n'))).toBe('none')
+    expect(await opening(urls, credsOf(good.jwt, nkeys.createUser()))).toBe('nats_refused')
     const foreign = user(nkeys.createAccount())
-    expect(await openingOf(urls, credsOf(foreign.jwt, foreign.of))).toBe('nats_refused')
+    expect(await opening(urls, credsOf(foreign.jwt, foreign.of))).toBe('nats_refused')
     const old = user(account, Math.floor(Date.now() / 1000) - 60)
-    expect(await openingOf(urls, credsOf(old.jwt, old.of))).toBe('nats_refused')
+    expect(await opening(urls, credsOf(old.jwt, old.of))).toBe('nats_refused')
   },
   120_000,
 )
@@ -136,6 +121,6 @@ test('nats_credentials: what is no .creds is said, and nobody is asked', async (
     ...['', 'aa.bb.cc', whole.replace('SEED', 'KEY'), whole.replace('aa.bb.cc', 'aa.bb')],
     ...[whole.slice(0, 120), randomBytes(200).toString('latin1')],
   ]) {
-    expect(await openingOf(['nats://127.0.0.1:1'], text)).toBe('nats_credentials')
+    expect(await opening(['nats://127.0.0.1:1'], text)).toBe('nats_credentials')
   }
 })

@@ -2,11 +2,9 @@
 // is offered again, and is in the stream once.
 import { setTimeout } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import { systemClock } from '../../gateway/core/clock.ts'
 import { openFleet } from '../../gateway/sources/nats/connection.ts'
-import { create } from '../../gateway/sources/nats/index.ts'
 import { natsInstalled, startNats } from '../servers/nats.ts'
-import { stream, topic } from './stand.ts'
+import { startSource, stream, topic } from './stand.ts'
 
 const stops: (() => unknown)[] = []
 afterEach(async () => {
@@ -26,18 +24,7 @@ test.runIf(natsInstalled())(
       ...{ secret: () => '', chainKey: 'did:key:one' },
     })
     stops.push(() => connection.close())
-    const source = create(settings, {
-      ...{ profiles: [], clock: systemClock(), folder: '/nowhere', sinks: ['influx1'] },
-      random: (bytes) => Buffer.alloc(bytes, 7),
-      secret: () => '',
-      handover: {
-        ...{ chainKey: async () => 'did:key:one', settled: async () => true },
-        ...{ give: async () => undefined, take: async () => {}, forget: async () => {} },
-      },
-      note: () => {},
-    })
-    await source.start(() => {})
-    stops.push(() => source.stop())
+    const source = await startSource(settings, stops)
     server.freeze(0)
     stops.push(() => server.thaw(0))
     // It stops a moment after it was told to.

@@ -2,14 +2,13 @@
 // goes and comes back.
 import { setTimeout } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import { systemClock } from '../../gateway/core/clock.ts'
 import type { Leases } from '../../gateway/core/link.ts'
 import type { Source } from '../../gateway/core/source.ts'
 import { linkFindings } from '../../gateway/link-findings.ts'
 import { openMetrics } from '../../gateway/operations/metrics.ts'
-import { create } from '../../gateway/sources/nats/index.ts'
 import type { NatsSettings } from '../../gateway/sources/nats/settings.ts'
 import { natsInstalled, startNats } from '../servers/nats.ts'
+import { startSource } from './stand.ts'
 
 const stops: (() => unknown)[] = []
 afterEach(async () => {
@@ -25,19 +24,7 @@ const running = async (name: string, servers: readonly string[]): Promise<Source
     ...{ servers: [...servers], name, fleet: 'test', replicas: 1, shards: 4, leaseMs: 1000 },
     ...{ confirmedBy: 'influx1', bytesMax: 1024 ** 2 },
   }
-  const source = create(settings, {
-    ...{ profiles: [], clock: systemClock(), folder: '/nowhere', sinks: ['influx1'] },
-    random: (bytes) => Buffer.alloc(bytes, 7),
-    secret: () => '',
-    handover: {
-      ...{ chainKey: async () => 'did:key:one', settled: async () => true },
-      ...{ give: async () => undefined, take: async () => {}, forget: async () => {} },
-    },
-    note: () => {},
-  })
-  await source.start((_, done) => done())
-  stops.push(() => source.stop())
-  return source
+  return await startSource(settings, stops)
 }
 
 const leasesOf = (source: Source): Leases => {

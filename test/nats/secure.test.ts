@@ -10,6 +10,7 @@ import { createAuthority, issueLeaf, type Pair } from '../../gateway/certificate
 import { openFleet } from '../../gateway/sources/nats/connection.ts'
 import type { NatsSettings } from '../../gateway/sources/nats/settings.ts'
 import { natsInstalled, startNats } from '../servers/nats.ts'
+import { openingOf } from './stand.ts'
 
 const stops: (() => unknown)[] = []
 afterEach(async () => {
@@ -24,23 +25,6 @@ const settingsOf = (
   ...{ confirmedBy: 'influx1', bytesMax: 1024 ** 2 },
   ...more,
 })
-
-/** Code of the error at opening; `none` where the fleet opens and keeps what it is given. */
-const openingOf = async (settings: NatsSettings, secret = 'none'): Promise<unknown> => {
-  try {
-    const fleet = await openFleet(settings, { secret: () => secret, chainKey: 'did:key:one' })
-    try {
-      await fleet.leases.put('try', '1')
-      expect((await fleet.leases.get('try'))?.string()).toBe('1')
-    } finally {
-      await fleet.connection.close()
-    }
-    return 'none'
-  } catch (error) {
-    expect(JSON.stringify(error) + String(error)).not.toContain(secret)
-    return (error as { code?: unknown }).code
-  }
-}
 
 const day = { nowMs: Date.now(), days: 2 }
 const serial = (byte: number) => Uint8Array.from({ length: 16 }, (_, i) => (i === 0 ? 1 : byte))
@@ -130,9 +114,9 @@ test.skipIf(!natsInstalled())(
     const servers = await startNats(1, [users])
     stops.push(() => servers.remove())
     const settings = settingsOf(servers.urls, { nkey: { env: 'X' } })
-    expect(await openingOf(settings, seed(ours))).toBe('none')
-    expect(await openingOf(settings, `${seed(ours)}\n`)).toBe('none')
-    expect(await openingOf(settings, seed(other))).toBe('nats_refused')
+    expect(await openingOf(settings, { secret: seed(ours) })).toBe('none')
+    expect(await openingOf(settings, { secret: `${seed(ours)}\n` })).toBe('none')
+    expect(await openingOf(settings, { secret: seed(other) })).toBe('nats_refused')
   },
   60_000,
 )

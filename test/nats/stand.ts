@@ -1,11 +1,15 @@
 // A real nats-server with a fleet of one shard, and owners of it whose handover and log only write
 // down what they are asked.
 import { setTimeout } from 'node:timers/promises'
+import { expect } from 'vitest'
 import { systemClock } from '../../gateway/core/clock.ts'
 import type { KeptUnit } from '../../gateway/core/handover.ts'
+import type { Source } from '../../gateway/core/source.ts'
 import { type Fleet, openFleet } from '../../gateway/sources/nats/connection.ts'
+import { create } from '../../gateway/sources/nats/index.ts'
 import { Membership } from '../../gateway/sources/nats/membership.ts'
 import { encodeHeaders } from '../../gateway/sources/nats/message.ts'
+import type { NatsSettings } from '../../gateway/sources/nats/settings.ts'
 import { Shard } from '../../gateway/sources/nats/shard.ts'
 import { startNats } from '../servers/nats.ts'
 
@@ -96,4 +100,41 @@ export const startOwner = async (fleet: Fleet, stops: Stops, options: OwnerOptio
     await ended
   })
   return { held, did, notes, ended, shard, membership, taken }
+}
+
+/** Code of the error at opening; `none` where the fleet opens and keeps what it is given. */
+export const openingOf = async (
+  settings: NatsSettings,
+  { secret = 'none', hidden = secret }: { secret?: string; hidden?: string } = {},
+): Promise<unknown> => {
+  try {
+    const fleet = await openFleet(settings, { secret: () => secret, chainKey: 'did:key:one' })
+    try {
+      await fleet.leases.put('try', '1')
+      expect((await fleet.leases.get('try'))?.string()).toBe('1')
+    } finally {
+      await fleet.connection.close()
+    }
+    return 'none'
+  } catch (error) {
+    expect(JSON.stringify(error) + String(error)).not.toContain(hidden)
+    return (error as { code?: unknown }).code
+  }
+}
+
+/** A gateway's source; it says that it has whatever it is asked for. */
+export const startSource = async (settings: NatsSettings, stops: Stops): Promise<Source> => {
+  const source = create(settings, {
+    ...{ profiles: [], clock: systemClock(), folder: '/nowhere', sinks: ['influx1'] },
+    random: (bytes) => Buffer.alloc(bytes, 7),
+    secret: () => '',
+    handover: {
+      ...{ chainKey: async () => 'did:key:one', settled: async () => true },
+      ...{ give: async () => undefined, take: async () => {}, forget: async () => {} },
+    },
+    note: () => {},
+  })
+  await source.start((_, done) => done())
+  stops.push(() => source.stop())
+  return source
 }
