@@ -16,10 +16,10 @@ const pinMark = 0x4e504654
 const stateMark = 0x54534654
 
 /** As runtime/boot/state.h reads it: slot A is confirmed, no trial, nothing older may come. */
-const firstState = (version: number): Uint8Array => {
+const firstState = (number: number, version: number): Uint8Array => {
   const record = new Uint8Array(24)
   const view = new DataView(record.buffer)
-  ;[stateMark, 1, 0, 0, version].forEach((word, i) => {
+  ;[stateMark, number, 0, 0, version].forEach((word, i) => {
     view.setUint32(4 * i, word, true)
   })
   view.setUint32(20, crc32(record.subarray(0, 20)), true)
@@ -78,7 +78,7 @@ export const flashParts = (
   board: Board,
   { bootloader, image, publicKey }: FlashContent,
 ): FlashPart[] => {
-  const { sectorBytes = 4096, parts = {} } = board.flash
+  const { sectorBytes = 4096, pageBytes = 256, parts = {} } = board.flash
   const { boot, update } = parts
   const slot = slotOf(board, 0)
   if (boot === undefined || update === undefined) throw new RangeError('no room for a bootloader')
@@ -86,7 +86,9 @@ export const flashParts = (
   if (boot.at + bootloader.length > pinAt) throw new RangeError('the bootloader is too long')
   const head = publicKey === undefined ? readHead(image) : readSigned(image, publicKey)
   const state = new Uint8Array(2 * sectorBytes).fill(0xff)
-  state.set(firstState(head.version))
+  // Twice, as the board writes each of its own.
+  state.set(firstState(1, head.version))
+  state.set(firstState(2, head.version), pageBytes)
   return [
     sectors(boot.at, bootloader, sectorBytes),
     sectors(pinAt, pinOf(publicKey), sectorBytes),

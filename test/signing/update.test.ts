@@ -182,7 +182,66 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
     expect(unit.text).toBe('slot a version 1\n')
   })
 
-  /** How many programs and erases: body, its sectors, head, three notes. */
+  /** Where whole records of the update state lie, the newest last. */
+  const records = (flash: W25q): number[] => {
+    const { at: from = 0, bytes = 0 } = board.flash.parts?.['update'] ?? {}
+    const cells = Buffer.from(flash.cells)
+    return Array.from({ length: bytes / 256 }, (_, i) => from + 256 * i)
+      .filter((at) => cells.toString('latin1', at, at + 4) === 'TFST')
+      .sort((one, other) => cells.readUInt32LE(one + 4) - cells.readUInt32LE(other + 4))
+  }
+  const takesNothingOlder = (): void => {
+    unit.powerUp()
+    expect(unit.text).toBe('slot b version 3\n')
+    const older = signed(images.a, { slot: 0, version: 2 })
+    expect(unit.ask(transfer(older)[0] ?? '')).toBe(letter('old'))
+  }
+
+  test('starts nothing older where any one record is damaged, or one after another', () => {
+    fresh()
+    keep(offer())
+    const cells = unit.flash.cells.slice()
+    for (const at of records(unit.flash)) {
+      unit.flash.cells.set(cells)
+      damage(at + 16)
+      takesNothingOlder()
+    }
+    // What is mended at each start lasts over the end of a sector, and of both.
+    for (let i = 0; i < 26; i += 1) {
+      damage((records(unit.flash).at(-1 - (i % 2)) ?? 0) + 20)
+      unit.powerUp()
+      expect(unit.text).toBe('slot b version 3\n')
+    }
+    takesNothingOlder()
+  })
+
+  test('takes nothing older than what was flashed in hand where one record is damaged', () => {
+    for (const at of records(newFlash(factory))) {
+      fresh()
+      damage(at + 16)
+      unit.powerUp()
+      expect(unit.text).toBe('slot a version 2\n')
+      expect(unit.ask(transfer(offer({ version: 1 }))[0] ?? '')).toBe(letter('old'))
+    }
+  })
+
+  test('is as safe where power was cut between a record and its second', () => {
+    fresh()
+    const chips: W25q[] = []
+    expect(send(transfer(offer()))).toBe(ok)
+    unit.restart()
+    unit.onOperation = (flash) => chips.push(flash.cutFork(0.01, seeded(1)))
+    expect(unit.ask('Y\n')).toBe(ok)
+    // In the first of the two nothing was confirmed yet.
+    const [, between = newFlash(factory)] = chips
+    expect(chips.length).toBe(2)
+    unit = new Unit(between)
+    expect(unit.text).toBe('slot b version 3\n')
+    damage((records(between).at(-1) ?? 0) + 16)
+    takesNothingOlder()
+  })
+
+  /** How many programs and erases: body, its sectors, head, three notes of two records. */
   const bodyOperations = (): number => {
     const { length } = images.b
     return Math.ceil(length / 256) - 1 + Math.ceil(length / 4096)
@@ -234,17 +293,17 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
     let last = 0
     for (const { operation, moment, chip } of cutChips()) {
       // Nothing but the slot has changed, so that the next transfer begins as this one did.
-      if (operation <= body + 1) expect(outside(chip).equals(before)).toBe(true)
+      if (operation <= body + 1) expect(outside(chip).equals(before), `operation ${operation}`).toBe(true)
       unit = new Unit(chip)
       const started = unit.text.trim().split('\n').at(-1) ?? ''
       seen.set(started, (seen.get(started) ?? 0) + 1)
       if (operation <= body + 1) expect(started, `operation ${operation}`).toBe('slot a version 2')
       for (const pin of power) expect(unit.rose.has(pin), `GP${pin}`).toBe(false)
-      const isSome = moment === 0.5 && [20, body + 1, body + 4].includes(operation)
+      const isSome = moment === 0.5 && [20, body + 1, body + 6].includes(operation)
       if (all || isSome) again(started)
       last = operation
     }
-    expect(last).toBe(body + 4)
+    expect(last).toBe(body + 7)
     expect([...seen.keys()].sort()).toEqual([
       ...['slot a version 2', 'slot b version 3', 'slot b version 3 trial'],
     ])

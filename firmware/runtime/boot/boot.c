@@ -55,6 +55,7 @@ int main(void) {
   board_safe();
   board_clocks();
   board_uart_start();
+  state_mend();
   state_find(&state);
   if (state.trial != TRIAL_NONE && try_other(&state)) {
     say("boot: trial\n");

@@ -1,7 +1,8 @@
 /* Which slot runs, which one is on trial, and the oldest version that may come: small records, each
  * in a page of its own, the newest whole one counts. A power cut leaves the old record or the new
  * one; which of the two a half-written page reads as may change from start to start, and both are
- * right. Bootloader and image both write here; neither while the other runs. */
+ * right. Every record is there twice, so that the damage of one page brings no older version back.
+ * Bootloader and image both write here; neither while the other runs. */
 
 #define STATE_AT FLASH_UPDATE_AT
 /* Two sectors in turn; what is flashed with the board in hand clears both. */
@@ -59,9 +60,9 @@ static bool state_page_is_blank(u32 index) {
   return true;
 }
 
-/* Writes the next record; true when it reads back. The sector with the newest record is never
+/* Writes one more record; true when it reads back. The sector with the newest record is never
  * erased: at most the other one. A page that a power cut has spoilt is left out, and its number. */
-static bool state_put(struct boot_state *state) {
+static bool state_write(struct boot_state *state) {
   struct boot_state newest, written;
   u32 at = state_find(&newest);
   state->mark = STATE_MARK;
@@ -80,4 +81,23 @@ static bool state_put(struct boot_state *state) {
     if (state_at(at, &written) && written.number == state->number) return true;
   }
   return false;
+}
+
+/* The next record, and it once more. */
+static bool state_put(struct boot_state *state) { return state_write(state) && state_write(state); }
+
+static bool state_says_same(const struct boot_state *one, const struct boot_state *other) {
+  return one->active == other->active && one->trial == other->trial && one->floor == other->floor;
+}
+
+/* Writes the newest record once more where the one before it says something else: power was cut
+ * between the two, or one of them got lost. */
+static void state_mend(void) {
+  struct boot_state newest, before = {0}, state;
+  u32 found = state_find(&newest);
+  if (newest.number == 0) return;
+  for (u32 i = 0; i < STATE_PAGES; i++) {
+    if (i != found && state_at(i, &state) && state.number >= before.number) before = state;
+  }
+  if (before.number == 0 || !state_says_same(&before, &newest)) state_write(&newest);
 }
