@@ -293,7 +293,8 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
     let last = 0
     for (const { operation, moment, chip } of cutChips()) {
       // Nothing but the slot has changed, so that the next transfer begins as this one did.
-      if (operation <= body + 1) expect(outside(chip).equals(before), `operation ${operation}`).toBe(true)
+      if (operation <= body + 1)
+        expect(outside(chip).equals(before), `operation ${operation}`).toBe(true)
       unit = new Unit(chip)
       const started = unit.text.trim().split('\n').at(-1) ?? ''
       seen.set(started, (seen.get(started) ?? 0) + 1)
