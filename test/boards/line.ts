@@ -1,51 +1,21 @@
-// A gateway's end of the UART of a machine's image on an emulated Pico: greets, accepts, sends
-// commands, gathers the items that it is given, and acknowledges them when a test says so. What the
+// The UART of a machine's image on an emulated Pico, with a gateway's end (gateway-end.ts). What the
 // pins read is the test's.
 import type { Image } from '../../firmware/image.ts'
-import { encodeFrame, FrameReader } from '../../gateway/sources/serial/frame.ts'
-import {
-  type BoardMessage,
-  decodeMessage,
-  encodeMessage,
-  type Field,
-  type HelloMessage,
-  protocol,
-  type ToBoard,
-} from '../../gateway/sources/serial/messages.ts'
 import { Pico } from '../emu/pico.ts'
 import { noiseOf } from '../emu/rosc.ts'
 import type { W25q } from '../emu/w25q.ts'
+import { GatewayEnd } from './gateway-end.ts'
 import { atRest, ms, pin, type Volts } from './pins.ts'
 
 /** Four times as fast as the line at 115200, to save time. */
 const byteCycles = 2700
 
-export interface Taken {
-  number: number
-  boot: number
-  kind: number
-  bytes: Uint8Array
-}
-
-type Report = Extract<BoardMessage, { is: 'report' }>
-
-export class BoardLine {
+export class BoardLine extends GatewayEnd {
   readonly pico: Pico
   readonly volts: Volts = atRest()
-  /** Whole items in the order in which they came, each once. */
-  readonly items: Taken[] = []
-  /** Live reports in the order in which they came. */
-  readonly reports: Report[] = []
-  hello: HelloMessage | undefined
-  #said: number[] = []
-  readonly #reader = new FrameReader()
-  #parts: number[] = []
-  #number = 0
-  readonly #greeting: number
-  readonly #results = new Map<number, number>()
 
   constructor(image: Image, flash: W25q, greeting = 1) {
-    this.#greeting = greeting
+    super(() => this.pico, { ms, byteCycles }, greeting)
     let seed = greeting
     this.pico = new Pico({
       ...{ bin: image.bin, flash, noise: noiseOf(11) },
@@ -57,84 +27,8 @@ export class BoardLine {
         const noise = (((seed >>> 16) & 0xff) - 127) / 64
         return Math.min(Math.max(Math.round((volt / 3.3) * 4096 + noise), 0), 4095)
       },
-      onUart: (byte) => {
-        this.#said.push(byte)
-      },
+      onUart: (byte) => this.heard(byte),
     })
     this.pico.drive(pin.direction, true)
-  }
-
-  send(kind: ToBoard, fields: readonly Field[]): void {
-    const bytes = encodeFrame(encodeMessage(kind, fields, 1))
-    let [at, next] = [0, 0]
-    this.pico.run(200 * ms, () => {
-      if (this.pico.cycles < next || !this.pico.feed(bytes[at] ?? 0)) return false
-      at += 1
-      next = this.pico.cycles + byteCycles
-      return at === bytes.length
-    })
-  }
-
-  /** Greets and accepts, as a gateway does on and on, then runs. */
-  meet(forMs = 60): void {
-    this.send('greet', [this.#greeting])
-    this.run(20)
-    this.send('accept', [this.#greeting])
-    this.run(forMs)
-  }
-
-  /** Runs for so many milliseconds, greeting, and takes what comes. */
-  run(forMs: number): void {
-    for (let left = forMs; left > 0; left -= 20) {
-      this.pico.run(Math.min(left, 20) * ms)
-      this.#reader.push(Uint8Array.from(this.#said.splice(0)), (frame) => {
-        const decoded = decodeMessage(frame, protocol)
-        if (decoded.ok && decoded.message !== undefined) this.#take(decoded.message)
-      })
-    }
-  }
-
-  /** Its code, or undefined where none comes within the time. */
-  ask(kind: ToBoard, fields: readonly Field[], withinMs = 500): number | undefined {
-    this.#number += 1
-    const number = this.#number
-    this.send('greet', [this.#greeting])
-    this.send(kind, [number, ...fields])
-    for (let left = withinMs; left > 0 && !this.#results.has(number); left -= 20) this.run(20)
-    return this.#results.get(number)
-  }
-
-  /** Acknowledges what has come, until nothing more comes. */
-  drain(): void {
-    for (let before = -1; before < this.items.length; ) {
-      before = this.items.length
-      const last = this.items.at(-1)
-      this.send('greet', [this.#greeting])
-      if (last !== undefined) this.send('ack', [last.number])
-      this.run(140)
-    }
-  }
-
-  /** Runs until an item is there that fits, acknowledging. */
-  until(fits: (item: Taken) => boolean, mostMs: number): Taken {
-    for (let left = mostMs; left > 0; left -= 200) {
-      this.drain()
-      const found = this.items.find(fits)
-      if (found !== undefined) return found
-    }
-    throw new Error(`no such item among ${this.items.length}`)
-  }
-
-  #take(message: BoardMessage): void {
-    if (message.is === 'hello') this.hello = message
-    if (message.is === 'report') this.reports.push(message)
-    if (message.is === 'result') this.#results.set(message.number, message.code)
-    if (message.is !== 'item' || this.items.some(({ number }) => number === message.number)) return
-    if (message.at === 0) this.#parts = []
-    if (message.at !== this.#parts.length) return
-    this.#parts.push(...message.bytes)
-    if (this.#parts.length < message.total) return
-    const { number, boot, kind } = message
-    this.items.push({ number, boot, kind, bytes: Uint8Array.from(this.#parts) })
   }
 }

@@ -13,6 +13,7 @@ export class Clocks {
   /** Hz of the core now. */
   hz = oscillators.hsi
   ahb1 = 0x0010_0000
+  ahb2 = 0
   apb1 = 0
   apb2 = 0
   /** Reset flags in RCC_CSR. */
@@ -45,6 +46,11 @@ export class Clocks {
     return this.pclk2 === this.hz ? this.hz : 2 * this.pclk2
   }
 
+  /** Hz of the PLL's other output, which USB and random numbers run from. */
+  get pll48(): number {
+    return this.#ready('pll', 24) === 0 ? 0 : this.#vco() / ((this.#pll >>> 24) & 15)
+  }
+
   read(offset: number): number {
     switch (offset) {
       case 0x00:
@@ -55,6 +61,8 @@ export class Clocks {
         return this.#cfgr | ((this.#cfgr & 3) << 2)
       case 0x30:
         return this.ahb1
+      case 0x34:
+        return this.ahb2
       case 0x40:
         return this.apb1
       case 0x44:
@@ -73,6 +81,7 @@ export class Clocks {
       this.#pll = value
     } else if (offset === 0x08) this.#writeSwitch(value)
     else if (offset === 0x30) this.ahb1 = value
+    else if (offset === 0x34) this.ahb2 = value
     else if (offset === 0x40) this.apb1 = value
     else if (offset === 0x44) this.apb2 = value
     else if (offset === 0x74) this.flags = (value & (1 << 24)) !== 0 ? 0 : this.flags
@@ -114,16 +123,20 @@ export class Clocks {
 
   /** 7.3.2: input 1 to 2 MHz, VCO 100 to 432 MHz, core at most 168 MHz, USB 48 MHz. */
   #pllHz(): number {
-    const [m, n] = [this.#pll & 63, (this.#pll >>> 6) & 511]
     const [p, q] = [2 * (((this.#pll >>> 16) & 3) + 1), (this.#pll >>> 24) & 15]
+    const vco = this.#vco()
+    if (vco < 100 * MHz || vco > 432 * MHz) throw new BusFault(`VCO at ${vco} Hz`)
+    if (vco / p > 168 * MHz || vco / q > 48 * MHz) throw new BusFault(`PLL gives ${vco / p} Hz`)
+    return vco / p
+  }
+
+  #vco(): number {
+    const [m, n] = [this.#pll & 63, (this.#pll >>> 6) & 511]
     const isHse = ((this.#pll >>> 22) & 1) === 1
     if (isHse && this.#ready('hse', 16) === 0) throw new BusFault('the crystal does not run yet')
     const input = (isHse ? oscillators.hse : oscillators.hsi) / m
     if (input < 0.95 * MHz || input > 2.1 * MHz) throw new BusFault(`PLL input of ${input} Hz`)
-    const vco = input * n
-    if (vco < 100 * MHz || vco > 432 * MHz) throw new BusFault(`VCO at ${vco} Hz`)
-    if (vco / p > 168 * MHz || vco / q > 48 * MHz) throw new BusFault(`PLL gives ${vco / p} Hz`)
-    return vco / p
+    return input * n
   }
 }
 

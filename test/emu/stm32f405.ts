@@ -10,6 +10,7 @@ import {
   IndependentWatchdog,
   quickFlashTimes,
 } from './stm32-clocks.ts'
+import { type NoiseSource, RandomGenerator } from './stm32-noise.ts'
 import { Converter, MicrosTimer, PwmTimer } from './stm32-timers.ts'
 
 const powerUpFlags = 0x0e00_0000
@@ -31,6 +32,8 @@ export interface Stm32Options {
   cells?: Uint8Array
   flashTimes?: typeof quickFlashTimes
   random?: () => number
+  /** Of its random number generator; without one every bit is 1. */
+  noise?: NoiseSource
 }
 
 export class Stm32 {
@@ -148,6 +151,7 @@ export class Stm32 {
       () => clocks.hz,
       (left) => chip().schedule(bite, chip().cycles + left),
     )
+    const noise = new RandomGenerator(chip, clocks, this.options.noise ?? { bit: () => 1 })
     this.#sent = new Due(() => this.#sentOne())
     Object.assign(this, { clocks })
     this.#clocks = clocks
@@ -165,8 +169,8 @@ export class Stm32 {
       onReset: () => {
         this.#bitten = softwareFlag
       },
-      dues: [...pwm.dues, ...micros.dues, ...converter.dues, bite, this.#sent],
-      blocks: this.#blocks({ pwm, micros, converter, watchdog }),
+      dues: [...pwm.dues, ...micros.dues, ...converter.dues, bite, noise.due, this.#sent],
+      blocks: this.#blocks({ pwm, micros, converter, watchdog, noise }),
     })
   }
 
@@ -175,6 +179,7 @@ export class Stm32 {
     micros: MicrosTimer
     converter: Converter
     watchdog: IndependentWatchdog
+    noise: RandomGenerator
   }): Block[] {
     const clocks = this.#clocks
     const need = (name: string, on: () => number, block: Block): Block => {
@@ -216,6 +221,7 @@ export class Stm32 {
       need('USART1', () => clocks.apb2 & 0x10, of(0x4001_1000, 0x400, this.#usart())),
       need('PWR', () => clocks.apb1 & 0x1000_0000, of(0x4000_7000, 0x400, this.#power())),
       need('back-up', () => clocks.apb1 & 0x1000_0000, of(0x4000_2850, 0x50, this.#backups())),
+      need('RNG', () => clocks.ahb2 & 0x40, of(0x5006_0800, 0x400, parts.noise)),
       of(0x4000_3000, 0x400, parts.watchdog),
       of(0x4002_3800, 0x400, clocks),
       of(0x4002_3c00, 0x400, this.#flash),

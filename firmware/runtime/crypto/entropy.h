@@ -14,7 +14,7 @@
 enum entropy {
   ENTROPY_GOOD = 0,
   ENTROPY_NO_SOURCE = 1, /* the board has none, or the host sent too little */
-  ENTROPY_REPEATS = 2,   /* the noise stands still */
+  ENTROPY_REPEATS = 2,   /* the noise stands still, or its source says that it has failed */
   ENTROPY_BIASED = 3,    /* one value too often */
 };
 
@@ -38,6 +38,9 @@ static enum entropy noise_check(struct noise_health *health, u32 bit) {
   return ENTROPY_GOOD;
 }
 
+/* What `board_noise_bit` gives in the place of a bit where the source says so. */
+#define NOISE_FAILED 2u
+
 #if __has_include("noise.h")
 #include "noise.h"
 
@@ -53,8 +56,8 @@ static enum entropy entropy_seed(u8 *seed, const u8 *host, u32 host_bytes) {
   u8 packed = 0;
   board_noise_start();
   for (u32 i = 0; i < NOISE_WINDOWS * NOISE_WINDOW; i++) {
-    u32 bit = board_noise_bit() & 1;
-    enum entropy found = noise_check(&health, bit);
+    u32 bit = board_noise_bit();
+    enum entropy found = bit == NOISE_FAILED ? ENTROPY_REPEATS : noise_check(&health, bit);
     if (found != ENTROPY_GOOD) {
       wipe(&hash, sizeof hash);
       return found;
