@@ -1,6 +1,6 @@
 // Register model of the STM32F405's random number generator (RM0090 rev 19, 24): a word of 32 bits
-// every 40 clocks of 48 MHz, and what it says of a clock or a sequence that is wrong. Whose bits they
-// are is the test's. A word stays until it is read, which the manual leaves open. Not modelled: its
+// every 40 clocks of 48 MHz, and what it says of a clock or a sequence that is wrong. The bits are
+// the test's. A word stays until it is read, which the manual leaves open. Not modelled: its
 // interrupt.
 import { BusFault, type Cortex, Due } from './cortex.ts'
 import type { Clocks } from './stm32-clocks.ts'

@@ -1,7 +1,7 @@
 /* Noise of the STM32F405: its random number generator (RM0090 24), a shift register that ring
  * oscillators feed. It looks even where they have failed, so the health tests see little of that,
- * and what the block says of itself counts too: a faulty sequence, a clock that is too slow, and two
- * words that are equal (24.3.1, FIPS 140-2) are a failure. Thread mode. */
+ * and what the block says of itself counts, too: a faulty sequence, a clock that is too slow, and
+ * two words that are equal (24.3.1, FIPS 140-2) are a failure. Thread mode. */
 
 #define RCC_AHB2ENR REG(RCC + 0x34)
 #define RNG_ON (1u << 6)
