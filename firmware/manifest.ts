@@ -82,6 +82,7 @@ export const manifestOf = (
   const copied = sections.get('.copied') ?? 0
   const kept = board.worstStep[loop.kind]
   const worst = kept?.sources === parts.sources ? kept : undefined
+  const blackBox = (sections.get('.noinit') ?? 0) + (sections.get('.kept') ?? 0)
   const ram = copied - codeInRam + (sections.get('.zero') ?? 0) + board.stackBytes
   return {
     format: 1,
@@ -95,7 +96,7 @@ export const manifestOf = (
       ...(parts.kernel !== undefined && { kernel: parts.kernel }),
       image: createHash('sha256').update(files.bin).digest('hex'),
     },
-    sizes: { flash: files.bin.length, ram, codeInRam, blackBox: sections.get('.noinit') ?? 0 },
+    sizes: { flash: files.bin.length, ram, codeInRam, blackBox },
     stack: { bound: parts.stackBytes, reserved: board.stackBytes },
     ...(worst !== undefined && { worstStep: { ...worst, margin: stepMargin } }),
     compiler: { gcc: parts.gcc, wasm2c: wasm2cVersion() },

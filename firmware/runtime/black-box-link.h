@@ -3,14 +3,14 @@
  * flash holds up no step of a machine at work. Nothing that a gateway says frees or changes a
  * recording: the board keeps its newest until newer ones take their places. */
 
-#if defined(STORE_IN_FLASH) && defined(FLASH_BLACK_BOX_AT) && !defined(WITHOUT_CRYPTO)
+#if defined(BLACK_BOX) && !defined(WITHOUT_CRYPTO)
 enum { BOX_WHICH, BOX_PART };
 
 /* The whole recording with the lowest number after this one: its place and length. */
 static void box_find(u32 after) {
   for (;;) {
     box_shown = 0;
-    for (u32 i = 0; i < BOX_SLOTS; i++) {
+    for (u32 i = 0; i < SHELF_SLOTS; i++) {
       u32 number = box_head_number(i);
       if (number <= after || (box_shown != 0 && number > box_shown)) continue;
       box_shown = number;
@@ -29,7 +29,7 @@ static void box_digest(u8 *digest) {
   for (u32 done = 0; done < box_shown_bytes; done += sizeof part) {
     u32 left = box_shown_bytes - done;
     u32 bytes = left < sizeof part ? left : sizeof part;
-    flash_read(box_slot(box_shown_slot) + done, part, bytes);
+    shelf_read(box_shown_slot, done, part, bytes);
     sha256_add(&hash, part, bytes);
   }
   sha256_end(&hash, digest);
@@ -61,7 +61,7 @@ static u32 box_on_ask(struct cbor *body) {
   cbor_key(body, 3);
   u32 offset = cbor_uint(body);
   if (!cbor_end(body) || what > BOX_PART || (offset & 3) != 0) return LINK_MALFORMED;
-  if (!store_idle() || box_writing || flash_busy()) return LINK_BUSY;
+  if (!store_idle() || box_writing || shelf_busy()) return LINK_BUSY;
   if (what == BOX_WHICH) {
     box_find(recording);
     u32 bytes = box_shown != 0 ? sizeof digest : 0;
@@ -78,7 +78,7 @@ static u32 box_on_ask(struct cbor *body) {
   if (!box_say(number, what, offset, bytes)) return LINK_BUSY;
   for (u32 done = 0; done < bytes; done += 4) {
     u32 word;
-    flash_read(box_slot(box_shown_slot) + offset + done, &word, 4);
+    shelf_read(box_shown_slot, offset + done, &word, 4);
     for (u32 i = 0; i < 4; i++) put_byte(word >> 8 * i);
   }
   link_end();

@@ -1,11 +1,11 @@
 /* The black box: what every step read, and what loop and kernel made of it, for at least 250 ms
  * before a trip or trap and 50 ms after a trip. Blocks of a tenth of a second, each with the whole
  * state it began from, so that a replay of the same modules can start there. The step only stores;
- * a recording goes to the flash in thread mode and only with the motor off. It lies in RAM that no
- * start clears, so a reset by the watchdog loses nothing. black-box-link.h gives it to a gateway,
- * tenfold replay-fault reads it. */
+ * a recording goes to where it is kept (black-box-shelf.h) in thread mode and only with the motor
+ * off. It lies in RAM that no start clears, so a reset by the watchdog loses nothing.
+ * black-box-link.h gives it to a gateway, tenfold replay-fault reads it. */
 
-#if defined(STORE_IN_FLASH) && defined(FLASH_BLACK_BOX_AT)
+#ifdef BLACK_BOX
 #define BOX_MAGIC 0x58424654u
 #define BOX_BLOCKS 4
 #define BOX_BLOCK_STEPS (RATE_HZ / 10)
@@ -88,12 +88,11 @@ static struct box_head {
   u32 crc;
 } box_head;
 #define BOX_BODY_AT 512u
-#define BOX_SLOT_BYTES                                                                            \
-  ((BOX_BODY_AT + (u32)sizeof box.blocks + FLASH_SECTOR - 1) & ~(FLASH_SECTOR - 1))
-#define BOX_SLOTS (FLASH_BLACK_BOX_BYTES / BOX_SLOT_BYTES)
+#define BOX_BYTES (BOX_BODY_AT + (u32)sizeof box.blocks)
 _Static_assert(sizeof(struct box_head) <= BOX_BODY_AT, "the head lies before the recording");
-_Static_assert(BOX_SLOTS >= 2, "a recording that is cut short must leave an older one");
 _Static_assert(SETPOINTS <= 8, "setpoint_inputs is too short");
+#include "black-box-shelf.h"
+
 #define BOX_COUNT(input, pin, level) +1
 #define BOX_DIGITALS (0 DIGITAL_INPUTS(BOX_COUNT))
 _Static_assert(BOX_DIGITALS <= 8, "digital inputs take the upper byte of `raw`");
@@ -210,26 +209,23 @@ static inline void box_trap(u32 code) {
   if (box_records()) box.phase = BOX_FROZEN;
 }
 
-static u32 box_slot(u32 index) { return FLASH_BLACK_BOX_AT + index * BOX_SLOT_BYTES; }
-
 /* The number in a slot's head, which is in `box_head` then; 0: it is no head. */
 static u32 box_head_number(u32 index) {
-  flash_read(box_slot(index), &box_head, sizeof box_head);
+  shelf_read(index, 0, &box_head, sizeof box_head);
   u32 crc = log_crc(~0u, &box_head, sizeof box_head - 4);
   if (box_head.magic != BOX_MAGIC || box_head.crc != crc) return 0;
-  return box_head.body_bytes > BOX_SLOT_BYTES - BOX_BODY_AT ? 0 : box_head.number;
+  return box_head.body_bytes > SHELF_SLOT_BYTES - BOX_BODY_AT ? 0 : box_head.number;
 }
 
 /* The number of the recording that lies whole in a slot; 0: none does. */
 static u32 box_number(u32 index) {
   u32 part[16];
   if (box_head_number(index) == 0) return 0;
-  u32 at = box_slot(index);
   u32 crc = ~0u;
   for (u32 done = 0; done < box_head.body_bytes; done += sizeof part) {
     u32 left = box_head.body_bytes - done;
     u32 bytes = left < sizeof part ? left : sizeof part;
-    flash_read(at + BOX_BODY_AT + done, part, bytes);
+    shelf_read(index, BOX_BODY_AT + done, part, bytes);
     crc = log_crc(crc, part, bytes);
   }
   return crc == box_head.body_crc ? box_head.number : 0;
@@ -248,7 +244,7 @@ static u32 box_shown_bytes;
 static void box_choose(void) {
   u32 oldest = ~0u;
   box_next_number = 1;
-  for (u32 i = 0; i < BOX_SLOTS; i++) {
+  for (u32 i = 0; i < SHELF_SLOTS; i++) {
     u32 number = box_number(i);
     if (number >= box_next_number) box_next_number = number + 1;
     if (number < oldest) {
@@ -323,7 +319,7 @@ static void box_start(u32 reason) {
   box_cause_seen = (u32)told[TOLD_CAUSE];
 }
 
-/* A piece of a frozen recording at a time: sectors are erased, then it is written, its head last.
+/* A piece of a frozen recording at a time: its place is cleared, then it is written, its head last.
  * A cut before that leaves all older ones but the oldest. */
 static void box_poll(void) {
   if (box.phase != BOX_FROZEN) return;
@@ -331,30 +327,28 @@ static void box_poll(void) {
     box.crc = box_sum();
     box.summed = 1;
   }
-  if (!store_idle() || erasing != 0 || flash_busy()) return;
+  if (!store_idle() || shelf_busy()) return;
   if (!box_writing) {
     box_choose();
     if (box_shown_slot == box_target) box_shown = 0;
     box_writing = true;
     box_written = 0;
   }
-  u32 slot = box_slot(box_target);
-  u32 sectors = BOX_SLOT_BYTES / FLASH_SECTOR;
-  if (box_written < sectors) {
-    flash_erase_begin(slot + box_written * FLASH_SECTOR);
+  if (box_written < SHELF_CLEARS) {
+    shelf_clear(box_target, box_written);
     box_written++;
     return;
   }
-  u32 done = (box_written - sectors) * FLASH_PAGE;
+  u32 done = (box_written - SHELF_CLEARS) * SHELF_PIECE;
   if (done < sizeof box.blocks) {
     u32 left = sizeof box.blocks - done;
-    flash_program(slot + BOX_BODY_AT + done, (const u8 *)box.blocks + done,
-                  left < FLASH_PAGE ? left : FLASH_PAGE);
+    shelf_write(box_target, BOX_BODY_AT + done, (const u8 *)box.blocks + done,
+                left < SHELF_PIECE ? left : SHELF_PIECE);
     box_written++;
     return;
   }
   box_fill_head();
-  flash_program(slot, &box_head, sizeof box_head);
+  shelf_write(box_target, 0, &box_head, sizeof box_head);
   box_writing = false;
   /* What does not read back is written once more, elsewhere or again. */
   if (box_number(box_target) != 0) box_clear();

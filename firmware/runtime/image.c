@@ -14,6 +14,9 @@
 #include "cortex-m.h"
 #include "board.h"
 #include "host.h"
+#if defined(STORE_IN_FLASH) && (defined(FLASH_BLACK_BOX_AT) || defined(BLACK_BOX_IN_RAM))
+#define BLACK_BOX
+#endif
 SMALL_BEGIN
 #include "store.h"
 #include "usage.h"
@@ -54,7 +57,7 @@ static u32 link_on_claim(struct cbor *body);
 #define LINK_ON_CLAIM(body) link_on_claim(body)
 static u32 trip_on_reset(struct cbor *body);
 #define LINK_ON_RESET_TRIP(body) trip_on_reset(body)
-#if defined(STORE_IN_FLASH) && defined(FLASH_BLACK_BOX_AT) && !defined(WITHOUT_CRYPTO)
+#if defined(BLACK_BOX) && !defined(WITHOUT_CRYPTO)
 static u32 box_on_ask(struct cbor *body);
 #define LINK_ON_ASK_BLACK_BOX(body) box_on_ask(body)
 #endif

@@ -97,8 +97,22 @@ export class GatewayEnd {
     const number = this.#number
     this.send('greet', [this.#greeting])
     this.send(kind, [number, ...fields])
-    for (let left = withinMs; left > 0 && !this.#results.has(number); left -= 20) this.run(20)
+    const before = this.shown.length
+    const isOpen = (): boolean => !this.#results.has(number) && this.shown.length === before
+    for (let left = withinMs; left > 0 && isOpen(); left -= 20) this.run(20)
     return this.#results.get(number)
+  }
+
+  /** Answers of the black box in the order in which they came. */
+  readonly shown: Extract<BoardMessage, { is: 'blackBox' }>[] = []
+
+  /** What the board's black box answers to a question, as runtime/black-box-link.h has them. */
+  askBox(...fields: [what: number, recording: number, offset: number]) {
+    const before = this.shown.length
+    const code = this.ask('askBlackBox', fields)
+    const answer = this.shown[before]
+    if (answer === undefined) throw new Error(`no answer but code ${code} to ${fields}`)
+    return answer
   }
 
   /** Acknowledges what has come, until nothing more comes. */
@@ -125,6 +139,7 @@ export class GatewayEnd {
   #take(message: BoardMessage): void {
     if (message.is === 'hello') this.hello = message
     if (message.is === 'report') this.reports.push(message)
+    if (message.is === 'blackBox') this.shown.push(message)
     if (message.is === 'result') this.#results.set(message.number, message.code)
     if (message.is !== 'item' || this.items.some(({ number }) => number === message.number)) return
     if (message.at === 0) this.#parts = []

@@ -30,6 +30,8 @@ export interface CortexOptions {
   flashStall?: () => number
   /** At 0x20000000; it lives on over a reset. */
   ram: Uint8Array
+  /** Memory of data only, at its own address; it lives on, too. */
+  coupled?: { at: number; bytes: Uint8Array }
   blocks: readonly Block[]
   dues: readonly Due[]
   /** Interrupt of the chip -> line of this core, which has 26: the vectors stay the chip's. */
@@ -55,6 +57,7 @@ export class Cortex {
   readonly #options: CortexOptions
   readonly #flash: DataView
   readonly #ram: DataView
+  readonly #coupled: DataView
   #next = Number.POSITIVE_INFINITY
   #stalled = 0
 
@@ -68,6 +71,7 @@ export class Cortex {
       new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#flash = view(options.flash)
     this.#ram = view(options.ram)
+    this.#coupled = view(options.coupled?.bytes ?? new Uint8Array())
     mcu.logger = new ConsoleLogger(LogLevel.Error, true)
     mcu.readUint32 = (address) => this.#read(address >>> 0, 4)
     mcu.readUint16 = (address) => this.#read(address >>> 0, 2)
@@ -146,6 +150,8 @@ export class Cortex {
       const vector = bytes === 4 ? this.#vectorOf(address) : address
       return get(this.#flash, vector - flashAt, bytes)
     }
+    const inCoupled = this.#inCoupled(address)
+    if (inCoupled !== undefined) return get(this.#coupled, inCoupled, bytes)
     const word = this.#readBlock(address & ~3)
     const shifted = word >>> (8 * (address & 3))
     return bytes === 4 ? word : bytes === 2 ? shifted & 0xffff : shifted & 0xff
@@ -160,12 +166,9 @@ export class Cortex {
   #write(address: number, value: number, bytes: 1 | 2 | 4): void {
     if (address % bytes !== 0) throw new BusFault(`unaligned write of ${hexOf(address)}`)
     const inRam = address - ramAt
-    if (inRam >= 0 && inRam < this.#ram.byteLength) {
-      if (bytes === 4) this.#ram.setUint32(inRam, value, true)
-      else if (bytes === 2) this.#ram.setUint16(inRam, value, true)
-      else this.#ram.setUint8(inRam, value)
-      return
-    }
+    if (inRam >= 0 && inRam < this.#ram.byteLength) return set(this.#ram, inRam, { value, bytes })
+    const inCoupled = this.#inCoupled(address)
+    if (inCoupled !== undefined) return set(this.#coupled, inCoupled, { value, bytes })
     if (bytes !== 4) throw new BusFault(`a write of ${bytes} bytes to ${hexOf(address)}`)
     const inFlash = address - this.#options.flashAt
     if (inFlash >= 0 && inFlash < this.#flash.byteLength) {
@@ -178,6 +181,11 @@ export class Cortex {
       const block = this.#block(address)
       block.write(address - block.at, value >>> 0)
     }
+  }
+
+  #inCoupled(address: number): number | undefined {
+    const offset = address - (this.#options.coupled?.at ?? 0)
+    return offset >= 0 && offset < this.#coupled.byteLength ? offset : undefined
   }
 
   #block(address: number): Block {
@@ -210,3 +218,13 @@ const get = (view: DataView, at: number, bytes: 1 | 2 | 4): number =>
     : bytes === 2
       ? view.getUint16(at, true)
       : view.getUint8(at)
+
+const set = (
+  view: DataView,
+  at: number,
+  { value, bytes }: { value: number; bytes: number },
+): void => {
+  if (bytes === 4) view.setUint32(at, value, true)
+  else if (bytes === 2) view.setUint16(at, value, true)
+  else view.setUint8(at, value)
+}

@@ -17,6 +17,8 @@ const powerUpFlags = 0x0e00_0000
 const watchdogFlag = 1 << 29
 const softwareFlag = 1 << 28
 const ramBytes = 128 * 1024
+/** The core-coupled memory (2.3.1), which a reset leaves on. */
+const coupled = { at: 0x1000_0000, kb: 64 }
 /** Pins are numbered 16 * port + bit. */
 const ports = 4
 
@@ -41,6 +43,7 @@ export class Stm32 {
   readonly cells: Uint8Array
   resets = 0
   readonly #ram = new Uint8Array(ramBytes)
+  readonly #coupled = new Uint8Array(coupled.kb * 1024)
   readonly #backup = new Uint32Array(20)
   readonly #gpio = new Map<number, number>()
   readonly #inputs = new Map<number, boolean>()
@@ -163,6 +166,7 @@ export class Stm32 {
     this.#gpio.clear()
     this.#cortex = new Cortex({
       ...{ flashAt: 0x0800_0000, flash: this.cells, ram: this.#ram, cycles },
+      coupled: { at: coupled.at, bytes: this.#coupled },
       onFlashStore: (at, value) => flash.store(at, value),
       flashStall: () => flash.busyFor,
       lines: new Map([[37, 5]]),
