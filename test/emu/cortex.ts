@@ -166,9 +166,13 @@ export class Cortex {
   #write(address: number, value: number, bytes: 1 | 2 | 4): void {
     if (address % bytes !== 0) throw new BusFault(`unaligned write of ${hexOf(address)}`)
     const inRam = address - ramAt
-    if (inRam >= 0 && inRam < this.#ram.byteLength) return set(this.#ram, inRam, { value, bytes })
     const inCoupled = this.#inCoupled(address)
-    if (inCoupled !== undefined) return set(this.#coupled, inCoupled, { value, bytes })
+    if (inRam >= 0 && inRam < this.#ram.byteLength) set(this.#ram, inRam, { value, bytes })
+    else if (inCoupled !== undefined) set(this.#coupled, inCoupled, { value, bytes })
+    else this.#writeWord(address, value, bytes)
+  }
+
+  #writeWord(address: number, value: number, bytes: 1 | 2 | 4): void {
     if (bytes !== 4) throw new BusFault(`a write of ${bytes} bytes to ${hexOf(address)}`)
     const inFlash = address - this.#options.flashAt
     if (inFlash >= 0 && inFlash < this.#flash.byteLength) {
