@@ -82,6 +82,7 @@ const issue = async (
       remedy: 'Move it away, or give another folder with --out.',
     })
   }
+  const isNew = !existsSync(join(own.folder, 'authority.pem'))
   const { certificate } = await ownAuthority(own)
   const pair = await issueClient(own, unit)
   writeFileSync(paths.key, pair.key, { mode: 0o600, flag: 'wx' })
@@ -90,5 +91,7 @@ const issue = async (
   io.out(`certificate  ${paths.certificate}`)
   io.out(`private key  ${paths.key}  (kept nowhere else)`)
   io.out(`authority    ${join(out, 'authority.pem')}`)
+  // Most likely the wrong folder: a gateway that speaks TLS has made its own at its first start.
+  if (isNew) io.err(`note: ${own.folder} had no authority yet, and one was made; see --data`)
   return 0
 }

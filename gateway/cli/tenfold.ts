@@ -102,7 +102,7 @@ const explain = (error: unknown, command: string, io: Io): number => {
     io.err(`tenfold ${command}: ${known.message}`)
     io.err(`  what to do: ${known.remedy}`)
     io.err(`  code: ${known.code}`)
-    return exitCodes.failed
+    return known.code === 'usage' ? exitCodes.usage : exitCodes.failed
   }
   const { code, message, stack } = error as { code?: string; message?: string; stack?: string }
   if (code?.startsWith('ERR_PARSE_ARGS') === true) {

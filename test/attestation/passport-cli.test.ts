@@ -87,6 +87,6 @@ test('passport and verify, beside a running gateway and after it', async () => {
 test('no data folder, and no unit, are errors that say what to do', async () => {
   expect(await io.tenfold('passport', unit, '--data', 'nowhere')).toBe(1)
   expect(io.errors.join('\n')).toMatch(/no key at|no store at/)
-  expect(await io.tenfold('passport')).toBe(1)
+  expect(await io.tenfold('passport')).toBe(2)
   expect(io.errors.join('\n')).toContain('the id of one unit')
 })

@@ -8,7 +8,7 @@ import { slotOf } from '../../firmware/compile.ts'
 import { headBytes, signedIn } from '../../firmware/signed-image.ts'
 import { fromUf2 } from '../../firmware/uf2.ts'
 import { compilerInstalled } from '../boards/stand.ts'
-import { type TestIo, testIo } from './io.ts'
+import { refused, type TestIo, testIo } from './io.ts'
 
 const build = compilerInstalled()
 let io: TestIo
@@ -52,7 +52,7 @@ test.each([
   ['--profile cordless-drill --board microbit', /pins on this board are not given/],
   ['--profile nutrunner --board rp2040-pico', /pins on this board are not given|exactly one loop/],
 ])('%s: says what is wrong and what to do', async (line, message) => {
-  expect(await tenfold(line)).toBe(1)
+  expect(await tenfold(line)).toBe(refused(io))
   expect(io.errors.join('\n')).toMatch(message)
   expect(io.errors.join('\n')).toMatch(/what to do: \S/)
 })

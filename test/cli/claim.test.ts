@@ -12,7 +12,7 @@ import { systemClock } from '../../gateway/core/clock.ts'
 import type { LogRecord } from '../../gateway/core/record.ts'
 import { selftestType, signRecord } from '../../gateway/selftest/report.ts'
 import { MqttBroker } from '../../gateway/sources/mqtt/broker.ts'
-import { type TestIo, testIo } from './io.ts'
+import { refused, type TestIo, testIo } from './io.ts'
 
 const unitDid = signerOfSeed(new Uint8Array(32).fill(5)).did
 
@@ -223,7 +223,7 @@ describe('claim', () => {
     ],
   ])('%j is refused', async (args, said) => {
     await io.tenfold('claim', 'key', '--out', 'me.pem')
-    expect(await io.tenfold('claim', ...args, ...where())).toBe(1)
+    expect(await io.tenfold('claim', ...args, ...where())).toBe(refused(io))
     expect(io.errors.join('\n')).toContain(said)
     expect(records).toEqual([])
   })

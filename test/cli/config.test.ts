@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { checkPassword, parseCredentials } from '../../gateway/credentials.ts'
-import { type TestIo, testIo } from './io.ts'
+import { refused, type TestIo, testIo } from './io.ts'
 
 let io: TestIo
 beforeEach(async () => {
@@ -73,7 +73,7 @@ describe('settings', () => {
     [['--set', 'http.prot=1'], 'did you mean "port"?'],
     [['now'], '"now" is not something that config can do'],
   ])('%j is refused', async (args, said) => {
-    expect(await io.tenfold('config', ...args)).toBe(1)
+    expect(await io.tenfold('config', ...args)).toBe(refused(io))
     expect(io.errors.join('\n')).toContain(said)
   })
 })

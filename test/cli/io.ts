@@ -14,6 +14,10 @@ export interface TestIo extends Io {
   remove(): Promise<void>
 }
 
+/** What a shell must get of the errors that were printed: wrong use is 2, all else 1. */
+export const refused = ({ errors }: TestIo): number =>
+  errors.some((line) => line.trim() === 'code: usage') ? 2 : 1
+
 export const testIo = async (env: Io['env'] = {}): Promise<TestIo> => {
   const cwd = await mkdtemp(join(tmpdir(), 'tenfold-cli-'))
   const io: TestIo = {

@@ -125,6 +125,16 @@ describe('ends', () => {
     expect(io.errors.join('\n')).toContain('tenfold help options')
   })
 
+  test.each([
+    ['build', '--profile', 'cordless-drill'],
+    ['claim', 'accept', 'drill-1'],
+    ['life'],
+    ['selftest', 'drill-1'],
+  ])('wrong use of %s is another code than an error that can be mended', async (...line) => {
+    expect(await io.tenfold(...line)).toBe(2)
+    expect(io.errors.join('\n')).toContain('code: usage')
+  })
+
   test('one file that cannot be loaded does not take the help with it', async () => {
     expect(await run('help')).toBe(0)
     expect(io.lines.join('\n')).toMatch(/seven +a command/)

@@ -9,7 +9,7 @@ import { ownAuthority, ownServer } from '../../gateway/certificates/files.ts'
 import { systemClock } from '../../gateway/core/clock.ts'
 import { connectUnit } from '../../gateway/mqtt/client.ts'
 import type { TlsDoor } from '../../gateway/sources/mqtt/listeners.ts'
-import { testIo } from '../cli/io.ts'
+import { refused, testIo } from '../cli/io.ts'
 import { freePort, startGatewayProcess } from '../servers/gateway.ts'
 import { later, startBroker, tempFolder, topicOfDrill, until } from './stand.ts'
 
@@ -86,6 +86,7 @@ test('issued, listed and revoked by the command line, seen by a running gateway'
   expect(await io.tenfold('certificate', ...set)).toBe(0)
   expect(io.lines.join()).toContain('no client certificate')
   expect(await io.tenfold('certificate', 'drill-1', ...set)).toBe(0)
+  expect(io.errors.splice(0)).toEqual([expect.stringContaining('had no authority yet')])
   expect(statSync(join(io.cwd, 'drill-1.key')).mode & 0o777).toBe(0o600)
   const read = (name: string): string => readFileSync(join(io.cwd, name), 'utf8')
   const tls = { ca: read('authority.pem'), cert: read('drill-1.pem'), key: read('drill-1.key') }
@@ -110,7 +111,7 @@ test('issued, listed and revoked by the command line, seen by a running gateway'
   ]
   for (const [args, message] of refusals) {
     io.errors.length = 0
-    expect(await io.tenfold('certificate', ...args, ...set)).toBe(1)
+    expect(await io.tenfold('certificate', ...args, ...set)).toBe(refused(io))
     expect(io.errors.join('\n')).toMatch(message)
   }
 }, 120_000)
