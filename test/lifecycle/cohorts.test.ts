@@ -17,7 +17,7 @@ import { newLife } from '../../gateway/lifecycle/life.ts'
 import { addFiles, decodeTable, encodeTable } from '../../gateway/lifecycle/table-file.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import { signerNamed } from '../attestation/world.ts'
-import { type TestIo, testIo } from '../cli/io.ts'
+import { refused, type TestIo, testIo } from '../cli/io.ts'
 
 const drill = loadProfiles().profiles.get('cordless_drill') as Profile
 const runTime = Object.keys(drill.counters).indexOf('run_time')
@@ -200,7 +200,7 @@ describe('tenfold durability add', () => {
     [['add', 'a.table', '--beta=-1'], 'no number above 0'],
   ])('%j is refused', async (args, said) => {
     await writeFile(join(io.cwd, 'a.table'), tableOf('a', weibull(20, 300)))
-    expect(await io.tenfold('durability', ...args)).toBe(1)
+    expect(await io.tenfold('durability', ...args)).toBe(refused(io))
     expect(io.errors.join('\n')).toContain(said)
   })
 })

@@ -110,7 +110,7 @@ describe('systemd', () => {
     expect(await io.tenfold('service', '--data', io.cwd)).toBe(0)
     expect(io.lines.join('\n')).not.toContain('--log')
     expect(io.lines.join('\n')).toContain(`#   sudo install -d -o tenfold -m 700 ${io.cwd}`)
-    expect(await io.tenfold('service', '--data', io.cwd, '--log', 'yaml')).toBe(1)
+    expect(await io.tenfold('service', '--data', io.cwd, '--log', 'yaml')).toBe(2)
     await io.remove()
   })
 

@@ -211,7 +211,7 @@ describe.skipIf(!chromiumInstalled())('the demo', () => {
     socket.destroy()
     expect(JSON.parse(noted() ?? '')).toMatchObject({ part: 'mqtt' })
     const refused = await tenfold('demo', '--log', 'yaml')
-    expect([refused.code, refused.text]).toEqual([1, expect.stringContaining('--log yaml')])
+    expect([refused.code, refused.text]).toEqual([2, expect.stringContaining('--log yaml')])
   })
 
   test('nothing was blocked or went wrong in the page', () => {

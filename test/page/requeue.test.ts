@@ -86,8 +86,8 @@ test('the command lists, shows, mends and takes in', async () => {
   ])
   expect(await quarantine('requeue', '404')).toBe(1)
   expect(io.errors.join('\n')).toContain('quarantine_unknown')
-  expect(await quarantine('requeue')).toBe(1)
-  expect(await quarantine('requeue', '1', '--reason', 'type_wrong')).toBe(1)
+  expect(await quarantine('requeue')).toBe(2)
+  expect(await quarantine('requeue', '1', '--reason', 'type_wrong')).toBe(2)
 })
 
 test('without --gateway it asks the one of the settings here, and no other', async () => {
