@@ -1,14 +1,16 @@
 // Is every check of the kernel missed when it is gone? Each line that says no is taken out in turn,
-// the kernel built anew, and the faults and disturbances of the drill must then turn out otherwise.
-// All of them with TENFOLD_LONG=1, else two.
+// the kernel built anew, and the faults and disturbances of the drill, or the turns of the hot end's
+// switch, must then turn out otherwise. All of them with TENFOLD_LONG=1, else two.
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { buildKernel } from '../../firmware/build.ts'
 import { causeKinds } from '../../firmware/kernel-constants.ts'
 import { root } from '../tree.ts'
 import { KernelBench, kernelOf, safety } from './bench.ts'
 import { faultsOf } from './faults.ts'
+import { machineOf, turned } from './switch-bench.ts'
 
 const long = process.env['TENFOLD_LONG'] === '1'
 const source = join(root, 'firmware', 'kernel')
@@ -55,12 +57,15 @@ const mutants = (): Mutant[] =>
       )
     })
 
-/** The kernel of the drill, and of one that lacks the gate's pull-down. */
+/** The kernel of the drill, of one that lacks the gate's pull-down, and of the hot end. */
 type Kernels = readonly Uint8Array<ArrayBuffer>[]
 const kernels = async (folder?: string): Promise<Kernels> => {
   const { gatePullDown: _, ...bare } = safety
   const at = folder === undefined ? [] : [join(folder, 'kernel'), join(folder, 'cache')]
-  return [await kernelOf(safety, ...at), await kernelOf(bare, ...at)]
+  const [kernelFolder, cacheFolder] = at
+  const from = kernelFolder && cacheFolder ? { kernelFolder, cacheFolder } : {}
+  const hotEnd = await buildKernel({ ...machineOf('hot_end'), ...from })
+  return [await kernelOf(safety, ...at), await kernelOf(bare, ...at), hotEnd.wasm]
 }
 
 const buildMutant = async ({ file, text }: Mutant): Promise<Kernels> => {
@@ -75,8 +80,8 @@ const buildMutant = async ({ file, text }: Mutant): Promise<Kernels> => {
 }
 
 /** All that a kernel does in the faults and around them, as text to compare. */
-const behaviour = ([wasm, bare]: Kernels): string => {
-  if (wasm === undefined || bare === undefined) throw new Error('two kernels')
+const behaviour = ([wasm, bare, hotEnd]: Kernels): string => {
+  if (!wasm || !bare || !hotEnd) throw new Error('three kernels')
   const seen = [`bare ${new KernelBench(bare).stepsPassed(1000)}`]
   for (const fault of faultsOf(safety)) {
     const bench = new KernelBench(wasm)
@@ -88,7 +93,7 @@ const behaviour = ([wasm, bare]: Kernels): string => {
     seen.push(`${fault.what}: ${tookMs.toFixed(1)} ${bench.state} ${bench.cause}`)
     seen.push(`cleared while pulled: ${bench.kernel.clear()}`)
   }
-  return [...seen, ...latches(wasm), ...waits(wasm)].join('\n')
+  return [...seen, ...latches(wasm), ...waits(wasm), ...turns(hotEnd)].join('\n')
 }
 
 const latches = (wasm: Uint8Array<ArrayBuffer>): string[] =>
@@ -118,6 +123,14 @@ const waits = (wasm: Uint8Array<ArrayBuffer>): string[] => {
   hot.readings['pack_temperature'] = 80
   return [`waits ${pulled.stepsPassed(3000)} ${armed} ${low} ${hot.stepsPassed(3000)}`]
 }
+
+const turns = (hotEnd: Uint8Array<ArrayBuffer>): string[] =>
+  ['loop_trap', 'above'].flatMap((kind) =>
+    [4, 5].map((times) => {
+      const state = turned(hotEnd, causeKinds[kind] ?? 0, { times, everyMs: 300 })
+      return `turned ${kind} ${times} ${state}`
+    }),
+  )
 
 const all = mutants()
 const chosen = long ? all : all.filter((_, i) => i % 13 === 4)

@@ -4,92 +4,12 @@
 // limits.
 import { beforeAll, describe, expect, test } from 'vitest'
 import { buildKernel } from '../../firmware/build.ts'
-import { causeKinds, causeName, safetyStates } from '../../firmware/kernel-constants.ts'
-import { loadProfiles } from '../../firmware/profiles.ts'
+import { causeKinds } from '../../firmware/kernel-constants.ts'
 import { type Given, injectedFaults } from '../../firmware/selftest-faults.ts'
-import { type Kernel, startKernel } from '../../firmware/twin/guarded-board.ts'
-import type { SafetySpec } from '../../hardware-profiles/profile.ts'
-
-const machines = loadProfiles()
-const machineOf = (name: string) => {
-  const profile = machines.profiles.get(name)
-  const spec = profile && Object.values(profile.loops)[0]
-  const loop = spec && machines.loops.get(spec.kind)
-  if (!profile?.safety || !spec || !loop) throw new Error(name)
-  return { safety: profile.safety, spec, loop }
-}
-type Machine = ReturnType<typeof machineOf>
-
-class Bench {
-  readonly machine: Machine
-  readonly kernel: Kernel
-  readonly inputs: Int32Array
-  readonly asked: Int32Array
-  readonly told = new Int32Array(3)
-  #seed = 1
-
-  constructor(machine: Machine, wasm: Uint8Array<ArrayBuffer>, latched = 0) {
-    this.machine = machine
-    this.inputs = new Int32Array(machine.loop.inputs.length)
-    this.asked = new Int32Array(machine.loop.outputs.length)
-    this.kernel = startKernel(wasm, {
-      reading: (index) => this.inputs[index] ?? 0,
-      asked: (index) => this.asked[index] ?? 0,
-      tell: (index, value) => {
-        this.told[index] = value
-      },
-    })
-    this.kernel.setup(latched, 1)
-  }
-  get state(): string {
-    return safetyStates[this.told[0] ?? 0] ?? ''
-  }
-  get cause(): string {
-    return causeName(this.told[1] ?? 0, this.machine.safety)
-  }
-  get hindrance(): string {
-    return causeName(this.told[2] ?? 0, this.machine.safety)
-  }
-  give(readings: Readonly<Record<string, number>>): void {
-    this.machine.loop.inputs.forEach(({ name, scale }, i) => {
-      const value = readings[name]
-      if (value !== undefined) this.inputs[i] = Math.round(value / scale)
-    })
-  }
-  ask(...names: string[]): void {
-    this.machine.loop.outputs.forEach(({ name }, i) => {
-      this.asked[i] = Number(names.includes(name))
-    })
-  }
-  /** A sound sensor is never quite still. */
-  step(): boolean {
-    this.#seed = (Math.imul(this.#seed, 1664525) + 1013904223) | 0
-    const noise = (this.#seed >>> 16) & 1
-    this.machine.loop.inputs.forEach(({ values }, i) => {
-      if (values === undefined) this.inputs[i] = ((this.inputs[i] ?? 0) & ~1) | noise
-    })
-    return this.kernel.step() !== 0
-  }
-  /** Steps for so long, or until nothing passes; gives ms. */
-  runMs(ms: number): number {
-    const stepMs = 1000 / this.machine.spec.rateHz
-    for (let t = stepMs; t <= ms + 1e-9; t += stepMs) if (!this.step()) return t
-    return Number.POSITIVE_INFINITY
-  }
-  passes(steps: number): number {
-    let passed = 0
-    for (let i = 0; i < steps; i += 1) passed += Number(this.step())
-    return passed
-  }
-}
+import { SwitchBench as Bench, machineOf, sound, turned } from './switch-bench.ts'
 
 const press = machineOf('earth_block_press')
 const heater = machineOf('hot_end')
-const sound = {
-  press: { hold: 0, emergency_stop: 1, pressure: 3, oil_temperature: 30 },
-  heater: { enable: 0, temperature: 200, target: 0 },
-}
-
 describe.each([
   ['earth_block_press', press],
   ['hot_end', heater],
@@ -291,28 +211,17 @@ describe('the hot end', () => {
     expect(hot.cause).toBe('above: temperature')
   })
 
-  /** Power-up with the switch as it stands, then on and off so often, in all so long. */
-  const turned = (times: number, everyMs: number): string => {
-    const safety: SafetySpec = heater.safety
-    const bench = new Bench({ ...heater, safety }, wasm, causeKinds['loop_trap'] ?? 0)
-    bench.give({ ...sound.heater, enable: 1 })
-    bench.passes(everyMs)
-    for (let i = 0; i < times; i += 1) {
-      bench.give({ enable: 0 })
-      bench.passes(everyMs)
-      bench.give({ enable: 1 })
-      bench.passes(everyMs)
-    }
-    bench.give({ enable: 0 })
-    bench.step()
-    return bench.state
-  }
-
   test('a hard trip is cleared by five turns of the switch after power-up, by nothing less', () => {
-    expect(turned(5, 300)).toBe('wait_release')
-    expect(turned(4, 300)).toBe('tripped')
-    expect(turned(5, 1200)).toBe('tripped')
+    const hard = causeKinds['loop_trap'] ?? 0
+    expect(turned(wasm, hard, { times: 5, everyMs: 300 })).toBe('wait_release')
+    expect(turned(wasm, hard, { times: 4, everyMs: 300 })).toBe('tripped')
+    expect(turned(wasm, hard, { times: 5, everyMs: 1200 })).toBe('tripped')
     // A switch that was left on, and is put off after long, says nothing.
-    expect(turned(0, 15_000)).toBe('tripped')
+    expect(turned(wasm, hard, { times: 0, everyMs: 15_000 })).toBe('tripped')
+  })
+
+  test('what ends with the power is not cleared by turning the switch', () => {
+    const soft = causeKinds['above'] ?? 0
+    expect(turned(wasm, soft, { times: 5, everyMs: 300 })).toBe('tripped')
   })
 })
