@@ -8,9 +8,10 @@ import { safetyStates } from '../../firmware/kernel-constants.ts'
 import { prepareMachine } from '../../gateway/core/machine.ts'
 import { Line } from '../../gateway/sources/serial/line.ts'
 import { protocol } from '../../gateway/sources/serial/messages.ts'
-import { atRest, type Bench, cyclesPerUs, ms, pin, put } from '../boards/pins.ts'
+import { atRest, type Bench, ms, put } from '../boards/pins.ts'
 import { compilerInstalled, drill, imageOf, type Subject } from '../boards/stand.ts'
 import { UsbHost } from '../emu/usb-host.ts'
+import { drives, expectSamePins } from './hand.ts'
 
 const build = compilerInstalled()
 /** The drill, sooner ready: after power-up it waits for a motor that may still turn. */
@@ -26,10 +27,7 @@ const subject = quickDrill()
 const [pulledMs, lostMs, backMs, endMs] = [200, 450, 1350, 2650]
 /** The last millisecond may end an instruction earlier or later. */
 const compared = (endMs - 1) * ms
-/** Cycles: an edge is heard when the instruction is over in which it came. */
-const heardWithin = 12
 const stepsPerMs = subject.spec.rateHz / 1000
-const drives = [pin.duty, pin.brake, pin.gate, pin.bridge]
 
 interface Told {
   kind: string
@@ -182,17 +180,7 @@ describe.runIf(build)('a drill that loses its gateway at work', () => {
       const { pico } = bench
       // The motor: the very edges, and each step at its time.
       const now = seen(bench)
-      drives.forEach((one, i) => {
-        const [mine = [], theirs = []] = [now.edges[i], alone.edges[i]]
-        const differs = mine.findIndex(
-          ([at, high], k) =>
-            Math.abs(at - (theirs[k]?.[0] ?? 0)) > heardWithin || high !== theirs[k]?.[1],
-        )
-        expect([one, mine.length, differs]).toEqual([one, theirs.length, -1])
-      })
-      expect(now.sampled.length).toBe(alone.sampled.length)
-      const late = now.sampled.map((at, i) => Math.abs(at - (alone.sampled[i] ?? 0)))
-      expect(late.reduce((a, b) => Math.max(a, b)) / cyclesPerUs).toBeLessThanOrEqual(1)
+      expectSamePins(now, alone)
       expect([safetyStates[word(bench, 'told')], word(bench, 'told', 1)]).toEqual(['armed', 0])
       expect(pico.resets).toBe(0)
 

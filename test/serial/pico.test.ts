@@ -12,8 +12,9 @@ import { fieldOf } from '../../hardware-profiles/names.ts'
 import { compilerInstalled, drill, imageOf } from '../boards/stand.ts'
 import { messagesIn } from '../emu/hello.ts'
 import { Pico } from '../emu/pico.ts'
-import { quickTimes, W25q } from '../emu/w25q.ts'
+import type { W25q } from '../emu/w25q.ts'
 import { type GatewayProcess, startGatewayProcess } from '../servers/gateway.ts'
+import { bytesOfWords, flashWith, wordsFor } from './kept.ts'
 import { sleep, socatInstalled, Wire } from './wire.ts'
 
 const ready = compilerInstalled() && socatInstalled()
@@ -21,20 +22,6 @@ const stops: (() => unknown)[] = []
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop()
 })
-
-/** A flash in which an earlier boot has left these items, kind and words, for a gateway. */
-const flashWith = async (items: readonly string[]): Promise<W25q> => {
-  const { bin } = await imageOf(drill(), 'rp2040-pico', 'exercise')
-  const flash = new W25q({ times: quickTimes })
-  const pico = new Pico({ bin, flash })
-  const second = 125_000_000
-  expect(pico.ask('', second)).toBe('ready')
-  pico.ask('B\n', 60 * second)
-  for (const [i, item] of items.entries()) {
-    expect(pico.ask(`O ${item}\n`, 60 * second)).toMatch(new RegExp(`^0*${i + 1}$`))
-  }
-  return flash
-}
 
 interface Running {
   pico: Pico
@@ -137,9 +124,7 @@ const until = async (check: () => Promise<boolean> | boolean): Promise<void> => 
 test.runIf(ready)(
   'over kills, pulled plugs and flipped bits the store has what the board said, once',
   async () => {
-    const words = (i: number, count: number): string[] =>
-      Array.from({ length: count }, (_, j) => ((i * 0x01010101 + j * 0x10001) >>> 0).toString(16))
-    const items = [3, 80, 200, 5, 256].map((count, i) => words(i + 1, count))
+    const items = [3, 80, 200, 5, 256].map((count, i) => wordsFor(i + 1, count))
     const flash = await flashWith(items.map((list) => `1 ${list.join(' ')}`))
     const { wire, said } = await run(flash)
     const data = dataFolder()
@@ -184,11 +169,9 @@ test.runIf(ready)(
       const [trigger, , current, voltage] = told.get(`${boot} ${seq}`) ?? []
       expect(v).toBe(`${Number(current) / 1000} ${Number(voltage) / 1000} ${Number(trigger) / 10}`)
     }
-    const little = (word: string): string =>
-      Buffer.from(word.padStart(8, '0'), 'hex').reverse().toString('hex')
     // Behind them is what this boot had to tell by itself.
     expect(itemsOf(data).slice(0, items.length)).toEqual(
-      items.map((list, i) => ({ number: i + 1, data: list.map(little).join('') })),
+      items.map((list, i) => ({ number: i + 1, data: bytesOfWords(list) })),
     )
   },
   600_000,
