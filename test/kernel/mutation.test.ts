@@ -1,6 +1,6 @@
 // Is every check of the kernel missed when it is gone? Each line that says no is taken out in turn,
-// the kernel built anew, and the faults and disturbances of the drill, or the turns of the hot end's
-// switch, must then turn out otherwise. All of them with TENFOLD_LONG=1, else two.
+// the kernel built anew, and the faults and disturbances of the drill, or the turns of the hot
+// end's switch, must then turn out otherwise. All of them with TENFOLD_LONG=1, else two.
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

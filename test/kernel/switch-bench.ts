@@ -83,8 +83,8 @@ export const sound = {
 }
 
 /**
- * The hot end's state after a power-up with this cause latched and the switch on, then off and on so
- * often, and off at last.
+ * The hot end's state after a power-up with this cause latched and the switch on, then off and on
+ * so often, and off at last.
  */
 export const turned = (
   wasm: Uint8Array<ArrayBuffer>,

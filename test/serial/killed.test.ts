@@ -1,7 +1,7 @@
-// A gateway dies at work: a process of its own on a real pseudo-terminal is killed while the drill's
-// image on an emulated Pico drives its motor, and the port goes, too. The pins do what they do
-// without any gateway, each step puts out what the twin does, and the gateway that comes later on
-// the same data has every item and every report that it had, once, and counters that went on.
+// A gateway dies at work: a process of its own on a real pseudo-terminal is killed while the
+// drill's image on an emulated Pico drives its motor, and the port goes, too. The pins do what they
+// do without any gateway, each step puts out what the twin does, and the gateway that comes later
+// on the same data has every item and every report that was had, once, and counters that went on.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
