@@ -1,7 +1,6 @@
-// A Cortex-M0 with a bus of our own: the core, its NVIC and its sleep are rp2040js's, memories and
-// blocks are those of another chip. An access that no block answers ends the run with an error,
-// because on silicon it would be a fault. Knows no chip.
-import { ConsoleLogger, LogLevel, RP2040 } from 'rp2040js'
+// A core with a bus of our own: memories, blocks of registers, and what happens at which cycle. An
+// access that no block answers ends the run with an error; only where a chip says so is it the
+// fault that it is on silicon. Knows no chip, and no core: those are cortex-m0.ts and cortex-m4.ts.
 
 /** A block of registers, at whole words. */
 export interface Block {
@@ -21,7 +20,40 @@ export class Due {
   }
 }
 
+/** What a core is joined to. Its addresses are whole multiples of its widths. */
+export interface CoreHost {
+  /** A halfword of code. */
+  fetch(address: number): number
+  read(address: number, bytes: 1 | 2 | 4): number
+  write(address: number, bytes: 1 | 2 | 4, value: number): void
+  now: () => number
+  schedule: (due: Due, cycle: number) => void
+  /** The core asks for a reset (AIRCR). */
+  onReset: () => void
+  /** Where its vectors lie after a reset. */
+  vectors: number
+}
+
+/** What runs instructions. */
+export interface Core {
+  readonly PC: number
+  readonly SP: number
+  /** The exception that it is in; 0: none. */
+  readonly IPSR: number
+  /** Until an interrupt. */
+  readonly waiting: boolean
+  readonly dues: readonly Due[]
+  /** Gives the cycles that it took. */
+  executeInstruction(): number
+  /** A request of the chip's, as a level. */
+  setInterrupt(number: number, high: boolean): void
+  /** Registers at 0xe000e000. */
+  readSystem(address: number): number
+  writeSystem(address: number, bytes: number, value: number): void
+}
+
 export interface CortexOptions {
+  core: (host: CoreHost) => Core
   /** Where the flash lies, and its bytes; a store to it goes to `onFlashStore`. */
   flashAt: number
   flash: Uint8Array
@@ -34,17 +66,28 @@ export interface CortexOptions {
   coupled?: { at: number; bytes: Uint8Array }
   blocks: readonly Block[]
   dues: readonly Due[]
-  /** Interrupt of the chip -> line of this core, which has 26: the vectors stay the chip's. */
-  lines?: ReadonlyMap<number, number>
+  /** Addresses at which silicon answers with a fault; elsewhere nobody knows, and the run ends. */
+  nothingAt?: (address: number) => boolean
   /** Cycles that the chip was alive for before. */
   cycles: number
   /** The core asks for a reset (AIRCR). */
   onReset: () => void
 }
 
-/** The bus had no answer: a fault on silicon. */
+/** The bus had no answer, or a model refuses what was done: the run ends. */
 export class BusFault extends Error {
   override name = 'BusFault'
+}
+/** As a chip says that it has nothing there: a core may take it for the fault that it is. */
+export class Unanswered extends BusFault {
+  readonly address: number
+  readonly fetched: boolean
+
+  constructor(address: number, fetched: boolean) {
+    super(`nothing is at ${hexOf(address)}`)
+    this.address = address
+    this.fetched = fetched
+  }
 }
 
 const ramAt = 0x20000000
@@ -52,50 +95,42 @@ const hexOf = (address: number): string => `0x${(address >>> 0).toString(16)}`
 
 export class Cortex {
   cycles: number
-  readonly core: RP2040['core']
-  readonly #mcu: RP2040
+  readonly core: Core
   readonly #options: CortexOptions
   readonly #flash: DataView
   readonly #ram: DataView
   readonly #coupled: DataView
+  readonly #dues: readonly Due[]
   #next = Number.POSITIVE_INFINITY
   #stalled = 0
 
   constructor(options: CortexOptions) {
-    const mcu = new RP2040()
-    this.#mcu = mcu
     this.#options = options
     this.cycles = options.cycles
-    this.core = mcu.core
     const view = (bytes: Uint8Array): DataView =>
       new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#flash = view(options.flash)
     this.#ram = view(options.ram)
     this.#coupled = view(options.coupled?.bytes ?? new Uint8Array())
-    mcu.logger = new ConsoleLogger(LogLevel.Error, true)
-    mcu.readUint32 = (address) => this.#read(address >>> 0, 4)
-    mcu.readUint16 = (address) => this.#read(address >>> 0, 2)
-    mcu.readUint8 = (address) => this.#read(address >>> 0, 1)
-    mcu.writeUint32 = (address, value) => this.#write(address >>> 0, value, 4)
-    mcu.writeUint16 = (address, value) => this.#write(address >>> 0, value, 2)
-    mcu.writeUint8 = (address, value) => this.#write(address >>> 0, value, 1)
-    mcu.onBreak = (code) => {
-      throw new BusFault(`breakpoint ${code} at ${hexOf(this.core.PC)}`)
-    }
-    this.core.VTOR = options.flashAt
-    this.core.SP = this.#read(options.flashAt, 4)
-    this.core.PC = this.#read(options.flashAt + 4, 4) & ~1
+    this.core = options.core({
+      ...{ onReset: options.onReset, vectors: options.flashAt, now: () => this.cycles },
+      schedule: (due, cycle) => this.schedule(due, cycle),
+      fetch: (address) => this.#fetch(address),
+      read: (address, bytes) => this.#read(address, bytes),
+      write: (address, bytes, value) => this.#write(address, bytes, value),
+    })
+    this.#dues = [...options.dues, ...this.core.dues]
   }
 
   /** A block's request, as a level, by the chip's number of it. */
   interrupt(number: number, high: boolean): void {
-    this.core.setInterrupt(this.#options.lines?.get(number) ?? number, high)
+    this.core.setInterrupt(number, high)
   }
 
   /** Sets when something happens. */
   schedule(due: Due, cycle: number): void {
     due.at = cycle
-    this.#next = Math.min(...this.#options.dues.map(({ at }) => at))
+    this.#next = Math.min(...this.#dues.map(({ at }) => at))
   }
 
   /** Runs until `done` says so, looked at after each instruction, or for that many cycles. */
@@ -120,14 +155,14 @@ export class Cortex {
 
   /** As the image's code would store a word. */
   write(address: number, value: number): void {
-    this.#write(address >>> 0, value >>> 0, 4)
+    this.#write(address >>> 0, 4, value >>> 0)
   }
 
   #advance(cycles: number): void {
     this.#stalled = 0
     const until = this.cycles + cycles
     while (this.#next <= until) {
-      const due = this.#options.dues.find(({ at }) => at === this.#next)
+      const due = this.#dues.find(({ at }) => at === this.#next)
       if (due === undefined) break
       this.cycles = Math.max(this.cycles, due.at)
       this.schedule(due, Number.POSITIVE_INFINITY)
@@ -136,55 +171,57 @@ export class Cortex {
     this.cycles = Math.max(this.cycles, until)
   }
 
-  #read(address: number, bytes: 1 | 2 | 4): number {
-    if (address % bytes !== 0) throw new BusFault(`unaligned read of ${hexOf(address)}`)
-    const { flashAt, flashStall } = this.#options
+  #fetch(address: number): number {
     const inRam = address - ramAt
-    if (inRam >= 0 && inRam < this.#ram.byteLength) {
-      const vector = bytes === 4 ? this.#vectorOf(address) : address
-      return get(this.#ram, vector - ramAt, bytes)
-    }
-    const inFlash = address - flashAt
-    if (inFlash >= 0 && inFlash < this.#flash.byteLength) {
-      if (flashStall !== undefined) this.#stalled = Math.max(this.#stalled, flashStall())
-      const vector = bytes === 4 ? this.#vectorOf(address) : address
-      return get(this.#flash, vector - flashAt, bytes)
-    }
+    if (inRam >= 0 && inRam < this.#ram.byteLength) return this.#ram.getUint16(inRam, true)
+    return this.#inFlash(address, 2) ?? this.#nothing(address, true)
+  }
+
+  #inFlash(address: number, bytes: 1 | 2 | 4): number | undefined {
+    const { flashAt, flashStall } = this.#options
+    const at = address - flashAt
+    if (at < 0 || at >= this.#flash.byteLength) return undefined
+    if (flashStall !== undefined) this.#stalled = Math.max(this.#stalled, flashStall())
+    return get(this.#flash, at, bytes)
+  }
+
+  #read(address: number, bytes: 1 | 2 | 4): number {
+    const inRam = address - ramAt
+    if (inRam >= 0 && inRam < this.#ram.byteLength) return get(this.#ram, inRam, bytes)
+    const stored = this.#inFlash(address, bytes)
+    if (stored !== undefined) return stored
     const inCoupled = this.#inCoupled(address)
     if (inCoupled !== undefined) return get(this.#coupled, inCoupled, bytes)
-    const word = this.#readBlock(address & ~3)
+    const word = this.#readBlock((address & ~3) >>> 0)
     const shifted = word >>> (8 * (address & 3))
     return bytes === 4 ? word : bytes === 2 ? shifted & 0xffff : shifted & 0xff
   }
 
   #readBlock(address: number): number {
-    if (address >>> 12 === 0xe000e) return this.#mcu.ppb.readUint32(this.#line(address) & 0xfff)
+    if (address >>> 12 === 0xe000e) return this.core.readSystem(address) >>> 0
     const block = this.#block(address)
     return block.read(address - block.at) >>> 0
   }
 
-  #write(address: number, value: number, bytes: 1 | 2 | 4): void {
-    if (address % bytes !== 0) throw new BusFault(`unaligned write of ${hexOf(address)}`)
+  #write(address: number, bytes: 1 | 2 | 4, value: number): void {
     const inRam = address - ramAt
+    if (inRam >= 0 && inRam < this.#ram.byteLength) {
+      set(this.#ram, inRam, { value, bytes })
+      return
+    }
     const inCoupled = this.#inCoupled(address)
-    if (inRam >= 0 && inRam < this.#ram.byteLength) set(this.#ram, inRam, { value, bytes })
-    else if (inCoupled !== undefined) set(this.#coupled, inCoupled, { value, bytes })
-    else this.#writeWord(address, value, bytes)
+    if (inCoupled !== undefined) set(this.#coupled, inCoupled, { value, bytes })
+    else if (address >>> 12 === 0xe000e) this.core.writeSystem(address, bytes, value)
+    else this.#writeWord(address, bytes, value)
   }
 
-  #writeWord(address: number, value: number, bytes: 1 | 2 | 4): void {
-    if (bytes !== 4) throw new BusFault(`a write of ${bytes} bytes to ${hexOf(address)}`)
+  #writeWord(address: number, bytes: 1 | 2 | 4, value: number): void {
     const inFlash = address - this.#options.flashAt
-    if (inFlash >= 0 && inFlash < this.#flash.byteLength) {
-      this.#options.onFlashStore(inFlash, value >>> 0)
-    } else if (address === 0xe000ed0c) {
-      if (value >>> 0 === 0x05fa0004) this.#options.onReset()
-    } else if (address >>> 12 === 0xe000e) {
-      this.#mcu.ppb.writeUint32(this.#line(address) & 0xfff, value)
-    } else {
-      const block = this.#block(address)
-      block.write(address - block.at, value >>> 0)
-    }
+    const isFlash = inFlash >= 0 && inFlash < this.#flash.byteLength
+    const block = isFlash ? undefined : this.#block(address)
+    if (bytes !== 4) throw new BusFault(`a write of ${bytes} bytes to ${hexOf(address)}`)
+    if (block === undefined) this.#options.onFlashStore(inFlash, value >>> 0)
+    else block.write(address - block.at, value >>> 0)
   }
 
   #inCoupled(address: number): number | undefined {
@@ -196,23 +233,12 @@ export class Cortex {
     for (const block of this.#options.blocks) {
       if (address >= block.at && address < block.at + block.bytes) return block
     }
+    return this.#nothing(address, false)
+  }
+
+  #nothing(address: number, fetched: boolean): never {
+    if (this.#options.nothingAt?.(address) === true) throw new Unanswered(address, fetched)
     throw new BusFault(`nothing answers at ${hexOf(address)}, PC ${hexOf(this.core.PC)}`)
-  }
-
-  /** Enable bits and priorities of a joined line, which lie one word of 32 lines, or 4, further. */
-  #line(address: number): number {
-    for (const [number, line] of this.#options.lines ?? []) {
-      if (address === 0xe000e100 + 4 * (number >> 5)) return 0xe000e100
-      if (address === 0xe000e400 + (number & ~3)) return 0xe000e400 + (line & ~3)
-    }
-    return address
-  }
-
-  #vectorOf(address: number): number {
-    for (const [number, line] of this.#options.lines ?? []) {
-      if (address === this.core.VTOR + 4 * (16 + line)) return this.core.VTOR + 4 * (16 + number)
-    }
-    return address
   }
 }
 

@@ -3,6 +3,7 @@
 // from the pins. Blocks that the drivers do not use are not there. A reset by the watchdog keeps
 // the flash, and RAM or not as the test says; a loss of power only the flash.
 import { type Block, BusFault, Cortex, Due } from './cortex.ts'
+import { CortexM0 } from './cortex-m0.ts'
 import { NrfFlash, nrfFlashBytes, nrfFlashTimes } from './nrf51-flash.ts'
 import { Gpiote, Ppi, Timer } from './nrf51-tasks.ts'
 
@@ -139,6 +140,7 @@ export class Nrf51 {
       write: (offset, value) => block.write(offset, value),
     })
     this.#cortex = new Cortex({
+      core: (host) => new CortexM0(host),
       ...{ flashAt: 0, flash: this.flash.cells, ram: this.#ram, cycles },
       onFlashStore: (at, value) => this.flash.store(at, value),
       flashStall: () => this.flash.busyFor,

@@ -3,6 +3,7 @@
 // order, values and times of registers, not instructions: those of the real core run in QEMU.
 // A reset keeps RAM, flash and back-up registers; a loss of power only the flash.
 import { type Block, BusFault, Cortex, Due } from './cortex.ts'
+import { CortexM4 } from './cortex-m4.ts'
 import {
   Clocks,
   FlashInterface,
@@ -165,11 +166,11 @@ export class Stm32 {
     this.#uart = { brr: 0, control: 0 }
     this.#gpio.clear()
     this.#cortex = new Cortex({
+      core: (host) => new CortexM4(host),
       ...{ flashAt: 0x0800_0000, flash: this.cells, ram: this.#ram, cycles },
       coupled: { at: coupled.at, bytes: this.#coupled },
       onFlashStore: (at, value) => flash.store(at, value),
       flashStall: () => flash.busyFor,
-      lines: new Map([[37, 5]]),
       onReset: () => {
         this.#bitten = softwareFlag
       },
