@@ -54,6 +54,14 @@ export class Qemu {
     return Qemu.#start(countedArgs(board), hex, (file) => ['-device', `loader,file=${file}`])
   }
 
+  /** Raw bytes from an address on, on any machine, at its own pace. */
+  static startBin(machine: string, bin: Uint8Array, at: number): Promise<Qemu> {
+    const place = `addr=0x${at.toString(16)},force-raw=on`
+    return Qemu.#start(['-M', machine], bin, (file) => [
+      ...['-device', `loader,file=${file},${place}`],
+    ])
+  }
+
   /** An ELF on any other machine of QEMU's, at its own pace. */
   static startOn(machine: string, elf: Uint8Array): Promise<Qemu> {
     return Qemu.#start(['-M', machine], elf, (file) => ['-kernel', file])
