@@ -1,6 +1,5 @@
 // An image of a machine on the register models of an STM32F405, seen from its pins: volts go into
-// the converter, edges come out. The image is the board's own C with nothing replaced, compiled for
-// the core that the models are joined to.
+// the converter, edges come out. The image is the one that is flashed, with nothing replaced.
 import type { Board } from '../../firmware/boards.ts'
 import { buildImage, type Image } from '../../firmware/image.ts'
 import { profileDigest } from '../../gateway/core/machine.ts'
@@ -37,13 +36,13 @@ export interface Bench {
   both: number[]
 }
 
-/** The machine's image, or the test build, for a Cortex-M0: all else is the board's. */
+/** The machine's image, or the test build, with something of its board changed. */
 export const modelImage = (
   { machines, profile, loopsFolder }: Subject,
   purpose: 'machine' | 'exercise' = 'machine',
   changed: (board: Board) => Partial<Board> = () => ({}),
 ): Promise<Image> => {
-  const board = { ...loadBoard('stm32f405'), flags: ['-mcpu=cortex-m0', '-mthumb'] }
+  const board = loadBoard('stm32f405')
   return buildImage({
     ...{ profile, loopsFolder, purpose, path: process.env['PATH'], loops: machines.loops },
     profileDigest: profileDigest(profile),

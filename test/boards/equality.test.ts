@@ -15,6 +15,8 @@ import {
 } from '../emu/exercise.ts'
 import { Pico } from '../emu/pico.ts'
 import { Qemu, qemuInstalled } from '../emu/qemu.ts'
+import { Stm32 } from '../emu/stm32f405.ts'
+import { talkTo } from '../emu/talk.ts'
 import {
   compilerInstalled,
   drill,
@@ -83,6 +85,22 @@ describe.each(subjects)('%s', (name, subject) => {
         expect({ hash: ran.hash, last: ran.last }).toEqual({ hash, last })
         const worst = loadBoard('rp2040-pico').worstStep[subject.loop.kind]
         if (worst !== undefined) expect(ran.worst).toBeLessThanOrEqual(worst.cycles)
+      }
+    },
+    300_000,
+  )
+
+  test.runIf(build)(
+    'the Cortex-M4F of our own',
+    async () => {
+      const { bin } = await imageOf(subject, 'stm32f405', 'exercise')
+      const { wasm } = await wasmOf(subject)
+      for (const given of drives(name, subject)) {
+        const drive = { ...given, steps: 20_000 }
+        const ask = talkTo((onUart) => new Stm32({ bin, onUart }))
+        expect(ask('')).toBe('ready')
+        const { hash, last } = readRun(ask(runLine(drive), drive.steps * 20_000))
+        expect({ hash, last }).toEqual(runTwin(wasm, subject.loop, drive))
       }
     },
     300_000,
@@ -159,6 +177,21 @@ describe('with the safety kernel', () => {
       const ran = readRun(pico.ask(guardedLine(guarded), guarded.steps * 20_000))
       expect({ hash: ran.hash, last: ran.last }).toEqual(await guardedTwin())
       expect(ran.worst).toBeLessThanOrEqual(loadBoard('rp2040-pico').kernelStep?.cycles ?? 0)
+    },
+    300_000,
+  )
+
+  test.runIf(build)(
+    'the Cortex-M4F of our own',
+    async () => {
+      const subject = drill()
+      const [{ wasm }, { wasm: kernel }] = [await wasmOf(subject), await kernelOf(subject)]
+      const drive = { ...guarded, steps: 20_000 }
+      const { bin } = await imageOf(subject, 'stm32f405', 'exercise')
+      const ask = talkTo((onUart) => new Stm32({ bin, onUart }))
+      ask('')
+      const { hash, last } = readRun(ask(guardedLine(drive), drive.steps * 20_000))
+      expect({ hash, last }).toEqual(runGuarded({ wasm, kernel }, subject.loop, drive))
     },
     300_000,
   )

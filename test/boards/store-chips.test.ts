@@ -2,7 +2,6 @@
 // store and of both drivers runs on register models. A cut leaves every bit of what was at work old
 // or new; what reads differently from time to time is only in the Pico's model.
 import { describe, expect, test } from 'vitest'
-import type { Board } from '../../firmware/boards.ts'
 import { Nrf51 } from '../emu/nrf51.ts'
 import type { NrfFlash } from '../emu/nrf51-flash.ts'
 import { Stm32 } from '../emu/stm32f405.ts'
@@ -58,10 +57,9 @@ const stm32 = (bin: Uint8Array, random: () => number): RigBoard => {
   }
 }
 
-const core = (board: Board): Board => ({ ...board, flags: ['-mcpu=cortex-m0', '-mthumb'] })
 const cases = [
   { name: 'microbit', board: loadBoard('microbit'), chipOf: microbit, rounds: 40 },
-  { name: 'stm32f405', board: core(loadBoard('stm32f405')), chipOf: stm32, rounds: 12 },
+  { name: 'stm32f405', board: loadBoard('stm32f405'), chipOf: stm32, rounds: 12 },
 ]
 
 const numbers = (random: () => number, count: number): number[] =>

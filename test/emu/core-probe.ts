@@ -7,6 +7,7 @@ import { commonFlags, runTool } from '../../firmware/c-compiler.ts'
 import { loadBoard } from '../boards/stand.ts'
 import { Qemu } from './qemu.ts'
 import { Stm32 } from './stm32f405.ts'
+import { talkTo } from './talk.ts'
 
 /** Instructions and what they begin with; see c/core-probe.c. */
 export interface Case {
@@ -69,26 +70,9 @@ export interface Probe {
 
 /** In the core of ours. */
 export const onModel = (bin: Uint8Array): Probe => {
-  let said = ''
-  const chip = new Stm32({
-    bin,
-    onUart: (byte) => {
-      said += String.fromCharCode(byte)
-    },
-  })
-  const answer = (line: string): string => {
-    let at = 0
-    const come = chip.run(4e9, () => {
-      if (at < line.length && chip.feed(line.charCodeAt(at))) at += 1
-      return said.endsWith('\n')
-    })
-    if (!come) throw new Error(`no answer to ${line}`)
-    const text = said.trim()
-    said = ''
-    return text
-  }
-  answer('')
-  return { ask: async (line) => answer(line) }
+  const ask = talkTo((onUart) => new Stm32({ bin, onUart }))
+  ask('')
+  return { ask: async (line) => ask(line, 4e9) }
 }
 
 /** In QEMU; whoever asks for it stops it. */

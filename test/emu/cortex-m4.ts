@@ -25,8 +25,9 @@ export class CortexM4 implements Core {
   readonly registers: Registers
   readonly #exceptions: Exceptions
   readonly #host: CoreHost
-  readonly #narrow: (Op | undefined)[] = []
-  readonly #wide: (Map<number, Op> | undefined)[] = []
+  /** Decoded once for each encoding, wherever it stands: stores into code need no notice. */
+  readonly #narrow = new Array<Op | undefined>(narrowest).fill(undefined)
+  readonly #wide = new Array<Map<number, Op> | undefined>(65_536 - narrowest).fill(undefined)
   #pc: number
 
   /** @param interrupts that the chip has @param host `vectors` is where it starts from */
@@ -131,7 +132,7 @@ export class CortexM4 implements Core {
       state.next = at + 2
     } else {
       const second = this.#host.fetch(at + 2)
-      op = this.#wide[first]?.get(second) ?? this.#decodeWide(first, second)
+      op = this.#wide[first - narrowest]?.get(second) ?? this.#decodeWide(first, second)
       state.next = at + 4
     }
     const cycles = state.it === 0 ? op(state) : this.#stepInBlock(op)
@@ -160,8 +161,8 @@ export class CortexM4 implements Core {
     const word = first * 65_536 + second
     const op = decode(rows, word)
     if (op === undefined) throw new Error(`no such instruction: ${hex(word)} at ${hex(this.#pc)}`)
-    const known = this.#wide[first] ?? new Map<number, Op>()
-    this.#wide[first] = known.set(second, op)
+    const known = this.#wide[first - narrowest] ?? new Map<number, Op>()
+    this.#wide[first - narrowest] = known.set(second, op)
     return op
   }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { commonFlags, runTool } from '../../firmware/c-compiler.ts'
 import { Qemu, type QemuBoard } from './qemu.ts'
+import { type Chip, talkTo } from './talk.ts'
 
 /** What a test does to a chip, wherever that is. */
 export interface Bus {
@@ -82,33 +83,14 @@ const busOf = (ask: (line: string) => Promise<string>): Bus => {
   }
 }
 
-interface Model {
-  run(cycles: number, done: () => boolean): boolean
-  feed(byte: number): boolean
-}
-
 /** On a register model, which `make` gives with the image in it. */
 export const modelBus = (
-  make: (bin: Uint8Array, onUart: (byte: number) => void) => Model,
+  make: (bin: Uint8Array, onUart: (byte: number) => void) => Chip,
   { bin }: ProbeImage,
 ): Bus => {
-  let said = ''
-  const chip = make(bin, (byte) => {
-    said += String.fromCharCode(byte)
-  })
-  const answer = (line: string): string => {
-    let at = 0
-    const come = chip.run(400_000_000, () => {
-      if (at < line.length && chip.feed(line.charCodeAt(at))) at += 1
-      return said.endsWith('\n')
-    })
-    if (!come) throw new Error(`no answer to ${line}`)
-    const text = said.trim()
-    said = ''
-    return text
-  }
-  answer('')
-  return busOf(async (line) => answer(line))
+  const ask = talkTo((onUart) => make(bin, onUart))
+  ask('')
+  return busOf(async (line) => ask(line))
 }
 
 /** In QEMU; whoever asks for it stops it. */

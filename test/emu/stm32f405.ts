@@ -22,6 +22,8 @@ const ramBytes = 128 * 1024
 const coupled = { at: 0x1000_0000, kb: 64 }
 /** Pins are numbered 16 * port + bit. */
 const ports = 4
+/** TIM8's channels 1 and 2. */
+const sides = { port: 2, first: 38, second: 39 }
 
 export interface Stm32Options {
   bin: Uint8Array
@@ -138,7 +140,7 @@ export class Stm32 {
     const clocks = new Clocks(() => (this.#cortex as Cortex | undefined)?.cycles ?? cycles, flags)
     const { flashTimes = quickFlashTimes, random = () => 0.5 } = this.options
     const flash = new FlashInterface(this.cells, clocks, { times: flashTimes, random })
-    const pwm = new PwmTimer(chip, clocks, () => this.#refresh())
+    const pwm = new PwmTimer(chip, clocks, () => this.#refresh(sides.port))
     const converter = new Converter({
       ...{ chip, clocks, interrupt: (high) => chip().interrupt(18, high) },
       counts: (channel) => this.options.analogue?.(channel, (pin) => this.level(pin)) ?? 0,
@@ -325,7 +327,7 @@ export class Stm32 {
       const next = (before & ~(value >>> 16)) | (value & 0xffff)
       this.#gpio.set(port * 0x400 + 0x14, next)
     } else this.#gpio.set(port * 0x400 + offset, value)
-    this.#refresh()
+    this.#refresh(port)
   }
 
   #mode(pin: number): number {
@@ -339,13 +341,13 @@ export class Stm32 {
   #driven(pin: number): boolean {
     const mode = this.#mode(pin)
     if (mode === 1) return ((this.#readPort(pin >> 4, 0x14) >>> (pin & 15)) & 1) === 1
-    const isSide = pin === 38 || pin === 39
+    const isSide = pin === sides.first || pin === sides.second
     if (mode !== 2 || !isSide || this.#function(pin) !== 3) return false
-    return this.#pwm.output(pin === 38 ? 0 : 1) ?? false
+    return this.#pwm.output(pin === sides.first ? 0 : 1) ?? false
   }
 
-  #refresh(): void {
-    for (let pin = 0; pin < 16 * ports; pin += 1) {
+  #refresh(port: number): void {
+    for (let pin = 16 * port; pin < 16 * port + 16; pin += 1) {
       if (this.#mode(pin) === 1 || this.#mode(pin) === 2 || this.level(pin)) {
         this.#edge(pin, this.#driven(pin))
       }
