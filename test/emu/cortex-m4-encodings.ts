@@ -1,5 +1,5 @@
-// Encodings of ARMv7E-M with single-precision floats, written from the manual's tables a second time
-// and apart from the core that they test: each gives as many instructions as one wants. What the
+// Encodings of ARMv7E-M with single-precision floats, written from the manual's tables a second
+// time, apart from the core that they test: each gives as many instructions as one wants. What the
 // manual calls unpredictable is left out.
 
 /** A random number below `below`. */

@@ -150,6 +150,7 @@ export class Cortex {
   }
 
   read(address: number): number {
+    if ((address & 3) !== 0) throw new BusFault(`unaligned read of ${hexOf(address)}`)
     return this.#read(address >>> 0, 4) >>> 0
   }
 

@@ -17,7 +17,7 @@ struct one {
 };
 #define cases ((const struct one *)0x08010000)
 
-enum { R0 = 0, SP = 13, LR = 14, APSR = 15, FPSCR = 16, S0 = 17, FAULT = 49, HARD = 50, WORDS = 51 };
+enum { R0, SP = 13, LR, APSR, FPSCR, S0, FAULT = 49, HARD, WORDS };
 #define SCRATCH_WORDS 640
 static u32 scratch[SCRATCH_WORDS] __attribute__((aligned(16)));
 u32 state[WORDS];
