@@ -1,7 +1,7 @@
-// An STM32F405 for drivers: the chip's blocks as register models around a Cortex-M0, so that the
-// same C, compiled for that core, can be run against them and seen from its pins. What it proves is
-// order, values and times of registers, not instructions: those of the real core run in QEMU.
-// A reset keeps RAM, flash and back-up registers; a loss of power only the flash.
+// An STM32F405: its blocks as register models around a Cortex-M4F, so that the image that is flashed
+// runs against them and is seen from its pins. What it proves is order, values and times of
+// registers; how long code takes is the core's table, not silicon. A reset keeps RAM, flash and
+// back-up registers; a loss of power only the flash.
 import { type Block, BusFault, Cortex, Due } from './cortex.ts'
 import { CortexM4 } from './cortex-m4.ts'
 import {
