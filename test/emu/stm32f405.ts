@@ -1,5 +1,5 @@
-// An STM32F405: its blocks as register models around a Cortex-M4F, so that the image that is flashed
-// runs against them and is seen from its pins. What it proves is order, values and times of
+// An STM32F405: its blocks as register models around a Cortex-M4F, so that the image that is
+// flashed runs against them and is seen from its pins. What it proves is order, values and times of
 // registers; how long code takes is the core's table, not silicon. A reset keeps RAM, flash and
 // back-up registers; a loss of power only the flash.
 import { type Block, BusFault, Cortex, Due } from './cortex.ts'
