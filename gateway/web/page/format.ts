@@ -66,8 +66,13 @@ export const ago = (timeUs: number, nowUs: number): string => {
   return dateTime(timeUs)
 }
 
+/** As the charts have it: one clock on all pages. */
+const hourCycle = 'h23'
+
 export const dateTime = (timeUs: number): string =>
-  new Date(timeUs / 1000).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
+  new Date(timeUs / 1000).toLocaleString(undefined, {
+    ...{ dateStyle: 'medium', timeStyle: 'medium', hourCycle },
+  })
 
 /** For the `datetime` attribute of <time>. */
 export const isoTime = (timeUs: number): string => new Date(timeUs / 1000).toISOString()
@@ -77,6 +82,7 @@ export const clockTime = (timeUs: number): string =>
     hour: '2-digit',
     minute: '2-digit',
     second: '2-digit',
+    hourCycle,
   })
 
 /** Whole shares of any size, in groups of three. */
