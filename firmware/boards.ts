@@ -19,7 +19,12 @@ const Flash = Type.Object(
   {
     bytes: Type.Integer({ minimum: 1024 }),
     chip: Type.Optional(Text),
-    sectorBytes: Type.Optional(Type.Integer({ description: 'What one erase clears.' })),
+    sectorBytes: Type.Optional(
+      Type.Integer({ description: 'What one erase clears; of what is kept, where they differ.' }),
+    ),
+    sectors: Type.Optional(
+      Type.Array(Bytes, { description: 'Bytes of each, from the start, where they differ.' }),
+    ),
     pageBytes: Type.Optional(Type.Integer({ description: 'What one program can write.' })),
     journalSeconds: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 10, description: 'Of use that a power cut may take.' }),
@@ -150,6 +155,15 @@ export const BoardSchema = Type.Object(
 export type Board = Static<typeof BoardSchema> & { folder: string }
 export type BoardPin = Static<typeof Pin>
 export type FlashMethod = Static<typeof Flashing>
+
+/** Where each sector of a board's flash begins, and its end. */
+export const sectorStarts = ({
+  flash: { bytes, sectorBytes = 4096, sectors = [] },
+}: Pick<Board, 'flash'>): readonly number[] => {
+  const starts = [0]
+  for (let at = 0; at < bytes; starts.push(at)) at += sectors[starts.length - 1] ?? sectorBytes
+  return starts
+}
 
 /** Where the project keeps its boards. */
 export const boardsFolder = join(import.meta.dirname, 'boards')

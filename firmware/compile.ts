@@ -25,7 +25,7 @@ export interface CompileRequest {
   source: string
   /** `-D` and the like, beside the flags of every image. */
   flags?: readonly string[]
-  /** Linked for this slot of the flash: room for its signed head is where boot2 would be. */
+  /** Linked for this slot of the flash, behind room for its signed head. */
   slot?: 0 | 1
   /** What the C of a wasm module was written as, for errors. */
   origin?: {
@@ -79,9 +79,10 @@ export const compileImage = (request: CompileRequest): Built => {
   ]
   runTool('gcc', [...flags, ...(request.flags ?? []), '-c', source, '-o', 'image.o'], at)
   const objects = ['image.o']
-  if (board.boot !== undefined) {
-    const block = slot === undefined ? assembleBoot(at, board.boot, board.flags) : emptyHead
-    writeFileSync(join(folder, 'boot.S'), `.section .boot2, "a"\n.byte ${block.join(', ')}\n`)
+  if (board.boot !== undefined || slot !== undefined) {
+    const { boot } = slot === undefined ? board : {}
+    const block = boot === undefined ? emptyHead : assembleBoot(at, boot, board.flags)
+    writeFileSync(join(folder, 'boot.S'), `.section .head, "a"\n.byte ${block.join(', ')}\n`)
     runTool('gcc', [...board.flags, '-c', 'boot.S', '-o', 'boot.o'], at)
     objects.push('boot.o')
   }

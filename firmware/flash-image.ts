@@ -1,8 +1,9 @@
 // What is flashed onto a board that takes signed updates, with the board in hand: bootloader, the
 // pinned key or a blank place for one, an image in slot A, and an update state that begins anew.
 // Pure.
-import type { Board } from './boards.ts'
+import { type Board, sectorStarts } from './boards.ts'
 import { slotOf } from './compile.ts'
+import { toHex } from './flash/hex.ts'
 import { readHead, readSigned } from './signed-image.ts'
 import { toUf2 } from './uf2.ts'
 
@@ -14,6 +15,8 @@ export interface FlashPart {
 
 const pinMark = 0x4e504654
 const stateMark = 0x54534654
+/** On every board (runtime/boot/state.h). */
+const statePageBytes = 256
 
 /** As runtime/boot/state.h reads it: slot A is confirmed, no trial, nothing older may come. */
 const firstState = (number: number, version: number): Uint8Array => {
@@ -26,11 +29,12 @@ const firstState = (number: number, version: number): Uint8Array => {
   return record
 }
 
-/** The last sector below the slots. */
-const pinPlace = ({ flash: { sectorBytes = 4096, parts = {} } }: Board): number => {
-  const { boot } = parts
-  if (boot === undefined) throw new RangeError('no room for a bootloader')
-  return boot.at + boot.bytes - sectorBytes
+/** The bootloader's last sector. */
+const pinPlace = (board: Board): number => {
+  const { boot } = board.flash.parts ?? {}
+  const last = boot && sectorStarts(board).findLast((at) => at < boot.at + boot.bytes)
+  if (last === undefined) throw new RangeError('no room for a bootloader')
+  return last
 }
 
 /** The key that is pinned in a board's flash, if one is. @param flash from its start */
@@ -59,8 +63,9 @@ const crc32 = (data: Uint8Array): number => {
 }
 
 /** Whole sectors, so that what lies around is known, too. */
-const sectors = (at: number, content: Uint8Array, sectorBytes: number): FlashPart => {
-  const bytes = new Uint8Array(Math.ceil(content.length / sectorBytes) * sectorBytes).fill(0xff)
+const sectors = (board: Board, at: number, content: Uint8Array): FlashPart => {
+  const end = sectorStarts(board).find((one) => one >= at + content.length) ?? 0
+  const bytes = new Uint8Array(end - at).fill(0xff)
   bytes.set(content)
   return { at, bytes }
 }
@@ -78,27 +83,44 @@ export const flashParts = (
   board: Board,
   { bootloader, image, publicKey }: FlashContent,
 ): FlashPart[] => {
-  const { sectorBytes = 4096, pageBytes = 256, parts = {} } = board.flash
-  const { boot, update } = parts
+  const { boot, update } = board.flash.parts ?? {}
   const slot = slotOf(board, 0)
   if (boot === undefined || update === undefined) throw new RangeError('no room for a bootloader')
   const pinAt = pinPlace(board)
   if (boot.at + bootloader.length > pinAt) throw new RangeError('the bootloader is too long')
   const head = publicKey === undefined ? readHead(image) : readSigned(image, publicKey)
-  const state = new Uint8Array(2 * sectorBytes).fill(0xff)
+  const [, end = 0] = sectorStarts(board).filter((at) => at > update.at)
+  const state = new Uint8Array(end - update.at).fill(0xff)
   // Twice, as the board writes each of its own.
   state.set(firstState(1, head.version))
-  state.set(firstState(2, head.version), pageBytes)
+  state.set(firstState(2, head.version), statePageBytes)
   return [
-    sectors(boot.at, bootloader, sectorBytes),
-    sectors(pinAt, pinOf(publicKey), sectorBytes),
-    sectors(slot.at, image, sectorBytes),
-    sectors(update.at, state, sectorBytes),
+    sectors(board, boot.at, bootloader),
+    sectors(board, pinAt, pinOf(publicKey)),
+    sectors(board, slot.at, image),
+    sectors(board, update.at, state),
   ]
 }
 
+/**
+ * The parts in the forms that the board's loader takes, by ending. Where it takes UF2, that only:
+ * as raw bytes they would be a file of mostly nothing.
+ */
+export const partsToFiles = (
+  board: Board,
+  parts: readonly FlashPart[],
+): Map<string, Uint8Array> => {
+  if (board.uf2Family !== undefined) return new Map([['uf2', partsToUf2(board, parts)]])
+  const bin = partsToBin(parts)
+  const hex = toHex(bin, board.flashAddress, new Set(sectorStarts(board)))
+  return new Map([
+    ['bin', bin],
+    ['hex', hex],
+  ])
+}
+
 /** The parts as one UF2 file. */
-export const partsToUf2 = (board: Board, parts: readonly FlashPart[]): Uint8Array => {
+const partsToUf2 = (board: Board, parts: readonly FlashPart[]): Uint8Array => {
   const { uf2Family } = board
   if (uf2Family === undefined) throw new RangeError(`${board.board} takes no UF2`)
   const files = parts.map(({ at, bytes }) => toUf2(bytes, board.flashAddress + at, uf2Family))

@@ -2,7 +2,7 @@
 // hour at the most, against the erases that the chip's maker promises. Also whether the map of the
 // flash is one. Pure arithmetic; the rates are those of runtime/counters.h, usage.h and outbox.h.
 import { ruleItemBytes, ruleItemsPerHour } from './board-rules.ts'
-import type { Board } from './boards.ts'
+import { type Board, sectorStarts } from './boards.ts'
 import { type Finding, inBoard } from './finding.ts'
 import type { UsagePlan } from './usage-plan.ts'
 
@@ -59,8 +59,10 @@ export const flashLife = (
     Math.floor((bytes * eraseCycles) / perHour)
   // A record does not go over the end of a sector: of small ones half may stay empty.
   const fill = room > 65_536 ? 1 - mostItem / room : 0.5
-  // Half of kv may hold what does not move, as far as there can be so much.
-  const moving = (kv.bytes - Math.min(kv.bytes / 2, mostValues)) / sectorBytes
+  // Half of kv may hold what does not move, as far as there can be so much; of two sectors a quarter
+  // of each, which is copied with every erase (KV_LIVE_MOST).
+  const still = kv.bytes === 2 * sectorBytes ? kv.bytes / 4 : Math.min(kv.bytes / 2, mostValues)
+  const moving = (kv.bytes - still) / sectorBytes
   return {
     kv: hours(
       moving * room * fill,
@@ -102,13 +104,13 @@ export const checkFlash = (
   const remedy = `Correct firmware/boards/${board.board}/board.json.`
   const findings: Finding[] = []
   const parts = Object.entries(flash.parts ?? {}).sort(([, a], [, b]) => a.at - b.at)
+  const edges = new Set(sectorStarts(board))
   let end = 0
   for (const [name, { at, bytes }] of parts) {
-    const sector = flash.sectorBytes ?? 1
     const bad = (what: string): void => {
       findings.push(inBoard(board.board, `/flash/parts/${name}`, { what, remedy }))
     }
-    if (at % sector !== 0 || bytes % sector !== 0) bad(`it is no whole number of sectors`)
+    if (!edges.has(at) || !edges.has(at + bytes)) bad(`it is no whole number of sectors`)
     if (at < end) bad('it lies over the part before it')
     if (at + bytes > flash.bytes) bad('it goes beyond the end of the flash')
     end = at + bytes

@@ -28,13 +28,9 @@ const imageFiles = (image: Image): Map<string, string | Uint8Array> =>
     ['json', `${JSON.stringify(image.manifest, null, 2)}\n`],
   ])
 
-/** The same of an image behind a bootloader; its raw bytes alone are nothing to flash. */
-const stockFiles = ({ elf, uf2, text }: Stock): Map<string, string | Uint8Array> =>
-  new Map<string, string | Uint8Array>([
-    ['elf', elf],
-    ['uf2', uf2],
-    ['json', text],
-  ])
+/** The same of an image behind a bootloader. */
+const stockFiles = ({ elf, files, text }: Stock): Map<string, string | Uint8Array> =>
+  new Map<string, string | Uint8Array>([['elf', elf], ...files, ['json', text]])
 
 /**
  * Of a machine for a board, as the project's own images are: with a bootloader where the board

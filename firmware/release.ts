@@ -3,7 +3,9 @@
 // nobody's signature, no key. Keys stay outside: `sign` is passed in.
 import { createHash } from 'node:crypto'
 import { buildBootloader } from './bootloader.ts'
-import { flashParts, partsToUf2 } from './flash-image.ts'
+import { slotOf } from './compile.ts'
+import { BuildError, inBoard } from './finding.ts'
+import { flashParts, partsToFiles } from './flash-image.ts'
 import { buildImage, type Image, type ImageRequest } from './image.ts'
 import type { Manifest } from './manifest.ts'
 import { headBytes, headImage, type Sign, signImage } from './signed-image.ts'
@@ -22,15 +24,15 @@ export interface Release {
   /** Head and image for each slot: what an update sends. */
   a: Uint8Array
   b: Uint8Array
-  /** Bootloader, pinned key, image in slot A, fresh update state. */
-  uf2: Uint8Array
+  /** Bootloader, pinned key, image in slot A, fresh update state: by ending. */
+  files: ReadonlyMap<string, Uint8Array>
   manifest: Manifest
   /** The manifest's text, whose SHA-256 is signed in both heads. */
   text: string
 }
 
 /** An image for slot A behind a bootloader, by nobody in particular. */
-export interface Stock extends Pick<Release, 'uf2' | 'manifest' | 'text'> {
+export interface Stock extends Pick<Release, 'files' | 'manifest' | 'text'> {
   /** Of the image alone. */
   elf: Uint8Array
 }
@@ -54,7 +56,7 @@ export const buildRelease = async (request: ReleaseRequest): Promise<Release> =>
   return {
     a: image,
     b: signImage(b.bin, { ...head, slot: 1 }, sign),
-    uf2: partsToUf2(board, flashParts(board, { bootloader, image, publicKey })),
+    files: partsToFiles(board, flashParts(board, { bootloader, image, publicKey })),
     manifest,
     text,
   }
@@ -72,12 +74,21 @@ export const buildStock = async (request: StockRequest): Promise<Stock> => {
   const manifest = manifestOf(a, bootloader, { version: stockVersion, slots })
   const text = textOf(manifest)
   const image = headImage(a.bin, { ...headOf(request, stockVersion, text), slot: 0 })
-  const uf2 = partsToUf2(board, flashParts(board, { bootloader, image }))
-  return { uf2, manifest, text, elf: a.elf }
+  const files = partsToFiles(board, flashParts(board, { bootloader, image }))
+  return { files, manifest, text, elf: a.elf }
 }
 
-const inSlot = (request: StockRequest, slot: 0 | 1): Promise<Image> =>
-  buildImage({ ...request, purpose: 'machine', slot })
+/** Linked for a slot; must fit both, because updates change places. */
+const inSlot = async (request: StockRequest, slot: 0 | 1): Promise<Image> => {
+  const { board } = request
+  const most = Math.min(slotOf(board, 0).bytes, slotOf(board, 1).bytes)
+  const image = await buildImage({ ...request, purpose: 'machine', slot })
+  if (image.bin.length <= most) return image
+  const what = `a slot has ${most} bytes, and the image with its head has ${image.bin.length}`
+  const remedy = 'Give both slots more room, or take a board with more flash.'
+  const place = `/flash/parts/slot_${slot === 0 ? 'a' : 'b'}`
+  throw new BuildError([inBoard(board.board, place, { what, remedy })])
+}
 
 const digestOf = ({ bin }: Image): string => sha256(bin.subarray(headBytes)).toString('hex')
 

@@ -1,5 +1,6 @@
 // Intel HEX (specification revision A, 1988), as the linker's tools write it: back to raw bytes,
-// for checking an image against its manifest. Pure.
+// for checking an image against its manifest; and written, for what lies in several parts of a
+// flash. Pure.
 
 /** Bytes from the lowest address on, gaps as 0xff. Throws RangeError where a record is damaged. */
 export const fromHex = (file: Uint8Array): { image: Uint8Array; at: number } => {
@@ -21,6 +22,38 @@ export const fromHex = (file: Uint8Array): { image: Uint8Array; at: number } => 
   const image = new Uint8Array(end - at).fill(0xff)
   for (const part of parts) image.set(part.data, part.at - at)
   return { image, at }
+}
+
+const lineBytes = 16
+
+/**
+ * Raw bytes as HEX. Lines of only 0xff are left out but at those offsets: what is written there is
+ * erased before, and so blank. @param at address of the first byte
+ */
+export const toHex = (bytes: Uint8Array, at: number, kept: ReadonlySet<number>): Uint8Array => {
+  const lines: string[] = []
+  let high = -1
+  for (let from = 0; from < bytes.length; from += lineBytes) {
+    const data = bytes.subarray(from, from + lineBytes)
+    if (!kept.has(from) && data.every((byte) => byte === 0xff)) continue
+    const address = at + from
+    if (address >>> 16 !== high) {
+      high = address >>> 16
+      lines.push(lineOf(0, 4, [high >>> 8, high & 255]))
+    }
+    lines.push(lineOf(address & 0xffff, 0, data))
+  }
+  lines.push(lineOf(0, 1, []))
+  return new Uint8Array(Buffer.from(lines.map((line) => `${line}\r\n`).join('')))
+}
+
+const lineOf = (address: number, type: number, data: Iterable<number>): string => {
+  const bytes = [0, address >>> 8, address & 255, type, ...data]
+  bytes[0] = bytes.length - 4
+  const sum = bytes.reduce((total, byte) => total + byte, 0)
+  return `:${Buffer.from([...bytes, -sum & 255])
+    .toString('hex')
+    .toUpperCase()}`
 }
 
 const imageMax = 16 * 1024 ** 2

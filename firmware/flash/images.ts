@@ -49,21 +49,27 @@ export const readImage = (path: string): ReadyImage => {
   return { name, manifest, files: new Map([...files, ['bin', raw]]) }
 }
 
-/** With a bootloader: all that its UF2 puts onto a board is what the manifest names. */
+/** With a bootloader: all that its file puts onto a board is what the manifest names. */
 const readRelease = (
   name: string,
   files: ReadonlyMap<string, Uint8Array>,
   path: string,
 ): ReadyImage => {
   const manifest = parseManifest(path)
-  const uf2 = files.get('uf2')
-  if (uf2 === undefined) throw damaged(path, 'there is no .uf2 beside its manifest')
+  const [uf2, hex, bin] = ['uf2', 'hex', 'bin'].map((ending) => files.get(ending))
+  const flashes: Uint8Array[] = []
   try {
-    checkFlash(fromUf2(uf2).image, manifest, sha256(contentOf(path) ?? ''))
+    if (uf2 !== undefined) flashes.push(fromUf2(uf2).image)
+    else if (hex !== undefined) flashes.push(fromHex(hex).image)
+    if (uf2 === undefined && bin !== undefined) flashes.push(bin)
+    for (const flash of flashes) checkFlash(flash, manifest, sha256(contentOf(path) ?? ''))
   } catch (error) {
     throw damaged(path, (error as Error).message)
   }
-  return { name, manifest, files: new Map([['uf2', uf2]]) }
+  const [flash] = flashes
+  if (flash === undefined) throw damaged(path, 'there is no .uf2, .hex or .bin beside its manifest')
+  if (uf2 !== undefined) return { name, manifest, files: new Map([['uf2', uf2]]) }
+  return { name, manifest, files: new Map([...files, ['bin', bin ?? flash]]) }
 }
 
 /** Throws what is wrong. @param text SHA-256 of the manifest as it is written */

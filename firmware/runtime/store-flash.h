@@ -19,8 +19,9 @@ static volatile u32 driven_us;
 #ifndef KV_SPARE
 #define KV_SPARE 2
 #endif
-/* Half of the room: the rest lets values be written several times between two erases. */
-#define KV_LIVE_MOST (FLASH_KV_BYTES / 2)
+/* Half of the room, or of two sectors a quarter of one: the rest lets values be written several
+ * times between two erases. */
+#define KV_LIVE_MOST (KV_SPARE > 0 ? FLASH_KV_BYTES / 2 : FLASH_KV_BYTES / 8)
 /* An outbox that is this full refuses usage. */
 #define OUTBOX_SECTORS (FLASH_OUTBOX_BYTES / FLASH_SECTOR)
 #define OUTBOX_KEEP (OUTBOX_SECTORS < 4 ? 1 : OUTBOX_SECTORS / 4)
@@ -66,6 +67,13 @@ static bool kv_put(u8 kind, const void *data, u32 bytes) {
     if (other != kind && kv_at[other] != 0) live += log_size(kv_size(other));
   }
   if (live > KV_LIVE_MOST) return false;
+#if KV_SPARE == 0
+  /* Where nothing is kept back, the newest sector keeps the room for all that counts, and as much
+   * again for copies that a cut spoils. */
+  if (kv_log.ready == 0 && kv_log.next + log_size(bytes) + 2 * KV_LIVE_MOST > FLASH_SECTOR) {
+    return false;
+  }
+#endif
   return kv_write(kind, &(struct log_data){.ram = data}, bytes, KV_SPARE);
 }
 

@@ -1,5 +1,5 @@
 /* Takes a signed image into the slot that does not run, and asks for its trial. Thread mode: an
- * erase takes up to 400 ms, the steps go on meanwhile. Whoever carries the messages (link.h) calls
+ * erase takes up to 400 ms, on the STM32F405 2 s; the steps go on meanwhile. Whoever carries the messages (link.h) calls
  * begin, chunk after chunk, finish; after the trial has started, confirm. Nothing of the running
  * image is touched, and the head comes last: a transfer that breaks off at any
  * moment leaves no image that could be started. Must not write while anything is driven nor in the
@@ -52,8 +52,9 @@ static enum update_result update_chunk(u32 offset, const void *data, u32 bytes, 
     u32 at = slot_at(update_slot()) + SLOT_HEAD_BYTES + update_next;
     u32 part = FLASH_PAGE - at % FLASH_PAGE;
     if (part > bytes) part = bytes;
-    if (update_next == 0 || at % FLASH_SECTOR == 0) {
-      flash_erase_begin(at - at % FLASH_SECTOR);
+    u32 sector = flash_sector_at(at);
+    if (update_next == 0 || at == sector) {
+      flash_erase_begin(sector);
       flash_settle();
     }
     flash_program(at, from, part);

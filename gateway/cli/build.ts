@@ -33,9 +33,9 @@ export const usage = `usage: tenfold build --profile <machine> --board <board> [
   --out <folder>        where the files go; default .tenfold/images
 
 Writes ELF, raw bytes, UF2 or HEX, and the manifest: digests, sizes, stack, limits, and what is
-unproven. For a board that takes updates the UF2 has the bootloader; it takes none before a key is
+unproven. For a board that takes updates they have the bootloader; it takes none before a key is
 pinned ("tenfold command <unit> trust"). A release: .signed for "tenfold command <unit> update",
-.uf2 for the board in hand.
+the others for the board in hand.
 Needs Debian's gcc-arm-none-eabi.`
 
 /** Runs the command: 0, or an error that names the place and the remedy. */
@@ -116,15 +116,19 @@ const release = async (
   const { machine, board, release: made } = built.manifest
   const name = `${imageName(machine, board, 'machine')}-v${made?.version}`
   await mkdir(values.folder, { recursive: true })
-  const files = { signed: writeRelease(built), uf2: built.uf2, json: built.text }
-  for (const [ending, content] of Object.entries(files)) {
+  const files = new Map<string, string | Uint8Array>([
+    ['signed', writeRelease(built)],
+    ...built.files,
+    ['json', built.text],
+  ])
+  for (const [ending, content] of files) {
     await writeFile(join(values.folder, `${name}.${ending}`), content)
   }
   print(built.manifest, io)
   io.out(`release   version ${made?.version}, signed by ${signer.did}`)
   io.out(`slots     a ${made?.slots.a}`)
   io.out(`          b ${made?.slots.b}`)
-  io.out(`wrote     ${join(relative(io.cwd, values.folder), name)}.{signed,uf2,json}`)
+  io.out(`wrote     ${join(relative(io.cwd, values.folder), name)}.{${[...files.keys()]}}`)
   return 0
 }
 

@@ -4,6 +4,7 @@
  * whole. Reads go around the cache. Thread mode only: a step must not touch the flash. */
 
 #define SSI 0x18000000
+#define FLASH_MAPPED 0x10000000
 #define FLASH_UNCACHED 0x13000000
 /* Chip select of the flash: 2 forces it low, 3 high, 0 leaves it to the SSI. */
 #define QSPI_SELECT 0x4001800c
@@ -15,6 +16,8 @@
 #define FLASH_UNIQUE_ID 0x4b
 #define FLASH_PAGE 256u
 #define FLASH_SECTOR 4096u
+/* What bootloader, pinned key and update state are erased by. */
+#define FLASH_BOOT_SECTOR FLASH_SECTOR
 
 /* The SSI takes single bytes, not reads of memory. */
 static bool flash_commanded;
@@ -118,6 +121,15 @@ static void flash_program(u32 at, const void *from, u32 bytes) {
     bytes -= part;
   }
   flash_settle();
+}
+
+/* Where the sector of a place begins. */
+static inline u32 flash_sector_at(u32 at) { return at & ~(FLASH_SECTOR - 1); }
+
+/* For the image that starts next: the flash reads as memory. */
+static void flash_hand_over(void) {
+  flash_settle();
+  flash_memory_mode();
 }
 
 /* Returns at once; `flash_busy` tells when the sector is clear, up to 400 ms later. */

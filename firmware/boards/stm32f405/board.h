@@ -54,8 +54,9 @@
 /* 25 MHz / 25 * 336 / 2 = 168 MHz; APB1 42 MHz, APB2 84 MHz. Flash waits five states before the
  * clock rises, without caches: code runs from RAM, and what is read of the flash is never stale.
  * The crystal is watched (CSS): if it fails, the NMI ends in the trap. A crystal that does not
- * start leaves the board here, with everything off. */
+ * start leaves the board here, with everything off. The bootloader has done it for an image. */
 static inline void system_clock_start(void) {
+  if ((REG(RCC + 8) >> 2 & 3) == 2) return;
   RCC_APB1ENR |= PWR_ON;
   REG(PWR) = 1u << 14; /* scale 1, and back-up registers locked */
   REG(RCC) |= 1u << 16;

@@ -1,9 +1,9 @@
-/* The bootloader: boot2 starts it, it starts the image of a slot. It keeps everything that can move
+/* The bootloader: a reset starts it, it starts the image of a slot. It keeps everything that can move
  * off, gives a new image one trial when the pinned key has signed it, and goes back to the
  * confirmed one when the trial ends without a word. A confirmed image is compared with its digest
  * only, so that a machine is back in milliseconds: its signature was checked before. Must not
  * change slots or the pinned key, nor start what is older than what was confirmed: damage of the
- * flash is no way back, a hand at the board (BOOTSEL) is. */
+ * flash is no way back, a hand at the board is. */
 #include "config.h"
 #include "wasm-rt.h"
 
@@ -23,16 +23,18 @@ __attribute__((noreturn)) void wasm_rt_trap(wasm_rt_trap_t code) {
   }
 }
 
+#include "start.h"
+
 static void say(const char *text) {
   while (*text != 0) board_uart_put((u8)*text++);
 }
 
-/* The image begins behind the head with its stack and its reset, as after a power-up. */
+/* The image begins behind the head with its stack and its reset, as after a power-up. Until it has
+ * vectors of its own in RAM, where it overwrites those of here, a fault stops in the flash's. */
 __attribute__((noreturn)) static void start_slot(u32 slot) {
-  u32 vectors = 0x10000000 + slot_at(slot) + SLOT_HEAD_BYTES;
-  flash_settle();
-  flash_memory_mode();
-  SCB_VTOR = vectors;
+  u32 vectors = FLASH_MAPPED + slot_at(slot) + SLOT_HEAD_BYTES;
+  flash_hand_over();
+  SCB_VTOR = (u32)flash_vectors;
   __asm__ volatile("msr msp, %0\n\tbx %1" ::"r"(REG(vectors)), "r"(REG(vectors + 4)) : "memory");
   __builtin_unreachable();
 }
@@ -78,5 +80,3 @@ int main(void) {
   for (;;) {
   }
 }
-
-#include "start.h"

@@ -7,6 +7,9 @@
 #define SLOT_MARK 0x4d494654 /* "TFIM" */
 #define SLOT_FORMAT 1
 #define NO_SLOT 0xff
+/* What the smaller slot holds: an image fits both, or is none. */
+#define SLOT_BYTES                                                                                \
+  (FLASH_SLOT_A_BYTES < FLASH_SLOT_B_BYTES ? FLASH_SLOT_A_BYTES : FLASH_SLOT_B_BYTES)
 
 /* As `firmware/signed-image.ts` writes it. */
 struct slot_head {
@@ -24,9 +27,9 @@ struct slot_head {
   u8 signature[64]; /* Ed25519 by the release key over all before it */
 };
 
-/* The last sector below the slots, written only with the board in hand: who may sign. Blank where
+/* The bootloader's last sector, written only with the board in hand: who may sign. Blank where
  * nobody has said it yet. */
-#define PIN_AT (FLASH_BOOT_AT + FLASH_BOOT_BYTES - FLASH_SECTOR)
+#define PIN_AT (FLASH_BOOT_AT + FLASH_BOOT_BYTES - FLASH_BOOT_SECTOR)
 #define PIN_MARK 0x4e504654 /* "TFPN" */
 struct pin {
   u32 mark;
@@ -79,7 +82,7 @@ static enum update_result slot_check_form(const struct slot_head *head, u32 slot
   }
   if (head->slot != slot) return UPDATE_SLOT;
   bool fits = head->bytes > 0 && head->bytes % 4 == 0 &&
-              head->bytes <= FLASH_SLOT_A_BYTES - SLOT_HEAD_BYTES;
+              head->bytes <= SLOT_BYTES - SLOT_HEAD_BYTES;
   return fits ? UPDATE_OK : UPDATE_TOO_LONG;
 }
 

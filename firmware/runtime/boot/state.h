@@ -1,12 +1,14 @@
 /* Which slot runs, which one is on trial, and the oldest version that may come: small records, each
- * in a page of its own, the newest whole one counts. A power cut leaves the old record or the new
- * one; which of the two a half-written page reads as may change from start to start, and both are
- * right. Every record is there twice, so that the damage of one page brings no older version back.
- * Bootloader and image both write here; neither while the other runs. */
+ * in a page of its own, which is written once between two erases: that suits chips that write pages
+ * and chips that write words. The newest whole one counts. A power cut leaves the old record or the
+ * new one; which of the two a half-written page reads as may change from start to start, and both
+ * are right. Every record is there twice, so that the damage of one page brings no older version
+ * back. Bootloader and image both write here; neither while the other runs. */
 
 #define STATE_AT FLASH_UPDATE_AT
 /* Two sectors in turn; what is flashed with the board in hand clears both. */
-#define STATE_PAGES (2 * FLASH_SECTOR / FLASH_PAGE)
+#define STATE_PAGE 256u
+#define STATE_PAGES (2 * FLASH_BOOT_SECTOR / STATE_PAGE)
 #define STATE_MARK 0x54534654 /* "TFST" */
 
 enum trial { TRIAL_NONE = 0, TRIAL_WANTED = 1, TRIAL_STARTED = 2 };
@@ -30,7 +32,7 @@ static u32 state_check(const struct boot_state *state) {
   return ~crc;
 }
 
-static u32 state_page(u32 index) { return STATE_AT + index % STATE_PAGES * FLASH_PAGE; }
+static u32 state_page(u32 index) { return STATE_AT + index % STATE_PAGES * STATE_PAGE; }
 
 static bool state_at(u32 index, struct boot_state *state) {
   flash_read(state_page(index), state, sizeof *state);
@@ -52,7 +54,7 @@ static u32 state_find(struct boot_state *newest) {
 }
 
 static bool state_page_is_blank(u32 index) {
-  for (u32 at = 0; at < FLASH_PAGE; at += 4) {
+  for (u32 at = 0; at < STATE_PAGE; at += 4) {
     u32 word;
     flash_read(state_page(index) + at, &word, 4);
     if (word != 0xffffffff) return false;
@@ -67,7 +69,7 @@ static bool state_write(struct boot_state *state) {
   u32 at = state_find(&newest);
   state->mark = STATE_MARK;
   state->number = newest.number;
-  const u32 per_sector = FLASH_SECTOR / FLASH_PAGE;
+  const u32 per_sector = FLASH_BOOT_SECTOR / STATE_PAGE;
   for (u32 tries = 0; tries < STATE_PAGES - per_sector; tries++) {
     at++;
     state->number++;
