@@ -153,6 +153,12 @@ export const sectorStarts: readonly number[] = [
 export const flashTimes = { word: 16, sector: 1_000_000 }
 export const quickFlashTimes = { word: 2, sector: 60 }
 
+/** Puts into these cells what a cut leaves; `reached` gives which bits are there already. */
+type Undone = (cells: Uint8Array, reached: () => number) => void
+
+const torn = (before: number, after: number, reached: number): number =>
+  before ^ ((before ^ after) & reached)
+
 /** The flash interface (3.9): what it is at can be cut by a loss of power. */
 export class FlashInterface {
   readonly cells: Uint8Array
@@ -166,7 +172,7 @@ export class FlashInterface {
   #keys = 0
   #busyFrom = 0
   #busyUntil = 0
-  #undone: (() => void) | undefined
+  #undone: Undone | undefined
 
   constructor(
     cells: Uint8Array,
@@ -209,22 +215,34 @@ export class FlashInterface {
     const view = new DataView(this.cells.buffer, this.cells.byteOffset)
     const before = view.getUint32(at, true)
     view.setUint32(at, before & value, true)
-    this.#begin(this.#times.word, () =>
-      view.setUint32(at, this.#torn(before, before & value), true),
+    this.#begin(this.#times.word, (cells, reached) =>
+      new DataView(cells.buffer, cells.byteOffset).setUint32(
+        at,
+        torn(before, before & value, reached()),
+        true,
+      ),
     )
   }
 
   /** Power fails: what it is at stays undone in part; every bit is old or new. */
   cut(): void {
-    if (this.busyFor > 0) this.#undone?.()
+    if (this.busyFor > 0) this.#undone?.(this.cells, () => Math.floor(this.#random() * 2 ** 32))
     this.#busyUntil = 0
   }
 
-  #torn(before: number, after: number): number {
-    return (before & after) | ((before ^ after) & Math.floor(this.#random() * 2 ** 32))
+  /** The cells as they would be if power failed now, each bit there already with that chance. */
+  cutCopy(share: number, random: () => number): Uint8Array {
+    const cells = this.cells.slice()
+    const reached = (): number => {
+      let bits = 0
+      for (let bit = 0; bit < 32; bit += 1) bits |= Number(random() < share) << bit
+      return bits
+    }
+    if (this.busyFor > 0) this.#undone?.(cells, reached)
+    return cells
   }
 
-  #begin(us: number, undone: () => void): void {
+  #begin(us: number, undone: Undone): void {
     this.operations += 1
     this.#undone = undone
     this.#busyFrom = this.clocks.now()
@@ -252,9 +270,9 @@ export class FlashInterface {
     const before = this.cells.slice(from, to)
     this.cells.fill(0xff, from, to)
     this.erases[sector] = (this.erases[sector] ?? 0) + 1
-    this.#begin(this.#times.sector, () => {
+    this.#begin(this.#times.sector, (cells, reached) => {
       for (const [i, byte] of before.entries()) {
-        this.cells[from + i] = this.#torn(byte, 0xff) & 0xff
+        cells[from + i] = byte === 0xff ? 0xff : torn(byte, 0xff, reached()) & 0xff
       }
     })
   }

@@ -140,6 +140,7 @@ export class Stm32 {
     const clocks = new Clocks(() => (this.#cortex as Cortex | undefined)?.cycles ?? cycles, flags)
     const { flashTimes = quickFlashTimes, random = () => 0.5 } = this.options
     const flash = new FlashInterface(this.cells, clocks, { times: flashTimes, random })
+    flash.operations = (this.#flash as FlashInterface | undefined)?.operations ?? 0
     const pwm = new PwmTimer(chip, clocks, () => this.#refresh(sides.port))
     const converter = new Converter({
       ...{ chip, clocks, interrupt: (high) => chip().interrupt(18, high) },

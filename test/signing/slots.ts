@@ -1,4 +1,4 @@
-// A Pico with bootloader, pinned key and slots, whose flash lives on over resets and power cuts:
+// A board with bootloader, pinned key and slots, whose flash lives on over resets and power cuts:
 // the drill's own bootloader, and images of a test build that only takes updates.
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,21 +9,26 @@ import { flashParts, partsToBin } from '../../firmware/flash-image.ts'
 import { configHeader } from '../../firmware/image-config.ts'
 import { headImage, signImage } from '../../firmware/signed-image.ts'
 import { signerOfSeed } from '../../gateway/attestation/identity.ts'
-import { drill, loadBoard } from '../boards/stand.ts'
-import { Pico } from '../emu/pico.ts'
-import { W25q } from '../emu/w25q.ts'
+import { drill } from '../boards/stand.ts'
+import { type LivingFlash, pico, type SlotBoard, type SlotChip } from './chips.ts'
 
-export const board = loadBoard('rp2040-pico')
 export const release = signerOfSeed(new Uint8Array(32).fill(7))
 export const stranger = signerOfSeed(new Uint8Array(32).fill(8))
 const { profile, machines, loop, spec } = drill()
 const path = process.env['PATH']
 
-export const bootloader = (): Built =>
+/** As for every test that has the Pico only. */
+export const { board, newFlash } = pico
+
+export const bootloader = ({ board }: SlotBoard = pico): Built =>
   buildBootloader({ profile, loops: machines.loops, board, path })
 
 /** The test image, linked for a slot. */
-export const slotImage = (slot: 0 | 1, flags: readonly string[] = []): Uint8Array => {
+export const slotImage = (
+  slot: 0 | 1,
+  flags: readonly string[] = [],
+  { board }: Pick<SlotBoard, 'board'> = pico,
+): Uint8Array => {
   const folder = mkdtempSync(join(tmpdir(), 'tenfold-slot-'))
   try {
     gatherSources(folder, board)
@@ -56,13 +61,13 @@ export const signed = (image: Uint8Array, wish: Release): Uint8Array => {
 }
 
 /** The flash as it is with the board in hand, image in slot A, the key pinned. */
-export const flashed = (boot: Built, image: Uint8Array): Uint8Array => {
+export const flashed = (boot: Built, image: Uint8Array, { board } = pico as SlotBoard) => {
   const { publicKey } = release
   return partsToBin(flashParts(board, { bootloader: boot.files.bin, image, publicKey }))
 }
 
 /** The same as a stock image: nobody has signed it, and no key is pinned. */
-export const flashedStock = (boot: Built, bin: Uint8Array): Uint8Array => {
+export const flashedStock = (boot: Built, bin: Uint8Array, { board } = pico as SlotBoard) => {
   const digests = { manifest: new Uint8Array(32).fill(1), profile: new Uint8Array(32).fill(2) }
   const names = { board: board.board, machine: profile.machine }
   const image = headImage(bin, { slot: 0, version: 0, ...names, ...digests })
@@ -70,7 +75,7 @@ export const flashedStock = (boot: Built, bin: Uint8Array): Uint8Array => {
 }
 
 export class Unit {
-  readonly flash: W25q
+  readonly flash: LivingFlash
   /** Everything that it said since power-up. */
   text = ''
   /** Pins that were high for a moment. */
@@ -78,25 +83,21 @@ export class Unit {
   /** Power fails in this program or erase of the flash. */
   cutAt = Number.POSITIVE_INFINITY
   /** Called within each program and erase of the flash. */
-  onOperation: (flash: W25q) => void = () => undefined
+  onOperation: (flash: LivingFlash) => void = () => undefined
   #operations = 0
-  #pico: Pico
+  readonly #kind: SlotBoard
+  #chip: SlotChip
 
-  constructor(flash: W25q) {
+  constructor(flash: LivingFlash, kind: SlotBoard = pico) {
     this.flash = flash
-    this.#pico = this.powerUp()
-  }
-
-  get pico(): Pico {
-    return this.#pico
+    this.#kind = kind
+    this.#chip = this.powerUp()
   }
 
   /** Power comes: runs until an image or the bootloader has something final to say. */
-  powerUp(): Pico {
+  powerUp(): SlotChip {
     this.text = ''
-    this.#pico = new Pico({
-      bin: this.flash.cells.slice(0, 256),
-      flash: this.flash,
+    this.#chip = this.#kind.powerUp(this.flash, {
       onUart: (byte) => {
         this.text += String.fromCharCode(byte)
       },
@@ -105,12 +106,12 @@ export class Unit {
       },
     })
     this.untilStarted()
-    return this.#pico
+    return this.#chip
   }
 
   /** What the last start ended in: `slot a version 1`, or the bootloader's complaint. */
   untilStarted(before = this.text.length): string {
-    this.#run(12, () => /(slot . version .*|flash one .*)\n$/.test(this.text.slice(before)))
+    this.#run(20, () => /(slot . version .*|flash one .*)\n$/.test(this.text.slice(before)))
     return this.text.slice(before).trim().split('\n').at(-1) ?? ''
   }
 
@@ -130,7 +131,7 @@ export class Unit {
   #send(line: string, done: () => boolean): void {
     let at = 0
     const feed = (): boolean => {
-      if (this.#pico.feed(line.charCodeAt(at))) at += 1
+      if (this.#chip.feed(line.charCodeAt(at))) at += 1
       return at === line.length
     }
     this.#run(1, feed, 'always')
@@ -142,7 +143,7 @@ export class Unit {
     const { flash } = this
     let cut = false
     let seen = -1
-    this.#pico.run(seconds * 125e6, () => {
+    this.#chip.run(seconds * this.#kind.hz, () => {
       if (flash.operations !== this.#operations && flash.busy) {
         this.#operations = flash.operations
         this.onOperation(flash)
@@ -154,8 +155,8 @@ export class Unit {
       return done()
     })
     if (!cut) return
-    this.#pico.run(125 * 5)
-    this.#pico.cutPower()
+    this.#chip.run(this.#kind.hz / 1e6)
+    this.#chip.cutPower()
     throw new Cut('power was cut')
   }
 }
@@ -163,12 +164,6 @@ export class Unit {
 /** Power was cut as the unit was told to. */
 export class Cut extends Error {
   override name = 'Cut'
-}
-
-export const newFlash = (cells: Uint8Array, random: () => number = () => 0.5): W25q => {
-  const flash = new W25q({ times: { page: 10, sector: 100 }, random })
-  flash.cells.set(cells)
-  return flash
 }
 
 /** Lines of a whole transfer. */

@@ -1,14 +1,13 @@
-// Signed updates on an emulated Pico whose flash lives on: bootloader, trial, going back, refusals.
+// Signed updates on emulated boards whose flash lives on: bootloader, trial, going back, refusals.
 // Whatever happens, a signed image starts, and no pin that can move the machine ever rises.
+import { crc32 } from 'node:zlib'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { seeded } from '../../firmware/twin/plant.ts'
 import { compilerInstalled } from '../boards/stand.ts'
-import type { W25q } from '../emu/w25q.ts'
+import { type LivingFlash, pico, stm32 } from './chips.ts'
 import {
-  board,
   bootloader,
   flashed,
-  newFlash,
   type Release,
   release,
   signed,
@@ -25,28 +24,38 @@ const code = {
   ...{ order: 9, flash: 10, digest: 11, idle: 12 },
 } as const
 const letter = (name: keyof typeof code): string => results[code[name]] ?? ''
-const partAt = (name: string): number => board.flash.parts?.[name]?.at ?? 0
 const all = process.env['TENFOLD_ALL_CUTS'] === '1'
-const power = [2, 3, 5]
 
-describe.runIf(compilerInstalled())('a Pico with slots', () => {
+const boards = [
+  { name: 'rp2040-pico', kind: pico, bootSector: 4096, other: 'stm32f405' },
+  { name: 'stm32f405', kind: stm32, bootSector: 16_384, other: 'rp2040-pico' },
+] as const
+
+describe.runIf(compilerInstalled()).each(boards)('$name with slots', (one) => {
+  const { kind, bootSector } = one
+  const { board, power } = kind
+  const partAt = (name: string): number => board.flash.parts?.[name]?.at ?? 0
+  const slotBytes = board.flash.parts?.['slot_a']?.bytes ?? 0
   let images: { a: Uint8Array; b: Uint8Array; hanging: Uint8Array }
   let factory: Uint8Array
   let unit: Unit
   beforeAll(() => {
-    images = { a: slotImage(0), b: slotImage(1), hanging: slotImage(1, ['-DHANGS']) }
-    factory = flashed(bootloader(), signed(images.a, { slot: 0, version: 2 }))
+    const imageOf = (slot: 0 | 1, ...flags: string[]) => slotImage(slot, flags, kind)
+    images = { a: imageOf(0), b: imageOf(1), hanging: imageOf(1, '-DHANGS') }
+    factory = flashed(bootloader(kind), signedFor(images.a, { slot: 0, version: 2 }), kind)
   })
   afterEach(() => {
-    for (const pin of power) expect(unit.rose.has(pin), `GP${pin}`).toBe(false)
+    for (const pin of power) expect(unit.rose.has(pin), `pin ${pin}`).toBe(false)
   })
 
   const fresh = (): Unit => {
-    unit = new Unit(newFlash(factory))
+    unit = new Unit(kind.newFlash(factory), kind)
     return unit
   }
+  const signedFor = (image: Uint8Array, wish: Release): Uint8Array =>
+    signed(image, { board: board.board, ...wish })
   const offer = (wish: Partial<Release> = {}): Uint8Array =>
-    signed(images.b, { slot: 1, version: 3, ...wish })
+    signedFor(images.b, { slot: 1, version: 3, ...wish })
   /** Answers to a whole transfer; ends at the first that is not good. */
   const send = (lines: readonly string[]): string => {
     for (const line of lines) {
@@ -68,15 +77,15 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
     expect(unit.ask('Y\n')).toBe(ok)
     expect(unit.restart()).toBe('slot b version 3')
     // Nothing older may come now, not even what was there before.
-    const old = signed(images.a, { slot: 0, version: 2 })
+    const old = signedFor(images.a, { slot: 0, version: 2 })
     expect(unit.ask(transfer(old)[0] ?? '')).toBe(letter('old'))
-    expect(send(transfer(signed(images.a, { slot: 0, version: 4 })))).toBe(ok)
+    expect(send(transfer(signedFor(images.a, { slot: 0, version: 4 })))).toBe(ok)
     expect(unit.restart()).toBe('slot a version 4 trial')
   })
 
   test('ends a trial that hangs by the watchdog', () => {
     fresh()
-    expect(send(transfer(signed(images.hanging, { slot: 1, version: 3 })))).toBe(ok)
+    expect(send(transfer(signedFor(images.hanging, { slot: 1, version: 3 })))).toBe(ok)
     expect(unit.restart()).toBe('slot b version 3 trial')
     expect(unit.untilStarted()).toBe('slot a version 2')
     expect(unit.text).toContain('trial ended without a word')
@@ -85,11 +94,11 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
   test('refuses with its reason what must not run here, and goes on as before', () => {
     const changed = offer()
     changed[5000] = (changed[5000] ?? 0) ^ 1
-    const tooLong = signed(new Uint8Array(0x60004), { slot: 1, version: 3 })
+    const tooLong = signedFor(new Uint8Array(slotBytes + 4), { slot: 1, version: 3 })
     const cases: [name: keyof typeof code, what: string, lines: string[]][] = [
-      ['foreign', 'another board', transfer(offer({ board: 'stm32f405' }))],
+      ['foreign', 'another board', transfer(offer({ board: one.other }))],
       ['foreign', 'another machine', transfer(offer({ machine: 'press' }))],
-      ['slot', 'the slot that runs', transfer(signed(images.a, { slot: 0, version: 3 }))],
+      ['slot', 'the slot that runs', transfer(signedFor(images.a, { slot: 0, version: 3 }))],
       ['old', 'an older version', transfer(offer({ version: 1 }))],
       ['signature', 'a key that is not pinned', transfer(offer({ signer: stranger }))],
       ['signature', 'a head that was changed', transfer(offer().with(12, 9))],
@@ -133,7 +142,7 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
 
   test('starts the other slot where the confirmed one is damaged, and nothing unsigned', () => {
     fresh()
-    keep(signed(images.b, { slot: 1, version: 2 }))
+    keep(signedFor(images.b, { slot: 1, version: 2 }))
     damage(partAt('slot_b') + 4321)
     unit.powerUp()
     expect(unit.text).toBe('slot a version 2\n')
@@ -163,7 +172,7 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
   test('tries nothing that another key has signed, and takes nothing without a key', () => {
     fresh()
     expect(send(transfer(offer()))).toBe(ok)
-    const pin = partAt('slot_a') - 4096
+    const pin = partAt('boot') + (board.flash.parts?.['boot']?.bytes ?? 0) - bootSector
     unit.flash.cells[pin + 4] = (unit.flash.cells[pin + 4] ?? 0) ^ 1
     expect(unit.restart()).toBe('slot a version 2')
     expect(unit.text).toContain('trial refused')
@@ -176,14 +185,14 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
     send(transfer(offer({ version: 9 })))
     unit.restart()
     unit.ask('Y\n')
-    const older = flashed(bootloader(), signed(images.a, { slot: 0, version: 1 }))
+    const older = flashed(bootloader(kind), signedFor(images.a, { slot: 0, version: 1 }), kind)
     unit.flash.cells.set(older)
     unit.powerUp()
     expect(unit.text).toBe('slot a version 1\n')
   })
 
   /** Where whole records of the update state lie, the newest last. */
-  const records = (flash: W25q): number[] => {
+  const records = (flash: LivingFlash): number[] => {
     const { at: from = 0, bytes = 0 } = board.flash.parts?.['update'] ?? {}
     const cells = Buffer.from(flash.cells)
     return Array.from({ length: bytes / 256 }, (_, i) => from + 256 * i)
@@ -193,7 +202,7 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
   const takesNothingOlder = (): void => {
     unit.powerUp()
     expect(unit.text).toBe('slot b version 3\n')
-    const older = signed(images.a, { slot: 0, version: 2 })
+    const older = signedFor(images.a, { slot: 0, version: 2 })
     expect(unit.ask(transfer(older)[0] ?? '')).toBe(letter('old'))
   }
 
@@ -206,8 +215,8 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
       damage(at + 16)
       takesNothingOlder()
     }
-    // What is mended at each start lasts over the end of a sector, and of both.
-    for (let i = 0; i < 26; i += 1) {
+    // What is mended at each start lasts over the end of a sector, and of both, where they are small.
+    for (let i = 0; i < (kind === pico ? 26 : 4); i += 1) {
       damage((records(unit.flash).at(-1 - (i % 2)) ?? 0) + 20)
       unit.powerUp()
       expect(unit.text).toBe('slot b version 3\n')
@@ -216,7 +225,7 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
   })
 
   test('takes nothing older than what was flashed in hand where one record is damaged', () => {
-    for (const at of records(newFlash(factory))) {
+    for (const at of records(kind.newFlash(factory))) {
       fresh()
       damage(at + 16)
       unit.powerUp()
@@ -227,51 +236,83 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
 
   test('is as safe where power was cut between a record and its second', () => {
     fresh()
-    const chips: W25q[] = []
+    const chips: LivingFlash[] = []
     expect(send(transfer(offer()))).toBe(ok)
     unit.restart()
     unit.onOperation = (flash) => chips.push(flash.cutFork(0.01, seeded(1)))
     expect(unit.ask('Y\n')).toBe(ok)
     // In the first of the two nothing was confirmed yet.
-    const [, between = newFlash(factory)] = chips
-    expect(chips.length).toBe(2)
-    unit = new Unit(between)
+    const between = chips[chips.length / 2] ?? kind.newFlash(factory)
+    unit = new Unit(between, kind)
     expect(unit.text).toBe('slot b version 3\n')
     damage((records(between).at(-1) ?? 0) + 16)
     takesNothingOlder()
   })
 
-  /** How many programs and erases: body, its sectors, head, three notes of two records. */
-  const bodyOperations = (): number => {
-    const { length } = images.b
-    return Math.ceil(length / 256) - 1 + Math.ceil(length / 4096)
-  }
-  const outside = (flash: W25q): Buffer => {
+  const outside = (flash: LivingFlash): Buffer => {
     const { at = 0, bytes = 0 } = board.flash.parts?.['slot_b'] ?? {}
     return Buffer.concat([flash.cells.subarray(0, at), flash.cells.subarray(at + bytes)])
   }
-  /** How far each operation comes; the last one is whole, and nothing follows it. */
-  const moments = [0.03, 0.5, 1]
-
-  /** The chip as each cut leaves it, from one update that goes on: it is at nothing else then. */
-  const cutChips = function* (): Generator<{ operation: number; moment: number; chip: W25q }> {
-    const chips: { operation: number; moment: number; chip: W25q }[] = []
-    let operation = 0
-    fresh()
+  /**
+   * As it was flashed, but so many notes later that the next one erases the other sector, in which
+   * lie older ones that want a trial.
+   */
+  const wornState = (): Uint8Array => {
+    const cells = factory.slice()
+    const count = bootSector / 256
+    const note = (index: number, number: number, trial: number): void => {
+      const record = new DataView(cells.buffer, partAt('update') + 256 * index, 24)
+      const words = [0x54534654, number, 0, trial, 2]
+      for (const [i, word] of words.entries()) record.setUint32(4 * i, word, true)
+      record.setUint32(20, crc32(new Uint8Array(record.buffer, record.byteOffset, 20)), true)
+    }
+    for (let i = 0; i < count; i += 1) {
+      note(count + i, 100 + i, 1)
+      note(i, 100 + count + i, 0)
+    }
+    return cells
+  }
+  interface CutChip {
+    /** The line that was told: `C`, `F`, `R` or `Y`. */
+    line: string
+    progress: number
+    chip: LivingFlash
+  }
+  /**
+   * How far into the operation power is cut. A chip that writes single words has so many that of the
+   * slot's some must do; of a note all are cut in their middle, its last one also at both ends.
+   */
+  const momentsOf = (line: string, operation: number): readonly number[] => {
+    const each = [0.03, 0.5, 1]
+    if (all || kind === pico) return each
+    const isErase = (line === 'C' && operation === 1) || (line === 'F' && operation === 65)
+    const isSome = line === 'C' ? operation % 200 === 7 : line !== 'F' || operation > 65
+    const isLast = line !== 'C' && (operation - (line === 'F' ? 65 : 0)) % 6 === 0
+    return isErase || isLast ? each : isSome || operation % 16 === 5 ? [0.5] : []
+  }
+  /**
+   * The chip as each cut leaves it, from one update that goes on: it is at nothing else then.
+   */
+  const cutChips = function* (): Generator<CutChip> {
+    const chips: CutChip[] = []
+    let [line, operation] = ['C', 0]
+    unit = new Unit(kind.newFlash(wornState()), kind)
     const whole = unit
     whole.onOperation = (flash) => {
       operation += 1
-      for (const moment of moments) {
-        const chip = flash.cutFork(moment, seeded(operation * 7919 + 100 * moment))
-        chips.push({ operation, moment, chip })
+      for (const progress of momentsOf(line, operation)) {
+        const random = seeded(operation * 7919 + 100 * progress)
+        chips.push({ line, progress, chip: flash.cutFork(progress, random) })
       }
     }
-    for (const line of [...transfer(offer()), 'R\n', 'Y\n']) {
-      if (line === 'R\n') expect(whole.restart()).toBe('slot b version 3 trial')
-      else expect(whole.ask(line)).toBe(ok)
+    for (const next of [...transfer(offer()), 'R\n', 'Y\n']) {
+      if (line !== next.charAt(0)) operation = 0
+      line = next.charAt(0)
+      if (line === 'R') expect(whole.restart()).toBe('slot b version 3 trial')
+      else expect(whole.ask(next)).toBe(ok)
       yield* chips.splice(0)
     }
-    for (const pin of power) expect(whole.rose.has(pin), `GP${pin}`).toBe(false)
+    for (const pin of power) expect(whole.rose.has(pin), `pin ${pin}`).toBe(false)
   }
 
   const again = (started: string): void => {
@@ -284,27 +325,24 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
     expect(unit.text).toBe('slot b version 3\n')
   }
 
-  test(`power cut in every page write and erase of an update ends in a signed image, and after ${
+  test(`power cut in every write and erase of an update ends in a signed image, and after ${
     all ? 'each' : 'some'
   } of them it can come again`, () => {
-    const before = outside(newFlash(factory))
-    const body = bodyOperations()
+    const before = outside(kind.newFlash(wornState()))
     const seen = new Map<string, number>()
-    let last = 0
-    for (const { operation, moment, chip } of cutChips()) {
-      // Nothing but the slot has changed, so that the next transfer begins as this one did.
-      if (operation <= body + 1)
-        expect(outside(chip).equals(before), `operation ${operation}`).toBe(true)
-      unit = new Unit(chip)
+    const tried = { C: 0, F: 0, R: 0, Y: 0 }
+    for (const { line, progress, chip } of cutChips()) {
+      const isUntouched = outside(chip).equals(before)
+      if (line === 'C') expect(isUntouched).toBe(true)
+      unit = new Unit(chip, kind)
       const started = unit.text.trim().split('\n').at(-1) ?? ''
       seen.set(started, (seen.get(started) ?? 0) + 1)
-      if (operation <= body + 1) expect(started, `operation ${operation}`).toBe('slot a version 2')
-      for (const pin of power) expect(unit.rose.has(pin), `GP${pin}`).toBe(false)
-      const isSome = moment === 0.5 && [20, body + 1, body + 6].includes(operation)
-      if (all || isSome) again(started)
-      last = operation
+      // Nothing but the slot has changed, so that the next transfer begins as this one did.
+      if (isUntouched) expect(started, `in ${line}`).toBe('slot a version 2')
+      for (const pin of power) expect(unit.rose.has(pin), `pin ${pin}`).toBe(false)
+      const count = ++tried[line as keyof typeof tried]
+      if (all || (progress === 0.5 && count < 4 && line !== 'R')) again(started)
     }
-    expect(last).toBe(body + 7)
     expect([...seen.keys()].sort()).toEqual([
       ...['slot a version 2', 'slot b version 3', 'slot b version 3 trial'],
     ])
@@ -312,8 +350,8 @@ describe.runIf(compilerInstalled())('a Pico with slots', () => {
 
   test('an image that nobody signed for this board is not even flashed', () => {
     fresh()
-    const image = signed(images.a, { slot: 0, version: 1, signer: stranger })
-    expect(() => flashed(bootloader(), image)).toThrow(/not by the key/)
+    const image = signedFor(images.a, { slot: 0, version: 1, signer: stranger })
+    expect(() => flashed(bootloader(kind), image, kind)).toThrow(/not by the key/)
     expect(release.publicKey).toHaveLength(32)
   })
 })

@@ -29,7 +29,7 @@ describe.runIf(compilerInstalled())('the drill in slot A', () => {
     })
   beforeAll(async () => {
     made = await releaseOf(1)
-    flash = newFlash(fromUf2(made.uf2).image)
+    flash = newFlash(fromUf2(made.files.get('uf2') ?? nothing).image)
     wire = new Wire(flash)
   }, 120_000)
   afterAll(() => {
@@ -88,7 +88,9 @@ describe.runIf(compilerInstalled())('the drill in slot A', () => {
   }, 300_000)
 
   test('makes no key where the noise stands still', () => {
-    const still = new Wire(newFlash(fromUf2(made.uf2).image), { noise: false })
+    const still = new Wire(newFlash(fromUf2(made.files.get('uf2') ?? nothing).image), {
+      noise: false,
+    })
     expect(still.meet()?.key).toBeUndefined()
     expect(still.code('makeKey', host)).toBe(failed)
     expect(still.meet()?.key).toBeUndefined()
