@@ -17,6 +17,7 @@ import { loadBoard } from '../../firmware/boards.ts'
 import { slotOf } from '../../firmware/compile.ts'
 import { readImage, stockFolder } from '../../firmware/flash/images.ts'
 import type { Outside } from '../../firmware/flash/outside.ts'
+import { pinnedIn } from '../../firmware/flash-image.ts'
 import type { Purpose } from '../../firmware/image.ts'
 import { headBytes, signedIn } from '../../firmware/signed-image.ts'
 import { runOn } from '../../gateway/cli/flash.ts'
@@ -45,6 +46,14 @@ const slotA = slotOf(loadBoard('rp2040-pico'), 0)
 /** The last sector below it. */
 const pinAt = slotA.at - 4096
 
+/** A line of HEX whose first byte that differs from the next one has changed places with it. */
+const swapped = (line: string): string => {
+  const at = [...Array(14).keys()].find((i) => pairAt(line, i) !== pairAt(line, i + 1)) ?? 0
+  const from = 9 + 2 * at
+  return `${line.slice(0, from)}${pairAt(line, at + 1)}${pairAt(line, at)}${line.slice(from + 4)}`
+}
+const pairAt = (line: string, i: number): string => line.slice(9 + 2 * i, 11 + 2 * i)
+
 /** A small image with its manifest, as `tenfold build` leaves it. */
 const imageFor = (
   board: string,
@@ -54,7 +63,8 @@ const imageFor = (
   const bin = Buffer.from(Array.from({ length: 5000 }, (_, i) => (i * 7) % 256))
   const stock = readImage(join(stockFolder, 'cordless-drill-stm32f405.json')).manifest
   const image = createHash('sha256').update(bin).digest('hex')
-  const manifest = { ...stock, board, purpose, digests: { ...stock.digests, image } }
+  const digests = { ...stock.digests, image }
+  const manifest = { ...stock, board, purpose, digests, release: undefined }
   const stem = join(io.cwd, `small-${board}`)
   writeFileSync(`${stem}.json`, JSON.stringify(manifest))
   if (ending === 'bin') writeFileSync(`${stem}.bin`, bin)
@@ -252,6 +262,34 @@ describe('an STM32F405', () => {
       '0x08000000:leave',
     ])
     expect(io.lines.join('\n')).toMatch(/read back, every byte is the same/)
+  })
+
+  test('gets bootloader, blank key, fresh state and slot A of a stock image', async () => {
+    const dfu = new Dfu()
+    const line = '--profile cordless-drill --board stm32f405'
+    expect(await tenfold(line, outsideOf([], dfu))).toBe(0)
+    const { manifest } = readImage(join(stockFolder, 'cordless-drill-stm32f405.json'))
+    const chip = loadBoard('stm32f405')
+    const { at } = slotOf(chip, 0)
+    const image = signedIn(dfu.flash.subarray(at)).subarray(headBytes)
+    expect(createHash('sha256').update(image).digest('hex')).toBe(manifest.digests.image)
+    expect(pinnedIn(chip, dfu.flash)).toBeUndefined()
+    expect(dfu.flash.toString('latin1', 32_768, 32_772)).toBe('TFST')
+  })
+
+  test('a stock image that was changed anywhere is refused', async () => {
+    const hex = readFileSync(join(stockFolder, 'cordless-drill-stm32f405.hex'), 'utf8').split(
+      '\r\n',
+    )
+    const stem = join(io.cwd, 'changed')
+    copyFileSync(join(stockFolder, 'cordless-drill-stm32f405.json'), `${stem}.json`)
+    for (const line of [6, hex.length - 20]) {
+      // Two digits change places: the line's sum stays.
+      const changed = hex.with(line, swapped(hex[line] ?? ''))
+      writeFileSync(`${stem}.hex`, changed.join('\r\n'))
+      const error = await failure(`--image ${stem}.hex`, outsideOf([], new Dfu()))
+      expect(error?.code).toBe('image_damaged')
+    }
   })
 
   test('flash that gives back other bytes is not called flashed', async () => {

@@ -87,7 +87,9 @@ export class Stm32Flash implements LivingFlash {
   powerUp(joined: Joined): Stm32 {
     this.#before = this.operations
     const { cells, random, times: flashTimes } = this
-    this.#chip = new Stm32({ bin: new Uint8Array(), cells, random, flashTimes, ...joined })
+    const { noise, ...pins } = joined
+    const source = noise === undefined ? {} : { noise: { bit: noise } }
+    this.#chip = new Stm32({ bin: new Uint8Array(), cells, random, flashTimes, ...pins, ...source })
     return this.#chip
   }
 }
