@@ -13,7 +13,7 @@ import { drill, loadBoard } from '../boards/stand.ts'
 import type { W25q } from '../emu/w25q.ts'
 import { countsOf } from '../updates/joined.ts'
 import { newFlash, release, stranger } from './slots.ts'
-import { ms, nothing, Wire } from './wire.ts'
+import { ms, nothing, type PicoWire, picoWire } from './wire.ts'
 
 const key = Uint8Array.from(release.publicKey)
 const other = Uint8Array.from(stranger.publicKey)
@@ -21,21 +21,21 @@ const other = Uint8Array.from(stranger.publicKey)
 const stock = (machine: string): W25q =>
   newFlash(fromUf2(readFileSync(join(stockFolder, `${machine}-rp2040-pico.uf2`))).image)
 
-const ask = (wire: Wire, kind: keyof typeof updateKinds, bytes: Uint8Array = nothing) => {
+const ask = (wire: PicoWire, kind: keyof typeof updateKinds, bytes: Uint8Array = nothing) => {
   const number = wire.tell('update', updateKinds[kind], 0, bytes)
   return wire.await('update', (one) => one.number === number)
 }
-const trust = (wire: Wire, given = key): UpdateResult | undefined =>
+const trust = (wire: PicoWire, given = key): UpdateResult | undefined =>
   updateResults[ask(wire, 'trust', given)?.result ?? -1]
-const pinned = (wire: Wire): Uint8Array | undefined => ask(wire, 'state')?.pinned
+const pinned = (wire: PicoWire): Uint8Array | undefined => ask(wire, 'state')?.pinned
 
-const wires: { wire: Wire; power: readonly number[] }[] = []
+const wires: { wire: PicoWire; power: readonly number[] }[] = []
 afterEach(() => {
   for (const { wire, power } of wires.splice(0)) {
     for (const pin of power) expect(wire.rose.has(pin), `GP${pin}`).toBe(false)
   }
 })
-const add = (wire: Wire, power: readonly number[]): Wire => {
+const add = (wire: PicoWire, power: readonly number[]): PicoWire => {
   wires.push({ wire, power })
   return wire
 }
@@ -49,9 +49,9 @@ describe('a drill', () => {
     trigger?: number
   }
   /** Power comes, with the hand on the trigger or not. */
-  const powerUp = (flash: W25q, hand: Hand): Wire => {
+  const powerUp = (flash: W25q, hand: Hand): PicoWire => {
     let wiggle = 0
-    const wire = new Wire(flash, {
+    const wire = picoWire(flash, {
       analogue: (channel, level) => {
         wiggle = (wiggle + 1) & 3
         const position = Number(level(10)) + 2 * Number(level(11))
@@ -63,12 +63,12 @@ describe('a drill', () => {
     return add(wire, [2, 3, 5])
   }
   /** What it says to a key, asked from its first word on, again and again. */
-  const asked = (wire: Wire, forMs: number): Set<UpdateResult | undefined> => {
+  const asked = (wire: PicoWire, forMs: number): Set<UpdateResult | undefined> => {
     const answers = new Set<UpdateResult | undefined>()
     wire.meet()
-    for (const end = wire.pico.cycles + forMs * ms; wire.pico.cycles < end; ) {
+    for (const end = wire.chip.cycles + forMs * ms; wire.chip.cycles < end; ) {
       answers.add(trust(wire))
-      wire.pico.run(40 * ms)
+      wire.chip.run(40 * ms)
     }
     return answers
   }
@@ -92,7 +92,7 @@ describe('a drill', () => {
       // "armed" is what it says in the first second, before it knows that it rests.
       expect(asked(wire, 2200)).toEqual(new Set(['armed', 'absent']))
       expect(pinned(wire)).toBeUndefined()
-      expect(wire.pico.resets).toBe(0)
+      expect(wire.chip.resets).toBe(0)
     },
     300_000,
   )
@@ -101,7 +101,7 @@ describe('a drill', () => {
     const flash = stock('cordless-drill')
     const hand = { pulls: true }
     const wire = powerUp(flash, hand)
-    wire.pico.run(1900 * ms)
+    wire.chip.run(1900 * ms)
     wire.meet()
     expect(updateResults[ask(wire, 'trust', key.slice(1))?.result ?? -1]).toBe('format')
     expect(pinned(wire)).toBeUndefined()
@@ -111,7 +111,7 @@ describe('a drill', () => {
     expect(trust(wire)).toBe('ok')
     expect(trust(wire, other)).toBe('pinned')
     hand.pulls = false
-    wire.pico.cutPower()
+    wire.chip.cutPower()
     const later = powerUp(flash, hand)
     later.meet()
     expect(trust(later, other)).toBe('pinned')
@@ -128,7 +128,7 @@ describe('a drill', () => {
     }
     const lines = analogues.map(far)
     const wire = powerUp(stock('cordless-drill'), { pulls: false })
-    wire.pico.run(1500 * ms)
+    wire.chip.run(1500 * ms)
     wire.meet()
     const [rest, store, end] = [1, 2, 3]
     const calibrate = (request: number) => {
@@ -139,7 +139,7 @@ describe('a drill', () => {
     const [gains, offsets] = [lines.map(([gain]) => gain), lines.map(([, offset]) => offset)]
     expect(wire.code('calibrate', store, gains, offsets, key)).toBe(0)
     expect(calibrate(end)?.isAtRest).toBe(false)
-    wire.pico.run(1200 * ms)
+    wire.chip.run(1200 * ms)
     const percent = (calibrate(0)?.inputs[trigger] ?? 0) * (loop.inputs[trigger]?.scale ?? 0)
     expect(percent).toBeGreaterThan(15)
     expect(trust(wire)).toBe('absent')
@@ -150,7 +150,7 @@ describe('a drill', () => {
     const { loop, profile } = drill()
     const safety = profile.safety ?? { drives: [], levels: [] }
     const wire = powerUp(stock('cordless-drill'), { pulls: false, trigger: 4095 })
-    wire.pico.run(1500 * ms)
+    wire.chip.run(1500 * ms)
     wire.meet()
     expect(trust(wire)).toBe('absent')
     const [rest, apply] = [1, 6]
@@ -161,7 +161,7 @@ describe('a drill', () => {
     const asks = loop.outputs.map(() => 0)
     const applied = wire.tell('selftest', apply, readings, asks, 0)
     expect(wire.await('selftest', ({ number }) => number === applied)?.isOn).toBe(true)
-    wire.pico.run(1200 * ms)
+    wire.chip.run(1200 * ms)
     const asked = wire.tell('selftest', 7)
     const said = wire.await('selftest', ({ number }) => number === asked)
     expect(causeName(said?.hindrance ?? 0, safety)).toBe('not_released')
@@ -171,16 +171,16 @@ describe('a drill', () => {
 
 describe('a press', () => {
   const [hold, stop] = [10, 11]
-  const press = (): Wire => {
+  const press = (): PicoWire => {
     const analogue = (channel: number): number => [450, 1240][channel] ?? 0
-    const wire = add(new Wire(stock('earth-block-press'), { analogue }), [2, 3, 4, 5, 6, 7, 8])
-    wire.pico.drive(stop, true)
+    const wire = add(picoWire(stock('earth-block-press'), { analogue }), [2, 3, 4, 5, 6, 7, 8])
+    wire.chip.drive(stop, true)
     return wire
   }
   const held = (high: boolean) => {
     const wire = press()
-    wire.pico.drive(hold, high)
-    wire.pico.run(2200 * ms)
+    wire.chip.drive(hold, high)
+    wire.chip.run(2200 * ms)
     wire.meet()
     return trust(wire)
   }
@@ -193,36 +193,36 @@ describe('a press', () => {
 
 describe('a hot end, whose switch stays put', () => {
   const enable = 4
-  const hotEnd = (on: boolean): Wire => {
+  const hotEnd = (on: boolean): PicoWire => {
     let turn = 0
     const analogue = (): number => 1700 + (turn++ & 1)
-    const wire = add(new Wire(stock('hot-end'), { analogue }), [2, 3])
-    wire.pico.drive(enable, on)
-    wire.pico.run(1500 * ms)
+    const wire = add(picoWire(stock('hot-end'), { analogue }), [2, 3])
+    wire.chip.drive(enable, on)
+    wire.chip.run(1500 * ms)
     wire.meet()
     return wire
   }
 
   test('takes none for a switch that was left on, one for a switch that is put on', () => {
     const wire = hotEnd(true)
-    wire.pico.run(1500 * ms)
+    wire.chip.run(1500 * ms)
     wire.meet()
     expect(trust(wire)).toBe('absent')
-    wire.pico.drive(enable, false)
-    wire.pico.run(200 * ms)
+    wire.chip.drive(enable, false)
+    wire.chip.run(200 * ms)
     wire.meet()
     expect(trust(wire)).toBe('absent')
-    wire.pico.drive(enable, true)
-    wire.pico.run(500 * ms)
+    wire.chip.drive(enable, true)
+    wire.chip.run(500 * ms)
     expect(trust(wire)).toBe('absent')
-    wire.pico.run(700 * ms)
+    wire.chip.run(700 * ms)
     expect(trust(wire)).toBe('ok')
   }, 300_000)
 
   test('takes none half a minute later', () => {
     const wire = hotEnd(false)
-    wire.pico.drive(enable, true)
-    wire.pico.run(31_000 * ms)
+    wire.chip.drive(enable, true)
+    wire.chip.run(31_000 * ms)
     wire.meet()
     expect(trust(wire)).toBe('absent')
     expect(pinned(wire)).toBeUndefined()

@@ -11,7 +11,7 @@ import { verifyEd25519 } from '../../gateway/attestation/ed25519.ts'
 import { profileDigest } from '../../gateway/core/machine.ts'
 import { compilerInstalled, drill } from '../boards/stand.ts'
 import { board, newFlash, release } from './slots.ts'
-import { linkOf, ms, nothing, Wire } from './wire.ts'
+import { linkOf, ms, nothing, type PicoWire, picoWire } from './wire.ts'
 
 const stepCycles = 12_500
 const [done, stale, failed] = [0, 3, 7]
@@ -19,7 +19,7 @@ const [done, stale, failed] = [0, 3, 7]
 describe.runIf(compilerInstalled())('the drill in slot A', () => {
   let made: Release
   let flash: ReturnType<typeof newFlash>
-  let wire: Wire
+  let wire: PicoWire
   const { profile, machines, loopsFolder } = drill()
   const releaseOf = (version: number): Promise<Release> =>
     buildRelease({
@@ -30,7 +30,7 @@ describe.runIf(compilerInstalled())('the drill in slot A', () => {
   beforeAll(async () => {
     made = await releaseOf(1)
     flash = newFlash(fromUf2(made.files.get('uf2') ?? nothing).image)
-    wire = new Wire(flash)
+    wire = picoWire(flash)
   }, 120_000)
   afterAll(() => {
     for (const pin of [2, 3, 5]) expect(wire.rose.has(pin), `GP${pin}`).toBe(false)
@@ -46,7 +46,7 @@ describe.runIf(compilerInstalled())('the drill in slot A', () => {
     const key = wire.meet()?.key
     expect(key).toHaveLength(32)
     expect(wire.code('makeKey', host)).toBe(stale)
-    wire = new Wire(flash)
+    wire = picoWire(flash)
     const hello = wire.meet()
     expect(hello).toMatchObject({ key, custody: 2, boot: 2 })
   })
@@ -54,7 +54,7 @@ describe.runIf(compilerInstalled())('the drill in slot A', () => {
   test('signs a challenge while every step begins when it must', () => {
     const key = wire.meet()?.key ?? nothing
     const starts: number[] = []
-    const { pico } = wire
+    const { chip: pico } = wire
     // The first thing that a step does is to take its alarm.
     pico.onWrite((address) => address === 0x40054034 && starts.push(pico.cycles))
     const number = wire.tell('challenge', nonce)
@@ -75,20 +75,20 @@ describe.runIf(compilerInstalled())('the drill in slot A', () => {
     await sendUpdate({ images: next, running: 0, link: linkOf(wire) })
     const number = wire.tell('update', updateKinds.restart, 0, nothing)
     expect(wire.await('update', (one) => one.number === number)?.result).toBe(0)
-    wire.pico.run(400 * ms, () => wire.pico.resets === 1)
-    expect(wire.pico.resets).toBe(1)
-    wire.pico.run(300 * ms)
+    wire.chip.run(400 * ms, () => wire.chip.resets === 1)
+    expect(wire.chip.resets).toBe(1)
+    wire.chip.run(300 * ms)
     wire.meet()
     const confirm = wire.tell('update', updateKinds.confirm, 0, nothing)
     const state = wire.await('update', (one) => one.number === confirm)
     expect(state).toMatchObject({ result: 0, slot: 1, trial: 0 })
-    wire = new Wire(flash)
+    wire = picoWire(flash)
     expect(wire.meet()?.boot).toBeGreaterThan(3)
     expect(next.b.length).toBeGreaterThan(headBytes)
   }, 300_000)
 
   test('makes no key where the noise stands still', () => {
-    const still = new Wire(newFlash(fromUf2(made.files.get('uf2') ?? nothing).image), {
+    const still = picoWire(newFlash(fromUf2(made.files.get('uf2') ?? nothing).image), {
       noise: false,
     })
     expect(still.meet()?.key).toBeUndefined()
