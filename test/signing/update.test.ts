@@ -279,8 +279,8 @@ describe.runIf(compilerInstalled()).each(boards)('$name with slots', (one) => {
     chip: LivingFlash
   }
   /**
-   * How far into the operation power is cut. A chip that writes single words has so many that of the
-   * slot's some must do; of a note all are cut in their middle, its last one also at both ends.
+   * How far into the operation power is cut. A chip that writes single words has so many that some
+   * of the slot's must do; of a note all are cut in their middle, its last one also at both ends.
    */
   const momentsOf = (line: string, operation: number): readonly number[] => {
     const each = [0.03, 0.5, 1]
