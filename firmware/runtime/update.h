@@ -1,9 +1,9 @@
 /* Takes a signed image into the slot that does not run, and asks for its trial. Thread mode: an
- * erase takes up to 400 ms, on the STM32F405 2 s; the steps go on meanwhile. Whoever carries the messages (link.h) calls
- * begin, chunk after chunk, finish; after the trial has started, confirm. Nothing of the running
- * image is touched, and the head comes last: a transfer that breaks off at any
- * moment leaves no image that could be started. Must not write while anything is driven nor in the
- * second after, nor pin a key where one is pinned. */
+ * erase takes up to 400 ms, on the STM32F405 2 s; the steps go on meanwhile. Whoever carries the
+ * messages (link.h) calls begin, chunk after chunk, finish; after the trial has started, confirm.
+ * Nothing of the running image is touched, and the head comes last: a transfer that breaks off at
+ * any moment leaves no image that could be started. Must not write while anything is driven nor in
+ * the second after, nor pin a key where one is pinned. */
 
 static struct slot_head update_head;
 static u32 update_next; /* bytes of the image that are in the flash */
