@@ -1,5 +1,5 @@
 // The boards that take signed updates, as their tests see them: an emulated chip whose flash lives
-// on over resets and power cuts, and the same C compiled for the core that it is joined to.
+// on over resets and power cuts.
 import type { Board } from '../../firmware/boards.ts'
 import { loadBoard } from '../boards/stand.ts'
 import { Pico } from '../emu/pico.ts'
@@ -95,7 +95,7 @@ export class Stm32Flash implements LivingFlash {
 }
 
 export const stm32: SlotBoard<Stm32, Stm32Flash> = {
-  board: { ...loadBoard('stm32f405'), flags: ['-mcpu=cortex-m0', '-mthumb'] },
+  board: loadBoard('stm32f405'),
   hz: 168e6,
   power: [24, 38, 39],
   newFlash: (cells, random = () => 0.5) => {
