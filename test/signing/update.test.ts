@@ -282,9 +282,9 @@ describe.runIf(compilerInstalled()).each(boards)(
       chip: LivingFlash
     }
     /**
-     * How far into the operation power is cut. A chip that writes single words has so many that some
-     * of the slot's must do; of a note each word of its record is cut in its middle, and the last one
-     * of the second record.
+     * How far into the operation power is cut. A chip that writes single words has so many that
+     * some of the slot's must do; of a note each word of its record is cut in its middle, and the
+     * last one of the second record.
      */
     const momentsOf = (line: string, operation: number): readonly number[] => {
       const each = [0.03, 0.5, 1]
