@@ -1,6 +1,6 @@
-// A board that was flashed with an image that nobody has signed, and with no release key: it starts,
-// takes no update, pins one key, and from then on is as one that was flashed with that key. Power
-// is cut in each write of the pinning.
+// A board that was flashed with an image that nobody has signed, and with no release key: it
+// starts, takes no update, pins one key, and from then on is as one that was flashed with that key.
+// Power is cut in each write of the pinning.
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { updateResults } from '../../firmware/update.ts'
 import { compilerInstalled } from '../boards/stand.ts'

@@ -218,7 +218,7 @@ describe.runIf(compilerInstalled()).each(boards)(
         damage(at + 16)
         takesNothingOlder()
       }
-      // What is mended at each start lasts over the end of a sector, and of both, where they are small.
+      // What is mended at each start lasts over the end of a sector, where it is small, of both.
       for (let i = 0; i < (kind === pico ? 26 : 4); i += 1) {
         damage((records(unit.flash).at(-1 - (i % 2)) ?? 0) + 20)
         unit.powerUp()
@@ -257,8 +257,8 @@ describe.runIf(compilerInstalled()).each(boards)(
       return Buffer.concat([flash.cells.subarray(0, at), flash.cells.subarray(at + bytes)])
     }
     /**
-     * As it was flashed, but so many notes later that the next one erases the other sector, in which
-     * lie older ones that want a trial.
+     * As it was flashed, but so many notes later that the next one erases the other sector, in
+     * which lie older ones that want a trial.
      */
     const wornState = (): Uint8Array => {
       const cells = factory.slice()
