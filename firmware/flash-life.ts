@@ -59,8 +59,8 @@ export const flashLife = (
     Math.floor((bytes * eraseCycles) / perHour)
   // A record does not go over the end of a sector: of small ones half may stay empty.
   const fill = room > 65_536 ? 1 - mostItem / room : 0.5
-  // Half of kv may hold what does not move, as far as there can be so much; of two sectors a quarter
-  // of each, which is copied with every erase (KV_LIVE_MOST).
+  // Half of kv may hold what does not move, as far as there can be so much; of two sectors a
+  // quarter of each, which is copied with every erase (KV_LIVE_MOST).
   const still = kv.bytes === 2 * sectorBytes ? kv.bytes / 4 : Math.min(kv.bytes / 2, mostValues)
   const moving = (kv.bytes - still) / sectorBytes
   return {

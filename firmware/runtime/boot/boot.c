@@ -1,5 +1,5 @@
-/* The bootloader: a reset starts it, it starts the image of a slot. It keeps everything that can move
- * off, gives a new image one trial when the pinned key has signed it, and goes back to the
+/* The bootloader: a reset starts it, it starts the image of a slot. It keeps everything that can
+ * move off, gives a new image one trial when the pinned key has signed it, and goes back to the
  * confirmed one when the trial ends without a word. A confirmed image is compared with its digest
  * only, so that a machine is back in milliseconds: its signature was checked before. Must not
  * change slots or the pinned key, nor start what is older than what was confirmed: damage of the
