@@ -12,7 +12,14 @@ import { coseTypes } from '../attestation/cose.ts'
 import { loadSigner } from '../attestation/identity.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
-import { type Bench, openBench, realPort } from '../selftest/bench.ts'
+import {
+  type Bench,
+  type ListPorts,
+  missing,
+  openBench,
+  realPort,
+  realPorts,
+} from '../selftest/bench.ts'
 import {
   type Ask,
   type CalibrationRecord,
@@ -47,8 +54,8 @@ You need a supply with a current limit and a meter; first unplug all that moves 
 current is watched: gate off, current zero, ends of the trigger, a known current. With --motor you
 connect the motor then, and drive it by its trigger: locked and lightly for its resistance, free for
 its direction. Else (valves, heaters): gate and each output off at its pin, hand switch, emergency
-stop, each watched sensor at one or two known values, the resistance of what hangs on an output.
-Then it is stored and read back. Until then a unit runs at reduced limits.`
+stop, the resistance of what hangs on an output, the way that each valve moves while you hold the
+machine's own control, each watched sensor at one or two known values. Then it is stored and read back. Until then a unit runs at reduced limits.`
 
 const options = {
   port: { type: 'string' },
@@ -63,6 +70,7 @@ const options = {
 /** What a test gives in the place of the real world. */
 export interface Outside {
   open: typeof realPort
+  ports?: ListPorts
   clock: Clock
   ask: Ask
 }
@@ -83,15 +91,14 @@ export const run = (args: string[], io: Io): Promise<number> =>
 export const runOn = async (args: string[], io: Io, outside: Outside): Promise<number> => {
   const { values } = parseArgs({ args, options })
   const { port, key, unit, answers } = values
-  if (port === undefined || key === undefined) {
-    throw new OperatingError('usage', {
-      message: '--port and --key are needed',
-      remedy: 'See "tenfold help commission".',
-    })
-  }
+  const ports = outside.ports ?? realPorts
+  if (port === undefined || key === undefined) throw await missing('commission', ports)
   const signer = loadSigner(resolve(io.cwd, key))
   const ask = answers === undefined ? outside.ask : fromFile(resolve(io.cwd, answers))
-  const bench = await openBench({ port, baud: Number(values.baud), unit }, { ...outside, io })
+  const bench = await openBench(
+    { port, baud: Number(values.baud), unit },
+    { ...outside, ports, io },
+  )
   const board = new CommissionBoard(bench.line, ask)
   const out = resolve(io.cwd, values.out)
   const work = {
@@ -175,7 +182,7 @@ const bringUpBridge = async (work: Work, withMotor: boolean): Promise<void> => {
 const bringUpSwitched = async (work: Work): Promise<void> => {
   const { board, machine, io, store, unit } = work
   const measured = await measureSwitched(board, { ...machine, ...work })
-  const notDone = leftOf(measured)
+  const notDone = leftOf(machine, measured)
   const path = await store({ measured, notDone })
   const now = await verifySwitched(board, machine, measured)
   io.out(`${unit.unit} is calibrated; its limits are the machine file's`)
@@ -186,6 +193,8 @@ const bringUpSwitched = async (work: Work): Promise<void> => {
     )
   }
   for (const [drive, ohm] of Object.entries(measured.loadsOhm)) io.out(`  ${drive}: ${ohm} Ohm`)
+  const { asNamed, limits } = measured.directions ?? {}
+  if (asNamed !== undefined) io.out(`  moves as named: ${asNamed.join(', ')} (${limits} limits)`)
   io.out(`signed: ${path}`)
   if (notDone.length > 0) io.out(`not done: ${notDone.join(', ')}`)
 }

@@ -10,7 +10,14 @@ import { physicalOnly } from '../../firmware/selftest-faults.ts'
 import { loadSigner } from '../attestation/identity.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
-import { type Bench, openBench, realPort } from '../selftest/bench.ts'
+import {
+  type Bench,
+  type ListPorts,
+  missing,
+  openBench,
+  realPort,
+  realPorts,
+} from '../selftest/bench.ts'
 import { SelftestBoard } from '../selftest/board.ts'
 import {
   openRecord,
@@ -52,6 +59,7 @@ const options = {
 /** What a test gives in the place of the real world. */
 export interface Outside {
   open: typeof realPort
+  ports?: ListPorts
   clock: Clock
 }
 
@@ -64,7 +72,9 @@ export const runOn = async (args: string[], io: Io, outside: Outside): Promise<n
   const [what, file] = positionals
   if (what === 'check' && file !== undefined) return check(resolve(io.cwd, file), io)
   const { port, key, unit } = values
-  if (what !== undefined || port === undefined || key === undefined) throw wrongUse()
+  if (what !== undefined) throw wrongUse()
+  const ports = outside.ports ?? realPorts
+  if (port === undefined || key === undefined) throw await missing('selftest', ports)
   if (!values['motor-disconnected']) {
     throw new OperatingError('motor_connected', {
       message: 'it is not said that the motor is disconnected',
@@ -73,7 +83,10 @@ export const runOn = async (args: string[], io: Io, outside: Outside): Promise<n
   }
   const signer = loadSigner(resolve(io.cwd, key))
   const { clock } = outside
-  const bench = await openBench({ port, baud: Number(values.baud), unit }, { ...outside, io })
+  const bench = await openBench(
+    { port, baud: Number(values.baud), unit },
+    { ...outside, ports, io },
+  )
   try {
     const { line, machine } = bench
     const board = new SelftestBoard({ line, safety: machine.safety, clock })
@@ -133,6 +146,6 @@ const check = (path: string, io: Io): number => {
 
 const wrongUse = (): OperatingError =>
   new OperatingError('usage', {
-    message: '--port and --key are needed, or "check" and a file',
+    message: 'it is "tenfold selftest" with options, or with "check" and a file',
     remedy: 'See "tenfold help selftest".',
   })

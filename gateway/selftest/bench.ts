@@ -6,14 +6,17 @@ import type { Machine } from '../../firmware/selftest-faults.ts'
 import { unitIdPattern } from '../../hardware-profiles/names.ts'
 import type { Profile } from '../../hardware-profiles/profile.ts'
 import type { Clock } from '../core/clock.ts'
-import { OperatingError } from '../core/errors.ts'
+import { OperatingError, operatingError } from '../core/errors.ts'
 import { profileDigest } from '../core/machine.ts'
-import { openPort, type PortOptions } from '../serial/port.ts'
+import { openPort, type PortOptions, portsFound } from '../serial/port.ts'
 import { DirectLine, type Wire } from '../sources/serial/direct.ts'
 import { type Unit, unitOf } from './board.ts'
 
 export type BenchPort = Wire & { close(): Promise<void> }
 export const realPort = (options: PortOptions): Promise<BenchPort> => openPort(options)
+/** Ports that are there, for a person who names none of them. */
+export type ListPorts = () => Promise<readonly string[]>
+export const realPorts: ListPorts = portsFound
 
 export interface Bench {
   line: DirectLine
@@ -25,6 +28,7 @@ export interface Bench {
 
 interface Outside {
   open: typeof realPort
+  ports: ListPorts
   clock: Clock
   io: { signal: AbortSignal }
 }
@@ -32,9 +36,9 @@ interface Outside {
 /** Throws what a person can mend: a port, a board, a machine file that is not the board's. */
 export const openBench = async (
   { port, baud, unit }: { port: string; baud: number; unit: string | undefined },
-  { open, clock, io }: Outside,
+  { open, ports, clock, io }: Outside,
 ): Promise<Bench> => {
-  const wire = await open({ path: port, baud })
+  const wire = await open({ path: port, baud }).catch(withPorts(ports))
   const nonce = (): number => randomBytes(4).readUInt32LE() || 1
   const line = new DirectLine({ wire, clock, nonce, signal: io.signal })
   const close = async (): Promise<void> => {
@@ -42,7 +46,7 @@ export const openBench = async (
     await wire.close()
   }
   try {
-    const hello = await line.hello()
+    const hello = await line.hello().catch(withPorts(ports))
     const machines = loadProfiles()
     const profile = machines.profiles.get(hello.machine)
     const [spec] = Object.values(profile?.loops ?? {})
@@ -73,4 +77,30 @@ export const openBench = async (
     await close()
     throw error
   }
+}
+
+/** What a person may have meant where the port is not there, or no board answers on it. */
+const wrongPort = ['port_absent', 'port_failed', 'board_silent']
+
+/** Throws it again; where the port may be the wrong one, with the ports that there are. */
+const withPorts =
+  (ports: ListPorts) =>
+  async (error: unknown): Promise<never> => {
+    const known = operatingError(error)
+    if (known === undefined || !wrongPort.includes(known.code)) throw error
+    const { code, message, remedy } = known
+    throw new OperatingError(code, { message, remedy: `${remedy} ${await said(ports)}` })
+  }
+
+/** A command that was not told its port or key. */
+export const missing = async (command: string, ports: ListPorts): Promise<OperatingError> =>
+  new OperatingError('usage', {
+    message: '--port and --key are needed',
+    remedy: `${await said(ports)} More: "tenfold help ${command}".`,
+  })
+
+const said = async (ports: ListPorts): Promise<string> => {
+  const found = await ports()
+  if (found.length === 0) return 'There is no serial port now: plug the board in.'
+  return `Serial ports that are there now: ${found.join('; ')}.`
 }

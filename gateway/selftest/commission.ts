@@ -1,7 +1,7 @@
 // The bring-up of a real unit, step by step: a person does what is asked and says what instruments
 // show, the board measures. It moves nothing: the machine is at rest from the first step until the
 // calibration is stored. What was not done is in the record as not done. The motor: motor.ts; what
-// has no bridge: switched.ts.
+// has no bridge: switched.ts, and its valves: valves.ts.
 
 import type { Machine } from '../../firmware/selftest-faults.ts'
 import type { AnalogueLine } from '../../firmware/wiring.ts'
@@ -50,6 +50,7 @@ const knownShare = 0.1
 export const currentError = { share: 0.01, amps: 0.2 } as const
 const busyCode = 6
 const keepMs = 5000
+const watchMs = 20
 
 export class CommissionBoard {
   readonly #line: DirectLine
@@ -80,6 +81,23 @@ export class CommissionBoard {
 
   read(): Promise<CalibrationMessage> {
     return this.#request(requests.read)
+  }
+
+  /** Reads on and on until `found` finds something; undefined after so long. */
+  async watch<T>(
+    found: (said: CalibrationMessage) => T | undefined,
+    mostMs: number,
+  ): Promise<T | undefined> {
+    for (let waitedMs = 0; waitedMs < mostMs; waitedMs += watchMs) {
+      const seen = found(await this.read())
+      if (seen !== undefined) return seen
+      await this.#line.sleep(watchMs)
+    }
+    return undefined
+  }
+
+  pause(ms: number): Promise<void> {
+    return this.#line.sleep(ms)
   }
 
   /** Mean of many readings of an input, in its integers. */

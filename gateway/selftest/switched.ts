@@ -1,11 +1,13 @@
 // The bring-up of a machine without a bridge: gate and every output that moves or heats off at its
-// pin, hand switch and emergency stop, each watched sensor at one or two known values, the load on
-// each output by its resistance. It moves nothing: the machine is at rest, loads unplugged.
+// pin, hand switch and emergency stop, the load on each output by its resistance, the way of each
+// valve, each watched sensor at one or two known values. It moves nothing: the machine is at rest,
+// loads unplugged, but for the valves' ways, where a hand moves it.
 import type { Machine } from '../../firmware/selftest-faults.ts'
 import type { AnalogueLine } from '../../firmware/wiring.ts'
 import { OperatingError } from '../core/errors.ts'
 import { calibrated, type Point } from './calibrate.ts'
 import { type CommissionBoard, gateOffMostV, gateOn } from './commission.ts'
+import { type Directions, directed, directionsOf } from './valves.ts'
 
 /** One known value of a sensor: what instruments showed, and what the profile's line read. */
 export interface Known {
@@ -23,6 +25,8 @@ export interface SwitchedMeasured {
   sensors: Readonly<Record<string, readonly Known[]>>
   /** What hangs on an output, by the person's meter. */
   loadsOhm: Readonly<Record<string, number>>
+  /** Absent where no output has a direction, or it was put off. */
+  directions?: Directions
   lines: readonly AnalogueLine[]
 }
 
@@ -52,6 +56,13 @@ export const measureSwitched = async (
   const pinsOffV: Record<string, number> = {}
   for (const drive of safety.drives) pinsOffV[drive] = await offV(board, drive)
   const contacts = await contactsOf(board, parts)
+  const loadsOhm: Record<string, number> = {}
+  for (const [drive, { ohm }] of Object.entries(safety.loads ?? {})) {
+    loadsOhm[drive] = await loadOf(board, drive, ohm)
+  }
+  // Before anything is stored: the limits are the lower ones.
+  const directions = await directionsOf(board, parts)
+  if (directions !== undefined) await board.confirm(`Are ${all} unplugged again?`)
   const sensors: Record<string, readonly Known[]> = {}
   let lines = parts.analogues
   for (const level of safety.levels) {
@@ -61,18 +72,20 @@ export const measureSwitched = async (
     sensors[level.signal] = known
     lines = lineOf(lines, parts, { level, known })
   }
-  const loadsOhm: Record<string, number> = {}
-  for (const [drive, { ohm }] of Object.entries(safety.loads ?? {})) {
-    loadsOhm[drive] = await loadOf(board, drive, ohm)
+  return {
+    ...{ gateOffV, pinsOffV, contacts, sensors, loadsOhm },
+    ...(directions !== undefined && { directions }),
+    lines,
   }
-  return { gateOffV, pinsOffV, contacts, sensors, loadsOhm, lines }
 }
 
-/** What the steps could not show: a gain by one value only. */
-export const leftOf = ({ sensors }: SwitchedMeasured): string[] =>
-  Object.entries(sensors).flatMap(([signal, known]) =>
+/** What the steps could not show: a gain by one value only, a direction that was put off. */
+export const leftOf = (machine: Machine, { sensors, directions }: SwitchedMeasured): string[] => [
+  ...Object.entries(sensors).flatMap(([signal, known]) =>
     known.length < 2 ? [`gain of ${signal}`] : [],
-  )
+  ),
+  ...(directions === undefined ? directed(machine).map((name) => `direction of ${name}`) : []),
+]
 
 /** By its new line each sensor reads its last known value, which still is there. In their units. */
 export const verifySwitched = async (

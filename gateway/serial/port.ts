@@ -28,6 +28,19 @@ export const findPort = async (serialNumber: string): Promise<string | undefined
   return ports.find((port) => port.serialNumber === serialNumber)?.path
 }
 
+/** Ports that are there, as a person tells them apart, USB first. Never throws. */
+export const portsFound = async (): Promise<string[]> => {
+  const ports = await SerialPort.list().catch(() => [])
+  const isUsb = ({ vendorId }: (typeof ports)[number]): boolean => vendorId !== undefined
+  return [...ports.filter(isUsb), ...ports.filter((port) => !isUsb(port))].map(
+    ({ path, manufacturer, serialNumber }) => {
+      const number = serialNumber === undefined ? undefined : `serial number ${serialNumber}`
+      const about = [manufacturer, number].filter((part) => part !== undefined)
+      return about.length === 0 ? path : `${path} (${about.join(', ')})`
+    },
+  )
+}
+
 export interface PortOptions {
   /** Such as /dev/ttyACM0, /dev/serial/by-id/..., COM3. */
   path: string

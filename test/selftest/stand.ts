@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Image } from '../../firmware/image.ts'
+import type { Plant } from '../../firmware/twin/plant.ts'
 import { run as claim } from '../../gateway/cli/claim.ts'
 import type { Io } from '../../gateway/cli/io.ts'
 import { type Clock, systemClock } from '../../gateway/core/clock.ts'
@@ -101,13 +102,21 @@ export const standWith = (image: Image, volts?: Volts, flash?: W25q): Stand => {
   return { ...bench, ...serve(bench.pico, ms) }
 }
 
+export interface SwitchedSettings {
+  flash?: W25q
+  /** What its sensors see, in place of the plant's. */
+  set?: Readonly<Record<string, number>>
+  /** What its pins move; without one nothing moves. */
+  plant?: Plant
+}
+
 /** A machine without a bridge at the bench: its wires are the test's. */
 export const switchedStand = (
   subject: Subject,
   image: Pick<Image, 'bin'>,
-  { flash, set = {} }: { flash?: W25q; set?: Readonly<Record<string, number>> } = {},
+  { flash, set = {}, plant }: SwitchedSettings = {},
 ) => {
-  const wires = wiresOf(subject)
+  const wires = wiresOf(subject, plant)
   for (const [signal, value] of Object.entries(set)) wires.override.set(signal, value)
   const edges: [pin: number, high: boolean][] = []
   const pico = new Pico({
@@ -117,7 +126,14 @@ export const switchedStand = (
     },
   })
   wires.drive(pico)
-  return { pico, wires, edges, ...serve(pico, ms, () => wires.drive(pico)) }
+  let seen = pico.cycles
+  const before = (): void => {
+    // A core that sleeps wakes in its next step: the time of the world is the board's own.
+    if (plant !== undefined) wires.move(pico, (pico.cycles - seen) / (1000 * ms))
+    seen = pico.cycles
+    wires.drive(pico)
+  }
+  return { pico, wires, edges, ...serve(pico, ms, before) }
 }
 
 export interface Desk extends Io {

@@ -14,6 +14,7 @@ import type { SwitchedMeasured } from '../../gateway/selftest/switched.ts'
 import { ms } from '../boards/pins.ts'
 import { compilerInstalled, imageOf, type Subject, subjectOf } from '../boards/stand.ts'
 import { quickTimes, W25q } from '../emu/w25q.ts'
+import { bringUp as bringUpOf, type Case, type Off } from './person.ts'
 import { desk, refusalOf, switchedStand } from './stand.ts'
 
 // Emulated boards wait for nobody's clock; on a busy machine they take as long as they take.
@@ -23,23 +24,18 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop()
 })
 
-/** What each sensor is brought to, as an instrument shows it; without a second one, "none". */
-interface Case {
-  machine: string
-  rest: Readonly<Record<string, number>>
-  known: Readonly<Record<string, readonly [number, number?]>>
-  loads: number
-  left: readonly string[]
-  /** Watched signal that is too high for a unit without a calibration, and not for one with. */
-  high: readonly [signal: string, value: number]
-}
 const cases: readonly Case[] = [
   {
     machine: 'earth_block_press',
     rest: { hold: 0, emergency_stop: 1 },
     known: { pressure: [0, 100], oil_temperature: [22] },
     loads: 19,
-    left: ['gain of oil_temperature'],
+    left: [
+      'gain of oil_temperature',
+      ...['main_up', 'main_down', 'drawer_push', 'drawer_pull'].map(
+        (name) => `direction of ${name}`,
+      ),
+    ],
     high: ['pressure', 170],
   },
   {
@@ -51,17 +47,6 @@ const cases: readonly Case[] = [
     high: ['temperature', 240],
   },
 ]
-
-interface Off {
-  gain?: number
-  zero?: number
-  /** Answers that are other than a sound machine's, by a word of the question. */
-  says?: readonly (readonly [word: string, answer: string])[]
-  /** A contact that does not move. */
-  stands?: string
-}
-
-type Board = ReturnType<typeof switchedStand>
 
 /** A sound machine whose sensors are off by a gain and a zero. */
 const benchOf = async (one: Case, subject: Subject, { gain = 1.05, zero = 2 } = {}) => {
@@ -75,43 +60,10 @@ const benchOf = async (one: Case, subject: Subject, { gain = 1.05, zero = 2 } = 
   return { board, flash, image, seen }
 }
 
-/** The person at its bench, who does as asked but for what is off. */
-const bringUp = async (
-  { one, subject, board }: { one: Case; subject: Subject; board: Board },
-  { gain = 1.05, zero = 2, says = [], stands }: Off = {},
-) => {
-  const seen = (value: number): number => value * gain + zero
-  const io = await desk()
-  stops.push(io.remove)
-  const { override } = board.wires
-  const { hold, stop } = subject.profile.safety ?? {}
-  const put = (signal: string | undefined, value: number): void => {
-    if (signal !== undefined && signal !== stands) override.set(signal, value)
-  }
-  const asked: string[] = []
-  const ask = (question: string): Promise<string> => {
-    asked.push(question)
-    const said = says.find(([word]) => question.includes(word))
-    if (said !== undefined) return Promise.resolve(said[1])
-    if (question.includes('leave it so: is it on')) put(hold?.signal, 1)
-    if (question.includes('off again')) put(hold?.signal, 0)
-    if (question.startsWith('Press the')) put(stop?.signal, 0)
-    if (question.startsWith('Release the')) put(stop?.signal, 1)
-    const [signal = '', [low, high] = [0]] =
-      Object.entries(one.known).find(([name]) => question.includes(` ${name} `)) ?? []
-    if (question.includes('at rest, as cold')) {
-      override.set(signal, seen(low))
-      return Promise.resolve(`${low}`)
-    }
-    if (question.includes('another known value')) {
-      if (high !== undefined) override.set(signal, seen(high))
-      return Promise.resolve(high === undefined ? 'none' : `${high}`)
-    }
-    if (question.includes('how many volts')) return Promise.resolve('0.02')
-    return Promise.resolve(question.includes('Ohm') ? `${one.loads}` : 'yes')
-  }
-  const done = runOn(['--port', 'x', '--key', io.key], io, { ...board.outside, ask })
-  return { io, asked, done }
+const bringUp = async (parts: Parameters<typeof bringUpOf>[0], off?: Off) => {
+  const done = await bringUpOf(parts, off)
+  stops.push(done.io.remove)
+  return done
 }
 
 describe.runIf(compilerInstalled()).each(cases)('the $machine', (one) => {
