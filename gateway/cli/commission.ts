@@ -55,7 +55,8 @@ current is watched: gate off, current zero, ends of the trigger, a known current
 connect the motor then, and drive it by its trigger: locked and lightly for its resistance, free for
 its direction. Else (valves, heaters): gate and each output off at its pin, hand switch, emergency
 stop, the resistance of what hangs on an output, the way that each valve moves while you hold the
-machine's own control, each watched sensor at one or two known values. Then it is stored and read back. Until then a unit runs at reduced limits.`
+machine's own control, each watched sensor at one or two known values. Then it is stored and read
+back. Until then a unit runs at reduced limits.`
 
 const options = {
   port: { type: 'string' },

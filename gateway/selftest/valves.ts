@@ -1,6 +1,6 @@
 // Which way each valve moves what hangs on it, asked of the person who holds the machine's own
-// control: loop and safety kernel switch the valves, one after the other, as in a first stroke. This
-// only reads what passes to the pins and judges the answers. It has no way to move anything.
+// control: loop and safety kernel switch the valves, one after the other, as in a first stroke.
+// This only reads what passes to the pins and judges the answers. It has no way to move anything.
 import type { Machine } from '../../firmware/selftest-faults.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { CalibrationMessage } from '../sources/serial/messages.ts'
@@ -37,8 +37,8 @@ export const directionsOf = async (
   const valves = directed(machine)
   if (valves.length === 0 || hold === undefined) return undefined
   const text = await board.answer(
-    `Now ${valves.join(', ')} are to move, while you hold ${hold.signal}. Are they plugged in, is ` +
-      'the supply enough for them, the machine empty, and everybody clear? (yes, or "later")',
+    `Now ${valves.join(', ')} are to move, while you hold ${hold.signal}. Are they plugged in, ` +
+      'is the supply enough for them, the machine empty, and everybody clear? (yes, or "later")',
   )
   if (/^later$/i.test(text.trim())) return undefined
   if (!/^(y|yes)$/i.test(text.trim())) throw notNow()
@@ -62,8 +62,8 @@ const oneWay = async (
   { hold, left }: { hold: string; left: readonly string[] },
 ): Promise<string> => {
   await board.answer(
-    `Hold ${hold} until the next question comes, then let go at once (${left.join(', ')} to come). ` +
-      'Ready?',
+    `Hold ${hold} until the next question comes, then let go at once ` +
+      `(${left.join(', ')} to come). Ready?`,
   )
   const name = await board.watch((said) => {
     if (said.cause !== 0) throw tripped()
@@ -104,7 +104,9 @@ const tripped = (): OperatingError =>
 const nothingCame = (hold: string, left: readonly string[]): OperatingError =>
   new OperatingError('valve_not_switched', {
     message: `none of ${left.join(', ')} came on within ${nothingMs / 1000} s; nothing was stored`,
-    remedy: `Was ${hold} let go first and then held, is the emergency stop released, and what moved before at its end switch?`,
+    remedy:
+      `Was ${hold} let go first and then held, is the emergency stop released, ` +
+      'and what moved before at its end switch?',
   })
 
 const swapped = (name: string, other: string): OperatingError =>

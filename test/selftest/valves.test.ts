@@ -1,6 +1,6 @@
-// `tenfold commission` of the press: a person holds its control, loop and kernel on an emulated Pico
-// switch one valve after the other, the plant's cylinders move, and the person says which way. With
-// the plugs of two solenoids swapped, or one on nothing, it is refused and nothing is stored.
+// `tenfold commission` of the press: a person holds its control, loop and kernel on an emulated
+// Pico switch one valve after the other, the plant's cylinders move, and the person says which way.
+// With the plugs of two solenoids swapped, or one on nothing, it is refused, nothing is stored.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
