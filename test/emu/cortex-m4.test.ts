@@ -89,6 +89,25 @@ const blocks = (count: number, draw: Draw): Case[] =>
 const hex = (code: readonly number[]): string =>
   code.map((half) => half.toString(16).padStart(4, '0')).join(' ')
 
+const stories = [
+  ...['order', 'nesting', 'chains', 'groups', 'masks', 'calls', 'frames', 'floats'],
+  ...['process stack', 'faults', 'sleep', 'exclusive access', 'registers'],
+]
+describe.runIf(can)('exceptions as QEMU', { timeout: 300_000 }, () => {
+  let bin: Uint8Array
+  beforeAll(() => {
+    bin = compileProbe('exceptions.c')
+  }, 120_000)
+
+  test.each(stories.map((name, i) => [name, String.fromCharCode(97 + i)]))('%s', async (_, one) => {
+    const { probe: qemu, stop } = await onQemu(bin)
+    stops.push(stop)
+    const [mine, others] = [await onModel(bin).ask(one), await qemu.ask(one)]
+    expect(mine.split(' ')).toEqual(others.split(' '))
+    expect(mine.length).toBeGreaterThan(8)
+  })
+})
+
 describe.runIf(can)('instruction by instruction as QEMU', { timeout: 300_000 }, () => {
   let probe: Uint8Array
   beforeAll(() => {

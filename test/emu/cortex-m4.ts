@@ -218,22 +218,24 @@ export class CortexM4 implements Core {
   /** At once, or a place for it, to be filled when the unit is next used (B1.5.7). */
   #keepFloat(at: number): void {
     const { registers } = this
-    registers.fpcar = at
-    if ((registers.fpccr & lazy.lazily) !== 0) registers.fpccr |= lazy.active
-    else this.#saveFloat()
+    if ((registers.fpccr & lazy.lazily) === 0) this.#saveFloat(at)
+    else {
+      registers.fpcar = at
+      registers.fpccr |= lazy.active
+    }
   }
-  #saveFloat(): void {
+  #saveFloat(at: number): void {
     const { state, registers } = this
     for (let i = 0; i < 16; i += 1) {
-      this.#host.write((registers.fpcar + 4 * i) >>> 0, 4, state.single[i] ?? 0)
+      this.#host.write((at + 4 * i) >>> 0, 4, state.single[i] ?? 0)
     }
-    this.#host.write((registers.fpcar + 64) >>> 0, 4, state.fpscr)
+    this.#host.write((at + 64) >>> 0, 4, state.fpscr)
     registers.fpccr &= ~lazy.active
   }
   #touchFloat(): void {
     const { state, registers } = this
     if (registers.cpacr !== 15 << 20) throw new CoreFault(faults.noCoprocessor)
-    if ((registers.fpccr & lazy.active) !== 0) this.#saveFloat()
+    if ((registers.fpccr & lazy.active) !== 0) this.#saveFloat(registers.fpcar)
     if ((state.control & 4) !== 0 || registers.fpccr >= 0) return
     state.control |= 4
     state.fpscr = (state.fpscr & ~0x07c0_0000) | registers.fpdscr

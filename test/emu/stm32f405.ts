@@ -174,6 +174,7 @@ export class Stm32 {
       coupled: { at: coupled.at, bytes: this.#coupled },
       onFlashStore: (at, value) => flash.store(at, value),
       flashStall: () => flash.busyFor,
+      nothingAt: (address) => address >= 0x6000_0000,
       onReset: () => {
         this.#bitten = softwareFlag
       },
