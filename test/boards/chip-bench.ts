@@ -27,6 +27,7 @@ export const atRest = (): Volts => ({ trigger: 0.3, current: 1.65, slow: [1.9, 0
 export interface Bench {
   chip: Stm32
   volts: Volts
+  hellos: () => ReturnType<typeof hellosIn>
   /** Why each run ended that came before a start; 0 is power-up. */
   reasons: () => number[]
   edges: (pin: number, since?: number) => [cycle: number, high: boolean][]
@@ -52,7 +53,7 @@ export const modelImage = (
 
 /** Powered up, with a new chip, or the flash of one that lived on. */
 export const put = (
-  image: Image,
+  image: { bin: Uint8Array },
   volts: Volts = atRest(),
   more: Partial<Stm32Options> = {},
 ): Bench => {
@@ -83,6 +84,7 @@ export const put = (
   chip.drive(pin.direction, true)
   const edges: Bench['edges'] = (which, since = 0) =>
     heard.flatMap(([one, cycle, high]) => (one === which && cycle >= since ? [[cycle, high]] : []))
-  const reasons = (): number[] => hellosIn(said).map(({ reason }) => reason)
-  return { chip, volts, reasons, edges, timed, both }
+  const hellos: Bench['hellos'] = () => hellosIn(said)
+  const reasons = (): number[] => hellos().map(({ reason }) => reason)
+  return { chip, volts, hellos, reasons, edges, timed, both }
 }

@@ -14,8 +14,11 @@ import { fromUf2 } from '../../firmware/uf2.ts'
 import { profileDigest } from '../../gateway/core/machine.ts'
 import { rangesOf, readRun, runLine, runTwin } from '../emu/exercise.ts'
 import { hellosIn } from '../emu/hello.ts'
+import { Nrf51 } from '../emu/nrf51.ts'
 import { Pico } from '../emu/pico.ts'
 import { Qemu, type QemuBoard, qemuInstalled, qemuMachines } from '../emu/qemu.ts'
+import { Stm32 } from '../emu/stm32f405.ts'
+import { talkTo } from '../emu/talk.ts'
 import { root } from '../tree.ts'
 import { loadBoard, subjectOf, wasmOf } from './stand.ts'
 
@@ -53,8 +56,9 @@ describe.each(names)('%s', (name) => {
 
 const namesOf = (purpose: Manifest['purpose']): string[] =>
   names.filter((name) => manifestOf(name).purpose === purpose)
-const ofPico = (purpose: Manifest['purpose']): string[] =>
-  namesOf(purpose).filter((name) => manifestOf(name).board === 'rp2040-pico')
+const ofBoard = (purpose: Manifest['purpose'], board: string): string[] =>
+  namesOf(purpose).filter((name) => manifestOf(name).board === board)
+const ofPico = (purpose: Manifest['purpose']): string[] => ofBoard(purpose, 'rp2040-pico')
 
 test('every machine that is wired to a board has its images', () => {
   const wired = [...loadProfiles().profiles.values()].flatMap(({ machine, boards = {} }) =>
@@ -79,20 +83,36 @@ test.each(namesOf('machine'))('%s has a bootloader where its board takes updates
   expect(pinnedIn(loadBoard(board), bin)).toBeUndefined()
 })
 
-test.each(ofPico('machine'))('%s boots with everything off', (name) => {
+interface Watched {
+  onUart: (byte: number) => void
+  onEdge: (pin: number) => void
+}
+/** Runs an image for 100 ms (a micro:bit takes longer), every reading in its middle; gives resets. */
+const boots: Record<string, (bin: Uint8Array, watched: Watched) => number> = {
+  'rp2040-pico': (bin, watched) => {
+    const pico = new Pico({ bin, analogue: () => 2048, ...watched })
+    pico.run(125_000 * 100)
+    return pico.resets
+  },
+  stm32f405: (bin, watched) => {
+    const chip = new Stm32({ bin, analogue: () => 2048, ...watched })
+    chip.run(168_000 * 100)
+    return chip.resets
+  },
+  microbit: (bin, watched) => {
+    const chip = new Nrf51({ bin, analogue: () => 512, ...watched })
+    chip.run(16_000 * 1000)
+    return chip.resets
+  },
+}
+
+test.each(namesOf('machine'))('%s boots with everything off', (name) => {
   const { machine, board, digests } = manifestOf(name)
   const { profile, loop, spec } = subjectOf(machine)
   const said: number[] = []
   const edges: number[] = []
-  const pico = new Pico({
-    bin: binOf(name),
-    analogue: () => 2048,
-    onUart: (byte) => {
-      said.push(byte)
-    },
-    onEdge: (pin) => edges.push(pin),
-  })
-  pico.run(125_000 * 100)
+  const onUart = (byte: number): void => void said.push(byte)
+  const resets = boots[board]?.(binOf(name), { onUart, onEdge: (pin) => void edges.push(pin) })
   expect(hellosIn(said)).toMatchObject([
     { firmware: digests.module, profile: digests.profile, reason: 0, boot: 1 },
   ])
@@ -100,7 +120,7 @@ test.each(ofPico('machine'))('%s boots with everything off', (name) => {
   const power = [gate, ...loop.outputs.map(({ name }) => pins[spec.channels[name] ?? '']?.pin)]
   expect(power.length).toBeGreaterThan(1)
   for (const pin of power) expect(edges).not.toContain(loadBoard(board).pins[pin ?? '']?.number)
-  expect(pico.resets).toBe(0)
+  expect(resets).toBe(0)
 })
 
 test.each(ofPico('exercise'))('%s computes what the twin computes', async (name) => {
@@ -110,6 +130,16 @@ test.each(ofPico('exercise'))('%s computes what the twin computes', async (name)
   const pico = new Pico({ bin: binOf(name) })
   pico.ask('', 10_000_000)
   const { hash, last } = readRun(pico.ask(runLine(drive), drive.steps * 20_000))
+  expect({ hash, last }).toEqual(runTwin(wasm, subject.loop, drive))
+})
+
+test.each(ofBoard('exercise', 'stm32f405'))('%s computes what the twin computes', async (name) => {
+  const subject = subjectOf(manifestOf(name).machine)
+  const { wasm } = await wasmOf(subject)
+  const drive = { seed: 3, steps: 10_000, ranges: rangesOf(subject.loop) }
+  const ask = talkTo((onUart) => new Stm32({ bin: binOf(name), onUart }))
+  ask('')
+  const { hash, last } = readRun(ask(runLine(drive), drive.steps * 20_000))
   expect({ hash, last }).toEqual(runTwin(wasm, subject.loop, drive))
 })
 

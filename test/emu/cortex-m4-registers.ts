@@ -35,7 +35,7 @@ export class SysTick {
     if (offset === 0x14) return this.#reload
     if (offset === 0x18) return this.#counter()
     if (offset !== 0x10) return 0x4000_0000
-    this.#counter()
+    this.#settle(this.#counter())
     const control = this.#control | (this.#passed ? 1 << 16 : 0)
     this.#passed = false
     return control

@@ -17,6 +17,7 @@ import { Converter, MicrosTimer, PwmTimer } from './stm32-timers.ts'
 const powerUpFlags = 0x0e00_0000
 const watchdogFlag = 1 << 29
 const softwareFlag = 1 << 28
+const pinFlag = 1 << 26
 const ramBytes = 128 * 1024
 /** The core-coupled memory (2.3.1), which a reset leaves on. */
 const coupled = { at: 0x1000_0000, kb: 64 }
@@ -119,6 +120,12 @@ export class Stm32 {
     this.#received.push(byte)
     this.#uartInterrupt()
     return true
+  }
+
+  /** Its reset pin is pulled low for a moment. */
+  pullReset(): void {
+    this.#bitten = pinFlag
+    this.#restart()
   }
 
   /** Power fails. */

@@ -1,0 +1,119 @@
+// The drill's stock image for an STM32F405, byte for byte the file that a maker flashes, lives on
+// models of its chip: nothing is compiled, nothing of the image is replaced. What is done to it is
+// done at its pins, but for one fault that is put into its code while it runs. The tests of one
+// board follow each other.
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { readImage } from '../../firmware/flash/images.ts'
+import { root } from '../tree.ts'
+import { atRest, type Bench, ms, pin, put } from './chip-bench.ts'
+
+const stock = readImage(join(root, 'firmware', 'images', 'cordless-drill-stm32f405.json'))
+const { digests } = stock.manifest
+const bin = stock.files.get('bin') ?? new Uint8Array()
+
+const [out, half] = [0.3, 1.65]
+/** Volts for a current: 205 A are 1.65 V. */
+const ampere = 1.65 / 205
+const off = [false, false, false]
+const levels = ({ chip }: Bench): boolean[] => pin.power.map((one) => chip.level(one))
+const powerEdges = ({ edges }: Bench, since = 0): unknown[] =>
+  pin.power.flatMap((one) => edges(one, since))
+/** Lets go, then pulls. */
+const pull = ({ chip, volts }: Bench): void => {
+  for (const trigger of [out, half]) {
+    volts.trigger = trigger
+    chip.run(400 * ms)
+  }
+}
+
+describe('a board that starts at rest', () => {
+  const bench = put({ bin })
+  const { chip, volts } = bench
+
+  test('runs at 168 MHz, says what it is, and moves nothing until a hand asks', () => {
+    chip.run(2200 * ms)
+    expect(chip.hz).toBe(168e6)
+    expect(bench.hellos()).toMatchObject([
+      ...[{ firmware: digests.module, profile: digests.profile, board: 'stm32f405', reason: 0 }],
+    ])
+    expect(powerEdges(bench)).toEqual([])
+    expect(chip.resets).toBe(0)
+  }, 120_000)
+
+  test('drives at 20 kHz to the cycle, brakes, never does both, and is off in the end', () => {
+    volts.trigger = half
+    chip.run(300 * ms)
+    expect(chip.level(pin.gate)).toBe(true)
+    const since = chip.cycles
+    chip.run(20 * ms)
+    const rises = bench.edges(pin.duty, since).flatMap(([cycle, high]) => (high ? [cycle] : []))
+    expect(rises.length).toBeGreaterThan(390)
+    for (const [i, cycle] of rises.entries()) expect(cycle - (rises[0] ?? 0)).toBe(i * 8400)
+    volts.trigger = out
+    chip.run(600 * ms)
+    expect(bench.edges(pin.brake, since).length).toBeGreaterThan(100)
+    expect(bench.both).toEqual([])
+    expect(levels(bench)).toEqual(off)
+    expect(chip.resets).toBe(0)
+  }, 120_000)
+
+  test('code that hangs is ended by the watchdog, with everything off from then on', () => {
+    volts.trigger = half
+    chip.run(300 * ms)
+    expect(chip.level(pin.gate)).toBe(true)
+    const [table, converter] = [chip.read(0xe000_ed08), 18]
+    const handler = (chip.read(table + 4 * (16 + converter)) & ~3) >>> 0
+    expect(handler).toBeGreaterThan(0x2000_0000)
+    chip.write(handler, 0xe7fe_e7fe)
+    const since = chip.cycles
+    expect(chip.run(20 * ms, () => chip.resets > 0)).toBe(true)
+    expect(chip.cycles - since).toBeLessThan(10.7 * ms)
+    const then = chip.cycles + 1
+    volts.trigger = out
+    chip.run(1000 * ms)
+    pull(bench)
+    expect(bench.reasons()).toEqual([0, 18])
+    expect(powerEdges(bench, then)).toEqual([])
+  }, 120_000)
+})
+
+describe('a board whose trigger is held as it starts', () => {
+  const bench = put({ bin }, { ...atRest(), trigger: half })
+  const { chip, volts } = bench
+
+  test('arms nothing until the hand lets go and pulls again', () => {
+    chip.run(2200 * ms)
+    expect(powerEdges(bench)).toEqual([])
+    volts.trigger = out
+    chip.run(300 * ms)
+    expect(powerEdges(bench)).toEqual([])
+    volts.trigger = half
+    chip.run(100 * ms)
+    expect(chip.level(pin.gate)).toBe(true)
+  }, 120_000)
+
+  test('a current above its limit ends it in a millisecond, and it stays off over a reset', () => {
+    volts.current += 120 * ampere
+    chip.run(1 * ms)
+    expect(levels(bench)).toEqual(off)
+    const since = chip.cycles
+    chip.run(2 * ms)
+    volts.current -= 120 * ampere
+    pull(bench)
+    chip.pullReset()
+    volts.trigger = out
+    chip.run(1000 * ms)
+    pull(bench)
+    expect(bench.reasons()).toEqual([0, 0])
+    expect(powerEdges(bench, since)).toEqual([])
+  }, 120_000)
+
+  test('which the loss of power ends', () => {
+    const next = put({ bin }, atRest(), { cells: chip.cells })
+    next.chip.run(2200 * ms)
+    pull(next)
+    expect(next.chip.level(pin.gate)).toBe(true)
+    expect(next.hellos().map(({ boot }) => boot)).toEqual([3])
+  }, 120_000)
+})
