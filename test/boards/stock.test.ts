@@ -87,7 +87,7 @@ interface Watched {
   onUart: (byte: number) => void
   onEdge: (pin: number) => void
 }
-/** Runs an image for 100 ms (a micro:bit takes longer), every reading in its middle; gives resets. */
+/** Runs an image for a while, with every reading in its middle; gives the resets. */
 const boots: Record<string, (bin: Uint8Array, watched: Watched) => number> = {
   'rp2040-pico': (bin, watched) => {
     const pico = new Pico({ bin, analogue: () => 2048, ...watched })

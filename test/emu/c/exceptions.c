@@ -256,7 +256,10 @@ static void sleep(void) {
 static void exclusive(void) {
   static u32 word;
   u32 alone, broken;
-  __asm__ volatile("ldrex r1, [%1]\n strex %0, r1, [%1]" : "=&r"(alone) : "r"(&word) : "r1", "memory");
+  __asm__ volatile("ldrex r1, [%1]\n strex %0, r1, [%1]"
+                   : "=&r"(alone)
+                   : "r"(&word)
+                   : "r1", "memory");
   __asm__ volatile("ldrex r1, [%1]\n svc 3\n strex %0, r1, [%1]"
                    : "=&r"(broken)
                    : "r"(&word)
@@ -271,8 +274,9 @@ static void registers(void) {
   for (u32 i = 0; i < sizeof at / sizeof *at; i++) tell(REG(at[i]));
 }
 
-static void (*const stories[])(void) = {order,  nest,    chain,  groups, masks,     calls,    frames,
-                                        floats, process, faults, sleep,  exclusive, registers};
+static void (*const stories[])(void) = {
+    order,  nest,    chain,  groups, masks,     calls,    frames,
+    floats, process, faults, sleep,  exclusive, registers};
 
 static void say(u8 byte) {
   while ((REG(UART) & 0x80) == 0) {
