@@ -17,8 +17,8 @@ const wabt = (): { folder: string; version: string } => {
 export const wasm2cVersion = (): string => wabt().version
 
 /**
- * Writes `<name>.wasm`, `<name>.c` and `<name>.h` into `folder`. What the tool does to floats the
- * slow way, runtime/wasm-float.h does again.
+ * Writes `<name>.wasm`, `<name>.c` and `<name>.h` into `folder`. What the tool does to floats and
+ * products the slow way, runtime/wasm-float.h and wasm-product.h do again.
  */
 export const translate = (wasm: Uint8Array, folder: string, name = 'loop'): void => {
   runTool(wasm, folder, name)
@@ -26,8 +26,25 @@ export const translate = (wasm: Uint8Array, folder: string, name = 'loop'): void
   const lines = readFileSync(file, 'utf8').split('\n')
   const first = ownFrom(lines, name)
   lines.splice(first, 0, '#include "wasm-float.h"', '')
-  writeFileSync(file, lines.join('\n'))
+  writeFileSync(file, ownProducts(lines.join('\n')))
 }
+
+/**
+ * Products by name. One of 64 bits that is only shifted right by a constant and cut off, as fixed
+ * point does, is one step: the tool writes each of wasm's instructions as a line, and what it has
+ * cut off is of no use to anybody.
+ */
+const ownProducts = (c: string): string =>
+  c
+    .replace(scaled, '$4 = wasm_scaled($1, $2, $3ull);')
+    .replace(/(var_j\d+) \*= (var_j\d+);/g, '$1 = wasm_product($1, $2);')
+    .replace(/(var_i\d+) \*= (var_i\d+);/g, '$1 = wasm_product32($1, $2);')
+
+const scaled = new RegExp(
+  String.raw`(var_j\d+) \*= (var_j\d+);\s+\2 = (\d+)ull;\s+` +
+    String.raw`\1 = \(u64\)\(\(s64\)\1 >> \(\2 & 63\)\);\s+(var_i\d+) = \(u32\)\(\1\);`,
+  'g',
+)
 
 const runTool = (wasm: Uint8Array, folder: string, name: string): void => {
   writeFileSync(join(folder, `${name}.wasm`), wasm)

@@ -106,20 +106,18 @@ static u32 box_layout(void) {
 }
 
 static u32 box_cause_seen;
-static u32 box_raw;
-static volatile bool box_again;
+static bool box_again;
+/* Where the step is recorded, 0: nowhere; and the last place of its block. */
+static struct box_step *box_step;
+static struct box_step *box_last;
+/* A step is over, and not closed yet. */
+static bool box_ended;
 
-/* In the tick: counts of this step. */
-static inline void box_sampled(u32 now, u32 earlier) { box_raw = now | earlier << 12; }
-
-static inline bool box_records(void) { return box.phase == BOX_RUN || box.phase == BOX_AFTER; }
-
-/* In the tick, before kernel and loop: what a trap leaves behind is in the ring already. */
-static inline void box_begin(void) {
-  if (!box_records()) return;
-  struct box_block *block = &box.blocks[box.newest];
-  struct box_step *step = &block->steps[block->count];
-  u32 raw = box_raw;
+/* In the tick, before kernel and loop: what a trap leaves behind is in the ring already. `raw`:
+ * counts of both conversions, 12 bits each. */
+IN_STEP void box_begin(u32 raw) {
+  struct box_step *step = box_step;
+  if (step == 0) return;
   u32 bit = 24;
 #define BOX_BIT(input, pin, level) raw |= (u32)(inputs[input] != 0) << bit++;
   DIGITAL_INPUTS(BOX_BIT)
@@ -127,15 +125,18 @@ static inline void box_begin(void) {
 #if SETPOINTS > 0
   for (u32 i = 0; i < SETPOINTS; i++) step->setpoints[i] = inputs[setpoints[i].input];
 #endif
-  box.flags |= BOX_OPEN;
+  box.flags = BOX_OPEN;
 }
 
 /* Changes with every single bit of what the loop asks for, what passes and what the kernel says. */
-static inline u32 box_check(void) {
+IN_STEP u32 box_check(void) {
   u32 check = 0x811c9dc5u;
-  for (u32 i = 0; i < OUTPUTS; i++) check = (check ^ (u32)outputs[i]) * 0x01000193u;
-  for (u32 i = 0; i < OUTPUTS; i++) check = (check ^ (u32)passed[i]) * 0x01000193u;
-  for (u32 i = 0; i < TOLD; i++) check = (check ^ (u32)told[i]) * 0x01000193u;
+#pragma GCC unroll 8
+  for (u32 i = 0; i < OUTPUTS; i++) check = wasm_product32(check ^ (u32)outputs[i], 0x01000193u);
+#pragma GCC unroll 8
+  for (u32 i = 0; i < OUTPUTS; i++) check = wasm_product32(check ^ (u32)passed[i], 0x01000193u);
+#pragma GCC unroll 8
+  for (u32 i = 0; i < TOLD; i++) check = wasm_product32(check ^ (u32)told[i], 0x01000193u);
   return check;
 }
 
@@ -151,62 +152,101 @@ static void box_open(u32 index, u32 order) {
   block->start.kernel = kernel;
   block->order = order;
   box.newest = index;
+  box_step = block->steps;
+  box_last = box_step + BOX_BLOCK_STEPS - 1;
 }
 
-/* In the tick, when all is done. `us`: what the step took so far. */
-static inline void box_end(u32 us) {
-  u32 cause = (u32)told[TOLD_CAUSE];
-  bool tripped = cause != box_cause_seen && cause != 0;
-  box_cause_seen = cause;
-  if (box.phase == BOX_FROZEN) return;
-  bool roomy = us < PERIOD_US / 2;
-  if (box_again) {
-    box_again = false;
-    box.phase = BOX_START;
-  }
-  if (box.phase == BOX_START) {
-    if (!roomy) return;
-    for (u32 i = 0; i < BOX_BLOCKS; i++) box.blocks[i].order = 0;
-    box.flags = 0;
-    box.cause = 0;
-    box.summed = 0;
-    box.boot = store_boot();
-    for (u32 i = 0; i < ANALOGUES; i++) {
-      const struct analogue *from = &analogues[i];
-      box.lines[i] = (struct box_line){from->input, from->shift, from->gain, from->offset};
-    }
-    box_open(0, 1);
-    box.phase = BOX_RUN;
-    return;
-  }
-  struct box_block *block = &box.blocks[box.newest];
-  block->steps[block->count].check = box_check();
-  block->count++;
-  box.flags = 0;
-  if (tripped && box.phase == BOX_RUN) {
+static void box_freeze(void) {
+  box.phase = BOX_FROZEN;
+  box_step = box_last = 0;
+}
+
+/* With the step that was closed a trip began, or what follows one goes on. */
+RARELY void box_follow(u32 cause) {
+  if (box.phase == BOX_RUN) {
     box.cause = cause;
     box.left = BOX_AFTER_STEPS;
     box.phase = BOX_AFTER;
-  } else if (box.phase == BOX_AFTER && --box.left == 0) {
-    box.phase = BOX_FROZEN;
+  } else if (--box.left == 0) {
+    box_freeze();
+  }
+}
+
+/* What the last step left to do: its checksum, and what it means for the recording. Nothing that it
+ * said has changed since: in the tick while the converter is at work, for which the step would only
+ * wait, and before anything else changes it, with interrupts off. */
+IN_STEP void box_close(void) {
+  if (!box_ended) return;
+  box_ended = false;
+  u32 cause = (u32)told[TOLD_CAUSE];
+  bool tripped = cause != box_cause_seen && cause != 0;
+  box_cause_seen = cause;
+  struct box_step *step = box_step;
+  if (step == 0) return;
+  step->check = box_check();
+  box_step = step + 1;
+  box.blocks[box.newest].count++;
+  box.flags = 0;
+  if (tripped || box.phase == BOX_AFTER) box_follow(cause);
+}
+RARELY void box_close_now(void) { box_close(); }
+
+/* A recording begins, with the state as it is. */
+static void box_record(void) {
+  for (u32 i = 0; i < BOX_BLOCKS; i++) box.blocks[i].order = 0;
+  box.flags = 0;
+  box.cause = 0;
+  box.summed = 0;
+  box.boot = store_boot();
+  for (u32 i = 0; i < ANALOGUES; i++) {
+    const struct analogue *from = &analogues[i];
+    box.lines[i] = (struct box_line){from->input, from->shift, from->gain, from->offset};
+  }
+  box_open(0, 1);
+  box.phase = BOX_RUN;
+}
+
+/* The step that is over is the last of its block, or none is recorded yet. `us`: what it took so
+ * far. */
+RARELY void box_turn_over(u32 us) {
+  bool roomy = us < PERIOD_US / 2;
+  box_close_now();
+  if (box_again) {
+    box_again = false;
+    box_step = 0;
+    box.phase = BOX_START;
+  }
+  if (box.phase == BOX_START) {
+    if (roomy) box_record();
     return;
   }
-  if ((block->count >= BOX_BLOCK_STEPS && roomy) || block->count == BOX_STEPS) {
+  struct box_block *block = &box.blocks[box.newest];
+  if (box.phase != BOX_FROZEN && (roomy || block->count == BOX_STEPS)) {
     box_open((box.newest + 1) % BOX_BLOCKS, block->order + 1);
   }
 }
 
+/* In the tick, when all else is done. */
+IN_STEP void box_end(u32 began_us) {
+  box_ended = true;
+  if (box_step >= box_last && box.phase != BOX_FROZEN) box_turn_over(board_micros() - began_us);
+}
+
 /* Kernel or loop are changed from outside of a step: what comes next needs a state of its own.
  * Called with interrupts off. */
-static inline void box_restart(void) {
-  if (box.phase == BOX_RUN) box_again = true;
-  if (box.phase == BOX_AFTER) box.phase = BOX_FROZEN;
+static void box_restart(void) {
+  box_close_now();
+  if (box.phase == BOX_AFTER) box_freeze();
+  if (box.phase != BOX_RUN) return;
+  box_again = true;
+  box_last = 0;
 }
 
 /* In a trap: nothing of this run comes after it. */
-static inline void box_trap(u32 code) {
+static void box_trap(u32 code) {
+  box_close_now();
   if (box.phase == BOX_RUN) box.cause = cause_of(code);
-  if (box_records()) box.phase = BOX_FROZEN;
+  if (box_step != 0) box_freeze();
 }
 
 /* The number in a slot's head, which is in `box_head` then; 0: it is no head. */
@@ -354,9 +394,9 @@ static void box_poll(void) {
   if (box_number(box_target) != 0) box_clear();
 }
 #else
-static inline void box_sampled(u32 now, u32 earlier) { (void)now, (void)earlier; }
-static inline void box_begin(void) {}
-static inline void box_end(u32 us) { (void)us; }
+static inline void box_begin(u32 raw) { (void)raw; }
+static inline void box_end(u32 began_us) { (void)began_us; }
+static inline void box_close(void) {}
 static inline void box_restart(void) {}
 static inline void box_trap(u32 code) { (void)code; }
 static inline void box_start(u32 reason) { (void)reason; }

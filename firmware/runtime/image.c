@@ -3,6 +3,7 @@
  * wasm as C) are made by the build; board.h is the board's. */
 #include "config.h"
 #include "wasm-rt.h"
+#include "wasm-product.h"
 
 #ifndef EXERCISE
 #define LINK
@@ -10,6 +11,9 @@
 /* What runs in thread mode is made small, the step fast. */
 #define SMALL_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
 #define SMALL_END _Pragma("GCC pop_options")
+/* Part of the step, wherever it stands: goes into its caller, and is made fast with it. */
+#define IN_STEP static inline __attribute__((always_inline))
+#define RARELY static __attribute__((noinline))
 
 #include "cortex-m.h"
 #include "board.h"

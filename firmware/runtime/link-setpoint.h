@@ -35,7 +35,7 @@ static void link_setpoints_start(void) {
 }
 
 /* In the step, before the loop. */
-static inline void link_tick(void) {
+IN_STEP void link_tick(void) {
   link_steps++;
   if (SETPOINTS == 0) return;
   if (setpoint_holds && (!link_armed() || (s32)(board_micros() - setpoint_until) >= 0)) {

@@ -89,6 +89,15 @@ static inline void sample_pins(void) {
   DIGITAL_INPUTS(TAKE_PIN)
 }
 
+/* The last step was one of the machine, none of a self-test. */
+static bool step_counts;
+/* What the last step left for a time in which this one would only wait: all that it read and said
+ * is still there. */
+static inline void close_step(void) {
+  if (step_counts) usage_tick();
+  box_close();
+}
+
 #ifdef TEST_INPUTS
 #include "test-inputs.h"
 #else
@@ -96,20 +105,25 @@ static inline void sample_pins(void) {
 static inline u32 board_timed_result(void) { return board_analogue_result(); }
 #endif
 
-/* The conversion that the last step began is read first; then this step's own, which
- * has started the step where the board can do that. */
-static inline void sample(void) {
+/* The conversion that the last step began is read first, and given; then this step's own begins,
+ * which has started the step where the board can do that. What need not wait for it is done. */
+static inline u32 sample_begin(void) {
   u32 earlier = board_analogue_result();
 #ifndef BOARD_SAMPLES_BY_ITSELF
   board_analogue_begin(analogues[0].channel);
 #endif
+  close_step();
   store(&analogues[turn], earlier);
   turn = turn + 1 < ANALOGUES ? turn + 1 : ANALOGUES > 1;
   board_select(analogues[turn].position);
   sample_pins();
+  return earlier;
+}
+
+static inline u32 sample_end(void) {
   u32 now = board_timed_result();
   store(&analogues[0], now);
-  box_sampled(now, earlier);
+  return now;
 }
 
 /* Every input once, one after the other, so that the first step sees what is there. */
@@ -145,11 +159,12 @@ static inline void next_step(void) {
 void step_interrupt(void) {
   board_alarm_taken();
   u32 began_us = board_micros();
-  sample();
+  u32 counts = sample_begin() << 12;
   link_tick();
   bool injected = selftest.on != 0;
+  counts |= sample_end();
   if (injected) selftest_readings();
-  else box_begin();
+  else box_begin(counts);
   bool allowed = kernel_step();
   if (!allowed) {
     /* At once, not after a step of the loop. */
@@ -166,10 +181,8 @@ void step_interrupt(void) {
   pass_outputs(allowed && !injected);
   drive_pins();
   store_driven(driven() != 0);
-  if (!injected) {
-    usage_tick();
-    box_end(board_micros() - began_us);
-  }
+  step_counts = !injected;
+  if (!injected) box_end(began_us);
 #ifndef TEST_INPUTS
   board_analogue_begin(analogues[turn].channel);
 #endif

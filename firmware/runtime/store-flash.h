@@ -40,7 +40,7 @@ static volatile u32 driven_us;
 /* Where the newest value of each kind lies; 0: nowhere. */
 static u32 kv_at[KV_KINDS];
 
-static inline void store_driven(bool driven) {
+IN_STEP void store_driven(bool driven) {
   if (driven) driven_us = board_micros();
   driven_now = driven;
 }

@@ -46,7 +46,7 @@ static void store_start(void);
 /* In every round of the main loop: journals counters, erases ahead where it may. */
 static void store_poll(void);
 /* From the tick: no erase begins while this is true, nor in the second after. */
-static inline void store_driven(bool driven);
+IN_STEP void store_driven(bool driven);
 
 /* Nothing was driven for a while: a good time for what takes long. */
 static bool store_idle(void);

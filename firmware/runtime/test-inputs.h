@@ -6,7 +6,7 @@
 static s32 test_readings[INPUTS];
 static u32 test_turn;
 
-static void sample(void) {
+static void sample_all(void) {
   u32 odd = test_turn++ >> 2 & 1;
   for (u32 i = 0; i < ANALOGUES; i++) {
     u32 input = analogue_table[i].input;
@@ -16,7 +16,12 @@ static void sample(void) {
   DIGITAL_INPUTS(TEST_PIN)
 }
 
-static void sample_all(void) { sample(); }
+static u32 sample_begin(void) {
+  close_step();
+  sample_all();
+  return 0;
+}
+static u32 sample_end(void) { return 0; }
 
 static u32 link_on_test_readings(struct cbor *body) {
   s32 values[INPUTS];

@@ -107,7 +107,7 @@ static void trip_poll(void) {
 }
 
 /* The service's reset, from the link: refused (false) while the hand pulls. */
-static inline void box_restart(void);
+static void box_restart(void);
 static inline bool trip_clear(void) {
   interrupts_off();
   box_restart();

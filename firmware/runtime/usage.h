@@ -85,7 +85,7 @@ static u32 usage_level(const struct usage_source *source, s32 value) {
 }
 
 /* The lowest and the highest of the window, in the order in which they came. */
-static void usage_extremes(void) {
+IN_STEP void usage_extremes(void) {
   for (u32 i = 0; i < USAGE_CYCLES; i++) {
     s32 value = *usage_loads[i].from;
     s32 low = usage_first[i] < usage_second[i] ? usage_first[i] : usage_second[i];
@@ -102,10 +102,8 @@ static void usage_extremes(void) {
   }
 }
 
-/* After each step of the loop. */
-static void usage_tick(void) {
-  usage_extremes();
-  if (++usage_step < USAGE_PERIOD) return;
+/* The end of a hundredth of a second. */
+RARELY void usage_hand_over(void) {
   usage_step = 0;
   if (!(USAGE_IN_USE)) return;
   if (usage_in - usage_out >= USAGE_QUEUE) {
@@ -121,6 +119,12 @@ static void usage_tick(void) {
     *to++ = usage_second[i];
   }
   usage_in++;
+}
+
+/* After each step of the loop. */
+IN_STEP void usage_tick(void) {
+  usage_extremes();
+  if (++usage_step >= USAGE_PERIOD) usage_hand_over();
 }
 
 /* A cycle between two levels; a full one is two halves. */
