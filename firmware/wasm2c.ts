@@ -17,8 +17,8 @@ const wabt = (): { folder: string; version: string } => {
 export const wasm2cVersion = (): string => wabt().version
 
 /**
- * Writes `<name>.wasm`, `<name>.c` and `<name>.h` into `folder`. What the tool does to floats and
- * products the slow way, runtime/wasm-float.h and wasm-product.h do again.
+ * Writes `<name>.wasm`, `<name>.c` and `<name>.h` into `folder`. What the tool does to floats,
+ * products and divisions the slow way, runtime/wasm-float.h and wasm-product.h do again.
  */
 export const translate = (wasm: Uint8Array, folder: string, name = 'loop'): void => {
   runTool(wasm, folder, name)
@@ -26,25 +26,48 @@ export const translate = (wasm: Uint8Array, folder: string, name = 'loop'): void
   const lines = readFileSync(file, 'utf8').split('\n')
   const first = ownFrom(lines, name)
   lines.splice(first, 0, '#include "wasm-float.h"', '')
-  writeFileSync(file, ownProducts(lines.join('\n')))
+  writeFileSync(file, ownArithmetic(lines.join('\n')))
 }
 
 /**
- * Products by name. One of 64 bits that is only shifted right by a constant and cut off, as fixed
- * point does, is one step: the tool writes each of wasm's instructions as a line, and what it has
- * cut off is of no use to anybody.
+ * Products and divisions by name, as the tool writes each of wasm's instructions as a line. One of
+ * 64 bits that is only shifted right by a constant and cut off, as fixed point does, is one step.
+ * A constant that was used up in one is of no use to what follows.
  */
-const ownProducts = (c: string): string =>
+const ownArithmetic = (c: string): string =>
   c
     .replace(scaled, '$4 = wasm_scaled($1, $2, $3ull);')
     .replace(/(var_j\d+) \*= (var_j\d+);/g, '$1 = wasm_product($1, $2);')
     .replace(/(var_i\d+) \*= (var_i\d+);/g, '$1 = wasm_product32($1, $2);')
+    .replace(divided, (line: string, ...[, divisor = '', x, size]: string[]) => {
+      const by = reciprocal(BigInt(divisor), size === '32' ? 32 : 64)
+      if (by === undefined) return line
+      const [name, suffix] = size === '32' ? ['wasm_divided32', 'u'] : ['wasm_divided', 'ull']
+      return `${x} = ${name}(${x}, ${by.factor}${suffix}, ${by.bits});`
+    })
 
 const scaled = new RegExp(
   String.raw`(var_j\d+) \*= (var_j\d+);\s+\2 = (\d+)ull;\s+` +
     String.raw`\1 = \(u64\)\(\(s64\)\1 >> \(\2 & 63\)\);\s+(var_i\d+) = \(u32\)\(\1\);`,
   'g',
 )
+const divided = /(var_[ij]\d+) = (\d+)u(?:ll)?;\s+(var_[ij]\d+) = I(32|64)_DIV_S\(\3, \1\);/g
+
+/**
+ * What a signed division of that many bits multiplies by instead: 2^bits < divisor <= 2^(bits + 1),
+ * and the factor is 2^(size + bits) / divisor, rounded up. It is off by less than the divisor, so
+ * that the quotient is exact for every number of that size (Granlund and Montgomery, "Division by
+ * invariant integers using multiplication", 1994, theorem 4.2). Undefined where the divisor is
+ * below 2: by 0 it traps, by 1 it is none, and a negative one is left to the compiler.
+ */
+export const reciprocal = (
+  divisor: bigint,
+  size: 32 | 64,
+): { factor: bigint; bits: number } | undefined => {
+  if (divisor < 2n || divisor >= 1n << BigInt(size - 1)) return undefined
+  const bits = (divisor - 1n).toString(2).length - 1
+  return { factor: ((1n << BigInt(size + bits)) + divisor - 1n) / divisor, bits }
+}
 
 const runTool = (wasm: Uint8Array, folder: string, name: string): void => {
   writeFileSync(join(folder, `${name}.wasm`), wasm)

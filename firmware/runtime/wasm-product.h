@@ -1,9 +1,10 @@
-/* Products as wasm2c's output uses them, for a core whose only multiplication is of 32 bits, in one
- * cycle. For anything wider the compiler calls its library, with all 64 bits of both; but nearly
+/* Products and divisions as wasm2c's output uses them, for a core whose only multiplication is of 32
+ * bits, in one cycle. For anything wider the compiler calls its library, with all 64 bits of both; but nearly
  * always both are widened numbers of 32 bits, which it can see: then four small products do, and
  * what is cut off again is not computed. A product by a constant it makes of shifts and sums, five
- * to nine of them, as for a core that takes long to multiply. The same bits in every case;
- * test/boards/wasm-product.test.ts compares them with V8. */
+ * to nine of them, as for a core that takes long to multiply. A division by a constant is a
+ * product on every core (Granlund and Montgomery, 1994; wasm2c.ts makes the factors). The same bits
+ * in every case; test/boards/wasm-product.test.ts compares them with V8. */
 #ifndef WASM_PRODUCT_H
 #define WASM_PRODUCT_H
 
@@ -52,10 +53,34 @@ WASM_INLINE u32 wasm_scaled(u64 a, u64 b, u64 bits) {
   s64 middle = (s64)of.one + of.other + (of.low >> 16);
   return (of.high << (32 - bits)) + (u32)(middle >> (bits - 16));
 }
+
+static __attribute__((noinline)) u64 wasm_wide(u32 x, u32 y) {
+  u32 xl = x & 0xffff, yl = y & 0xffff, xh = x >> 16, yh = y >> 16;
+  u64 middle = (u64)(xh * yl) + xl * yh;
+  return ((u64)(xh * yh) << 32 | xl * yl) + (middle << 16);
+}
 #else
 WASM_INLINE u32 wasm_product32(u32 a, u32 b) { return a * b; }
+WASM_INLINE u64 wasm_wide(u32 x, u32 y) { return (u64)x * y; }
 WASM_INLINE u64 wasm_product(u64 a, u64 b) { return a * b; }
 WASM_INLINE u32 wasm_scaled(u64 a, u64 b, u64 bits) { return (u32)((s64)(a * b) >> (bits & 63)); }
 #endif
+
+/* x / d, towards zero, where 2^(bits) < d <= 2^(bits + 1) and `factor` is 2^(64 + bits) / d, rounded
+ * up: exact for every x, because the size of x is at most 2^63. */
+static __attribute__((noinline)) u64 wasm_divided(u64 x, u64 factor, u32 bits) {
+  u64 size = (s64)x < 0 ? 0 - x : x;
+  u64 low = wasm_wide((u32)(size >> 32), (u32)factor) + (wasm_wide((u32)size, (u32)factor) >> 32);
+  u64 other = wasm_wide((u32)size, (u32)(factor >> 32)) + (u32)low;
+  u64 high = wasm_wide((u32)(size >> 32), (u32)(factor >> 32)) + (low >> 32) + (other >> 32);
+  high >>= bits;
+  return (s64)x < 0 ? 0 - high : high;
+}
+/* The same of 32 bits, `factor` being 2^(32 + bits) / d. */
+static __attribute__((noinline)) u32 wasm_divided32(u32 x, u32 factor, u32 bits) {
+  u32 size = (s32)x < 0 ? 0 - x : x;
+  u32 high = (u32)(wasm_wide(size, factor) >> 32) >> bits;
+  return (s32)x < 0 ? 0 - high : high;
+}
 
 #endif

@@ -25,7 +25,7 @@ const parts: readonly [part: string, files: RegExp][] = [
 ]
 /** What the compiler calls by itself; part of it has no line numbers. */
 const arithmetic = 'arithmetic of the compiler'
-const ofCompiler = /^(\?\?|lib1funcs|libgcc\d?|bpabi.*)$/
+const ofCompiler = /^(\?\?|lib1funcs|libgcc\d?|bpabi.*|wasm-product)$/
 
 const partOf = (path: string): string => {
   const file = basename(path).replace(/\.\w+$/, '')
