@@ -54,18 +54,19 @@ const scaled = new RegExp(
 const divided = /(var_[ij]\d+) = (\d+)u(?:ll)?;\s+(var_[ij]\d+) = I(32|64)_DIV_S\(\3, \1\);/g
 
 /**
- * What a signed division of that many bits multiplies by instead: 2^bits < divisor <= 2^(bits + 1),
+ * What a signed division of that many bits multiplies by instead: 2^bits < divisor < 2^(bits + 1),
  * and the factor is 2^(size + bits) / divisor, rounded up. It is off by less than the divisor, so
  * that the quotient is exact for every number of that size (Granlund and Montgomery, "Division by
- * invariant integers using multiplication", 1994, theorem 4.2). Undefined where the divisor is
- * below 2: by 0 it traps, by 1 it is none, and a negative one is left to the compiler.
+ * invariant integers using multiplication", 1994, theorem 4.2). Undefined where the compiler does
+ * as well: powers of 2; by 0 it traps, and no loop divides by less.
  */
 export const reciprocal = (
   divisor: bigint,
   size: 32 | 64,
 ): { factor: bigint; bits: number } | undefined => {
-  if (divisor < 2n || divisor >= 1n << BigInt(size - 1)) return undefined
-  const bits = (divisor - 1n).toString(2).length - 1
+  const isPower = (divisor & (divisor - 1n)) === 0n
+  if (isPower || divisor >= 1n << BigInt(size - 1)) return undefined
+  const bits = divisor.toString(2).length - 1
   return { factor: ((1n << BigInt(size + bits)) + divisor - 1n) / divisor, bits }
 }
 

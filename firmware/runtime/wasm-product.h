@@ -66,7 +66,7 @@ WASM_INLINE u64 wasm_product(u64 a, u64 b) { return a * b; }
 WASM_INLINE u32 wasm_scaled(u64 a, u64 b, u64 bits) { return (u32)((s64)(a * b) >> (bits & 63)); }
 #endif
 
-/* x / d, towards zero, where 2^(bits) < d <= 2^(bits + 1) and `factor` is 2^(64 + bits) / d, rounded
+/* x / d, towards zero, where 2^bits < d < 2^(bits + 1) and `factor` is 2^(64 + bits) / d, rounded
  * up: exact for every x, because the size of x is at most 2^63. */
 static __attribute__((noinline)) u64 wasm_divided(u64 x, u64 factor, u32 bits) {
   u64 size = (s64)x < 0 ? 0 - x : x;
