@@ -1,10 +1,10 @@
-/* Products and divisions as wasm2c's output uses them, for a core whose only multiplication is of 32
- * bits, in one cycle. For anything wider the compiler calls its library, with all 64 bits of both; but nearly
- * always both are widened numbers of 32 bits, which it can see: then four small products do, and
- * what is cut off again is not computed. A product by a constant it makes of shifts and sums, five
- * to nine of them, as for a core that takes long to multiply. A division by a constant is a
- * product on every core (Granlund and Montgomery, 1994; wasm2c.ts makes the factors). The same bits
- * in every case; test/boards/wasm-product.test.ts compares them with V8. */
+/* Products and divisions as wasm2c's output uses them, for a core whose only multiplication is of
+ * 32 bits, in one cycle. For anything wider the compiler calls its library, with all 64 bits of
+ * both; but nearly always both are widened numbers of 32 bits, which it can see: then four small
+ * products do, and what is cut off again is not computed. A product by a constant it makes of
+ * shifts and sums, five to nine of them, as for a core that takes long to multiply. A division by a
+ * constant is a product on every core (Granlund and Montgomery, 1994; wasm2c.ts makes the factors).
+ * The same bits in every case; test/boards/wasm-product.test.ts compares them with V8. */
 #ifndef WASM_PRODUCT_H
 #define WASM_PRODUCT_H
 

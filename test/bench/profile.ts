@@ -14,7 +14,7 @@ const parts: readonly [part: string, files: RegExp][] = [
   ['loop', /^loop$/],
   ['safety kernel', /^(kernel|safety)$/],
   ['pins, converter, clocks', /^(board|machine-pins|cortex-m)$/],
-  ['black box', /^black-box$/],
+  ['black box', /^black-box.*$/],
   ['bands and cycles', /^usage$/],
   ['store', /^(store|store-flash|log|outbox|counters|flash)$/],
   ['link', /^(link.*|cbor|host)$/],
