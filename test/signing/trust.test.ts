@@ -1,19 +1,22 @@
 // The first release key of a board that was flashed with a stock image, as it is committed, on an
-// emulated Pico: it is pinned only while a person is at the machine's own control, and once.
+// emulated Pico or STM32F405: it is pinned only while a person is at the machine's own control, and once.
 // Nothing that a line can say is a hand, and no pin that can move the machine ever rises.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { stockFolder } from '../../firmware/flash/images.ts'
+import { readImage, stockFolder } from '../../firmware/flash/images.ts'
 import { causeName } from '../../firmware/kernel-constants.ts'
 import { fromUf2 } from '../../firmware/uf2.ts'
 import { type UpdateResult, updateKinds, updateResults } from '../../firmware/update.ts'
 import { type AnalogueLine, wire as wired } from '../../firmware/wiring.ts'
+import { atRest as chipAtRest, ms as chipMs, pin as chipPin, put } from '../boards/chip-bench.ts'
+import type { LineChip } from '../boards/gateway-end.ts'
 import { drill, loadBoard } from '../boards/stand.ts'
+import type { Stm32 } from '../emu/stm32f405.ts'
 import type { W25q } from '../emu/w25q.ts'
 import { countsOf } from '../updates/joined.ts'
 import { newFlash, release, stranger } from './slots.ts'
-import { ms, nothing, type PicoWire, picoWire } from './wire.ts'
+import { ms, nothing, type PicoWire, picoWire, Wire } from './wire.ts'
 
 const key = Uint8Array.from(release.publicKey)
 const other = Uint8Array.from(stranger.publicKey)
@@ -21,13 +24,13 @@ const other = Uint8Array.from(stranger.publicKey)
 const stock = (machine: string): W25q =>
   newFlash(fromUf2(readFileSync(join(stockFolder, `${machine}-rp2040-pico.uf2`))).image)
 
-const ask = (wire: PicoWire, kind: keyof typeof updateKinds, bytes: Uint8Array = nothing) => {
+const ask = (wire: Wire<LineChip>, kind: keyof typeof updateKinds, bytes: Uint8Array = nothing) => {
   const number = wire.tell('update', updateKinds[kind], 0, bytes)
   return wire.await('update', (one) => one.number === number)
 }
-const trust = (wire: PicoWire, given = key): UpdateResult | undefined =>
+const trust = (wire: Wire<LineChip>, given = key): UpdateResult | undefined =>
   updateResults[ask(wire, 'trust', given)?.result ?? -1]
-const pinned = (wire: PicoWire): Uint8Array | undefined => ask(wire, 'state')?.pinned
+const pinned = (wire: Wire<LineChip>): Uint8Array | undefined => ask(wire, 'state')?.pinned
 
 const wires: { wire: PicoWire; power: readonly number[] }[] = []
 afterEach(() => {
@@ -166,6 +169,35 @@ describe('a drill', () => {
     const said = wire.await('selftest', ({ number }) => number === asked)
     expect(causeName(said?.hindrance ?? 0, safety)).toBe('not_released')
     expect(trust(wire)).toBe('absent')
+  }, 300_000)
+})
+
+describe('a drill on an STM32F405', () => {
+  const power = chipPin.power
+  const powerUp = (pulled: boolean): Wire<Stm32> => {
+    const { files } = readImage(join(stockFolder, 'cordless-drill-stm32f405.json'))
+    const image = { bin: files.get('bin') ?? nothing } as Parameters<typeof put>[0]
+    const volts = { ...chipAtRest(), trigger: pulled ? 1.8 : 0.3 }
+    const wire = new Wire(chipMs, (heard) => {
+      const { chip } = put(image, volts, heard)
+      return chip
+    })
+    wire.chip.run(1900 * chipMs)
+    wire.meet()
+    return wire
+  }
+  test('takes none without a hand; with one it does, and then no other', () => {
+    const alone = powerUp(false)
+    expect(trust(alone)).toBe('absent')
+    expect(pinned(alone)).toBeUndefined()
+    const wire = powerUp(true)
+    expect(trust(wire)).toBe('ok')
+    expect(pinned(wire)).toEqual(key)
+    expect(trust(wire, other)).toBe('pinned')
+    for (const { rose, chip } of [alone, wire]) {
+      for (const pin of power) expect(rose.has(pin), `pin ${pin}`).toBe(false)
+      expect(chip.resets).toBe(0)
+    }
   }, 300_000)
 })
 
