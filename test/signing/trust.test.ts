@@ -1,6 +1,6 @@
 // The first release key of a board that was flashed with a stock image, as it is committed, on an
-// emulated Pico or STM32F405: it is pinned only while a person is at the machine's own control, and once.
-// Nothing that a line can say is a hand, and no pin that can move the machine ever rises.
+// emulated Pico or STM32F405: it is pinned only while a person is at the machine's own control, and
+// once. Nothing that a line can say is a hand, and no pin that can move the machine ever rises.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
