@@ -21,7 +21,7 @@ const releaseOf = (version: number): Promise<Release> =>
     ...{ publicKey: release.publicKey, sign: (message) => release.sign(message) },
   })
 const partAt = (name: string): number => stm32.board.flash.parts?.[name]?.at ?? 0
-/** What ends all steps; the back-up register of the latched trip; why a run ended without a trap. */
+/** What ends all steps; where the latched trip is kept; why a run ended that no trap ended. */
 const stepInterruptOff = [0xe000_e180, 1 << 18] as const
 const latchAt = 0x4000_2854
 const hang = 18
