@@ -96,22 +96,12 @@ const Flashing = Type.Union([
   ),
 ])
 
-/** The longest step of a loop as measured on the board's emulator, in cycles of the core. */
-const WorstStep = Type.Object(
-  {
-    cycles: Type.Integer({ minimum: 1 }),
-    sampling: Type.Integer({ minimum: 0 }),
-    how: Text,
-    sources: Type.String({
-      pattern: '^[0-9a-f]{64}$',
-      description: 'SHA-256 of the loop as it was measured; "npm run measure:firmware" writes it.',
-    }),
-  },
-  closed,
-)
+/** What a step takes beside loop and kernel, as measured, in cycles of the core. */
+const Sampling = Type.Object({ cycles: Type.Integer({ minimum: 1 }), how: Text }, closed)
 
-/** The same of the safety kernel, which runs before every step of every loop. */
-const KernelStep = Type.Object({ cycles: Type.Integer({ minimum: 1 }), how: Text }, closed)
+/** Cycles that memory adds to what the core's manual says. */
+const Wait = Type.Integer({ minimum: 0, maximum: 100 })
+const Waits = Type.Object({ fetch: Wait, access: Wait, peripheral: Wait, how: Text }, closed)
 
 export const BoardSchema = Type.Object(
   {
@@ -138,8 +128,8 @@ export const BoardSchema = Type.Object(
       }),
     ),
     pins: Type.Record(Type.String(), Pin),
-    worstStep: Type.Record(Type.String(), WorstStep),
-    kernelStep: Type.Optional(KernelStep),
+    waits: Waits,
+    sampling: Type.Record(Type.String(), Sampling, { description: 'By the kind of loop.' }),
     key: Type.Optional(
       Type.Object(
         { custody: Type.Enum(['controller_flash', 'secure_element']), extractable: Type.Boolean() },

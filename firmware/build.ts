@@ -52,13 +52,6 @@ export const buildLoop = async (request: BuildRequest): Promise<Build> => {
   return build({ name: loop.kind, sources, entry, border: loopBorder, show }, cacheFolder)
 }
 
-/**
- * SHA-256, hex, of what a loop kind is made of, without a machine's constants: a figure that was
- * measured of a loop is told apart from those of any other by it.
- */
-export const loopSources = (request: Pick<BuildRequest, 'loop' | 'loopsFolder'>): string =>
-  sha256(JSON.stringify([...sourcesOf(request)]))
-
 const ownLoops = join(import.meta.dirname, 'loops')
 
 const sourcesOf = ({
@@ -103,10 +96,12 @@ export const buildKernel = async (request: KernelRequest): Promise<Build> => {
 }
 
 /** Entries of another form are others. */
-const cacheFormat = 3
+const cacheFormat = 4
 
 const build = async (module: Module, cacheFolder: string): Promise<Build> => {
-  const made = [cacheFormat, compilerVersion(), flags, [...module.sources]]
+  // With where it lies: what is kept says places.
+  const shown = module.show(module.entry)
+  const made = [cacheFormat, compilerVersion(), flags, [...module.sources], shown]
   const key = sha256(JSON.stringify(made))
   const file = join(cacheFolder, `${module.name}-${key}.json`)
   const kept = readCache(file)

@@ -8,11 +8,12 @@ const install = 'apt-get install --no-install-recommends gcc-arm-none-eabi'
 
 /**
  * Flags of every image. No contraction: a fused product would differ from the twin. No loop
- * patterns: an own memset must not become a call of itself.
+ * patterns: an own memset must not become a call of itself. No jumps by a table: the
+ * bound of a step could not see where they lead.
  */
 export const commonFlags: readonly string[] = [
   ...['-std=gnu11', '-ffreestanding', '-ffp-contract=off', '-fno-strict-aliasing', '-fno-common'],
-  ...['-ffunction-sections', '-fno-tree-loop-distribute-patterns'],
+  ...['-ffunction-sections', '-fno-tree-loop-distribute-patterns', '-fno-jump-tables'],
   ...['-fno-unwind-tables', '-fno-asynchronous-unwind-tables', '-fstack-usage'],
   ...['-Wall', '-Wextra', '-Werror', '-Wno-unused', '-Wno-override-init', '-Wno-type-limits'],
 ]

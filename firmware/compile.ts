@@ -15,6 +15,8 @@ export interface Built {
   /** Bytes by section of the image. */
   sections: ReadonlyMap<string, number>
   stackBytes: number
+  /** Its disassembly. */
+  listing: string
 }
 
 export interface CompileRequest {
@@ -104,7 +106,7 @@ export const compileImage = (request: CompileRequest): Built => {
   const sections = readSections(runTool('size', ['-A', '-d', 'image.elf'], at))
   const found = [...findings, ...stackFits(request, checked)]
   if (found.length > 0) throw new BuildError(found)
-  return { files: filesOf(at, request, base), symbols, sections, stackBytes }
+  return { files: filesOf(at, request, base), symbols, sections, stackBytes, listing }
 }
 
 /** The chip's ROM runs the second stage only if its CRC-32 is right (datasheet 2.8.1.3.1). */

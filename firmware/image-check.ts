@@ -1,6 +1,7 @@
 // What is checked in the finished image, from its disassembly: no fused multiply, no recursion, no
 // call through a pointer, and how deep the stack can get. Pure: it reads text, runs nothing.
 import type { Finding } from './finding.ts'
+import { readListing, registersIn } from './listing.ts'
 
 export interface ImageCheck {
   /** The deepest the stack can get, exceptions included. */
@@ -34,7 +35,7 @@ const levels = [
 ] as const
 /** What starts something else and never comes back: no part of a stack. */
 const starts: ReadonlySet<string> = new Set(['reset', 'boot2', 'start_slot'])
-const branch = /^(b|bl|blx|b[a-z]{2}|cbn?z)(\.[nw])?$/
+const branch = /^(b|bl|blx|b[a-z]{2}|cbn?z)$/
 const fused = /\sv(f|fn|n)?m(a|la|ls|s)\.f/
 
 /**
@@ -43,7 +44,7 @@ const fused = /\sv(f|fn|n)?m(a|la|ls|s)\.f/
  * @param exceptionBytes what the core itself puts on the stack for one exception
  */
 export const checkImage = (listing: string, usage: string, exceptionBytes: number): ImageCheck => {
-  const functions = readListing(listing)
+  const functions = readCode(listing)
   const own = readUsage(usage)
   const findings: Finding[] = []
   const bad = (place: string, what: string, remedy: string): void => {
@@ -88,30 +89,24 @@ const noFuse = 'Build with -ffp-contract=off: the twin rounds twice.'
 const noPointer = 'The stack would have no bound; call by name.'
 const noCircle = 'The stack would have no bound; write it as a loop.'
 
-const readListing = (listing: string): Map<string, Code> => {
-  const functions = new Map<string, Code>()
-  let current: Code = { pushed: 0, calls: new Set(), indirect: false }
-  let name = ''
-  for (const line of listing.split('\n')) {
-    const head = /^[0-9a-f]+ <([^>]+)>:$/.exec(line)
-    if (head !== null) {
-      name = head[1] ?? ''
-      current = { pushed: 0, calls: new Set(), indirect: false }
-      functions.set(name, current)
-      continue
-    }
-    const found = /^\s*[0-9a-f]+:\s+(\S+)\s*(.*)$/.exec(line)
-    if (found === null) continue
-    const [, mnemonic = '', operands = ''] = found
-    current.pushed += pushedBy(mnemonic, operands)
-    const [, target, within] = /<([^>+]+)(\+0x[0-9a-f]+)?>/.exec(operands) ?? []
-    // Small cores jump far inside a function by `bl`, too: only one to its start is a call.
-    const jump = target === name && (within !== undefined || !mnemonic.startsWith('bl'))
-    if (branch.test(mnemonic) && target !== undefined && !jump) current.calls.add(target)
-    if (mnemonic === 'blx' && target === undefined) current.indirect = true
-    if (mnemonic === 'bx' && !/^(lr|ip)\b/.test(operands)) current.indirect = true
-  }
-  return functions
+const readCode = (listing: string): Map<string, Code> => {
+  const read = [...readListing(listing).values()]
+  const nameAt = (at: number): string | undefined => read.findLast((one) => at >= one.at)?.name
+  return new Map(
+    read.map(({ name, at: start, instructions }) => {
+      const code: Code = { pushed: 0, calls: new Set(), indirect: false }
+      for (const { mnemonic, operands, target } of instructions) {
+        code.pushed += pushedBy(mnemonic, operands)
+        const callee = target === undefined ? undefined : nameAt(target)
+        // Small cores jump far inside a function by `bl`, too: only one to its start is a call.
+        const jump = callee === name && (target !== start || !mnemonic.startsWith('bl'))
+        if (branch.test(mnemonic) && callee !== undefined && !jump) code.calls.add(callee)
+        if (mnemonic === 'blx' && target === undefined) code.indirect = true
+        if (mnemonic === 'bx' && !/^(lr|ip)\b/.test(operands)) code.indirect = true
+      }
+      return [name, code]
+    }),
+  )
 }
 
 /** Bytes that one instruction takes from the stack. */
@@ -120,19 +115,13 @@ const pushedBy = (mnemonic: string, operands: string): number => {
     if (mnemonic === 'stmdb' && !operands.startsWith('sp!')) return 0
     const list = /\{([^}]*)\}/.exec(operands)?.[1] ?? ''
     const bytes = list.includes('d') ? 8 : 4
-    return bytes * registersIn(list)
+    return bytes * registersIn(operands)
   }
   const down = /^sub(w|\.w)?$/.test(mnemonic) && /^sp, (?:sp, )?#(\d+)/.exec(operands)
   if (down) return Number(down[1])
   const stored = /\[sp, #-(\d+)\]!/.exec(operands)
   return stored === null ? 0 : Number(stored[1])
 }
-
-const registersIn = (list: string): number =>
-  list
-    .split(',')
-    .map((part) => /[a-z]+(\d+)-[a-z]+(\d+)/.exec(part.trim()))
-    .reduce((sum, range) => sum + (range === null ? 1 : Number(range[2]) - Number(range[1]) + 1), 0)
 
 /**
  * Function -> bytes, of lines such as `image.c:12:6:main\t24\tstatic`. Copies that the compiler

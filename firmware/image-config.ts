@@ -1,9 +1,8 @@
 // Makes `config.h`: what runtime and drivers must know of profile, loop kind and board, as C
-// constants. Checks what only all three together show: the pins, and whether the core is fast
-// enough for the rate. Pure.
+// constants. Checks what only all three together show: the pins. Pure.
 import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
 import type { Board } from './boards.ts'
-import { type Finding, inBoard, inMachine } from './finding.ts'
+import { type Finding, inMachine } from './finding.ts'
 import { checkFlash, journalUs } from './flash-life.ts'
 import type { Purpose } from './image.ts'
 import { causeDefines, holdDefines, opposedOutputs } from './kernel-constants.ts'
@@ -11,13 +10,6 @@ import { linkDefines } from './link-config.ts'
 import { type LoopKind, measurableOf, reportedOf } from './loop-kind.ts'
 import { usageDefines, usagePlan } from './usage-plan.ts'
 import { wire } from './wiring.ts'
-
-/**
- * So many times the longest measured step (loop, kernel, all else) must fit into the time of one:
- * what an emulator counts is a lower bound. Code runs from RAM and nothing else is on the bus, so
- * that the rest is small.
- */
-export const stepMargin = 1.4
 
 export interface Config {
   /** The header's text. @param module, kernel digests of the loop's and the kernel's wasm */
@@ -31,8 +23,6 @@ export const configHeader = (parts: {
   loop: LoopKind
   spec: LoopSpec
   purpose: Purpose
-  /** SHA-256 of the loop kind's sources, hex. A bootloader has no loop and gives none. */
-  sources?: string
   /** SHA-256 of the profile, hex: what the board states at hello. Without it there is no link. */
   profileDigest?: string
 }): Config => {
@@ -73,7 +63,7 @@ export const configHeader = (parts: {
     }
     const wired = wire({ profile, board, loop, spec })
     machine.push(...wired.defines)
-    findings.push(...wired.findings, ...tooFast(parts))
+    findings.push(...wired.findings)
   }
   const text = (module: string, kernel?: string): string => {
     const lines = [...common, ...machine, ...(link?.defines(module) ?? [])]
@@ -120,40 +110,3 @@ const flashMap = ({
     `FLASH_${name.toUpperCase()}_BYTES ${bytes}u`,
   ]),
 ]
-
-const tooFast = (parts: {
-  profile: Profile
-  board: Board
-  loop: LoopKind
-  spec: LoopSpec
-  sources?: string
-}): Finding[] => {
-  const { profile, board, loop, spec, sources } = parts
-  const worst = board.worstStep[loop.kind]
-  if (worst === undefined) return []
-  if (sources !== undefined && worst.sources !== sources)
-    return [changedSince(profile, board, loop)]
-  const cycles = worst.cycles + worst.sampling + (board.kernelStep?.cycles ?? 0)
-  const mostHz = Math.floor(board.clockHz / (cycles * stepMargin))
-  if (spec.rateHz <= mostHz) return []
-  const name = Object.keys(profile.loops)[0]
-  const what =
-    `${spec.rateHz} Hz is too fast for ${board.title}: the longest step measured, ` +
-    `kernel included, takes ${cycles} cycles, and with a margin of ${stepMargin} that ` +
-    `allows ${mostHz} Hz`
-  const remedy = 'Lower rateHz, or take a faster board.'
-  return [inMachine(profile.machine, `/loops/${name}/rateHz`, { what, remedy })]
-}
-
-/** A figure of another loop would let any rate through. */
-const changedSince = (profile: Profile, board: Board, loop: LoopKind): Finding =>
-  inBoard(board.board, `/worstStep/${loop.kind}/sources`, {
-    what:
-      `the loop in firmware/loops/${loop.folder} has changed since its longest step was measured ` +
-      `on ${board.title}, so that nobody knows whether the rate allows it`,
-    remedy: measureStep(profile.machine, board.board),
-  })
-
-/** What gives a board's file the longest step of a loop. */
-export const measureStep = (machine: string, board: string): string =>
-  `Measure it: npm run measure:firmware -- ${machine} ${board} (it writes the board's file).`

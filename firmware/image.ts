@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LoopSpec, Profile } from '../hardware-profiles/profile.ts'
 import { type Board, placeInBoard } from './boards.ts'
-import { type Build, buildKernel, buildLoop, loopSources } from './build.ts'
+import { type Build, buildKernel, buildLoop } from './build.ts'
 import { compilerVersion } from './c-compiler.ts'
 import { compileImage, gatherSources } from './compile.ts'
 import { BuildError, type Finding, inMachine, type Locate, located } from './finding.ts'
@@ -15,6 +15,8 @@ import { configHeader } from './image-config.ts'
 import type { Origin } from './loop-compiler.ts'
 import type { LoopKind } from './loop-kind.ts'
 import { type Manifest, manifestOf } from './manifest.ts'
+import { boundStep, endlessLoops, type StepBound } from './step-bound.ts'
+import { tooFast, type WorstStep, worstStepOf } from './step-rate.ts'
 import { translate, translateSecond } from './wasm2c.ts'
 
 /**
@@ -41,6 +43,8 @@ export interface ImageRequest {
   path?: string | undefined
   /** Folder of loop kinds, where it is not the project's. */
   loopsFolder?: string
+  /** For tests of steps that take too long: nothing asks whether the rate allows the longest. */
+  uncheckedRate?: boolean
   /** For the figures of sizes only: no key, so nothing is signed. Never with a slot. */
   withoutCrypto?: boolean
   /** For profiles only: the ELF keeps symbols and line numbers. */
@@ -85,8 +89,7 @@ const make = async (request: ImageRequest): Promise<Image> => {
   const { loop, spec } = theLoop(profile, request.loops)
   const { purpose } = request
   const profileDigest = statedProfile(request)
-  const sources = loopSources({ loop, ...(loopsFolder !== undefined && { loopsFolder }) })
-  const config = configHeader({ profile, board, loop, spec, purpose, profileDigest, sources })
+  const config = configHeader({ profile, board, loop, spec, purpose, profileDigest })
   const { wasm, digest, origin } = await loopOrAll(
     buildLoop({
       ...{ loop, spec },
@@ -95,6 +98,8 @@ const make = async (request: ImageRequest): Promise<Image> => {
     }),
     config.findings,
   )
+  const endless = endlessLoops(origin)
+  if (isRateKept(request) && endless.length > 0) throw new BuildError(endless)
   const folder = mkdtempSync(join(tmpdir(), 'tenfold-image-'))
   try {
     gather(folder, request)
@@ -108,14 +113,17 @@ const make = async (request: ImageRequest): Promise<Image> => {
     if (request.byHand !== undefined) flags.push('-DLOOP_BY_HAND="by-hand.h"')
     const { path, lines } = request
     const slot = request.slot !== undefined && { slot: request.slot }
-    const from = { named: naming(origin, guard?.origin), rounding: origin.rounding }
+    const named = naming(origin, guard?.origin)
+    const from = { named, rounding: origin.rounding }
     const source = { folder, board, source: 'image.c', origin: from }
     const built = compileImage({ ...source, flags, path, lines, ...slot })
+    const bound = boundStep({ ...built, board, loop: origin, kernel: guard?.origin, named })
+    const worst = checkRate(request, spec, bound)
     const gcc = compilerVersion(request.path) ?? 'unknown'
     const digests = { module: digest, kernel: guard?.digest }
     const manifest = manifestOf({
       ...request,
-      ...{ profileDigest, loop, spec, sources, gcc },
+      ...{ profileDigest, loop, spec, worst, gcc },
       ...digests,
       ...built,
     })
@@ -123,6 +131,28 @@ const make = async (request: ImageRequest): Promise<Image> => {
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** A machine, also one for tests, takes its steps in time; the others when they are asked to. */
+const isRateKept = ({ purpose, uncheckedRate }: ImageRequest): boolean =>
+  (purpose === 'machine' || purpose === 'test_inputs') && uncheckedRate !== true
+
+/** What the manifest says of the longest step. Throws BuildError where it is too long. */
+const checkRate = (
+  request: ImageRequest,
+  spec: LoopSpec,
+  bound: StepBound | readonly Finding[],
+): WorstStep | undefined => {
+  const { profile, board } = request
+  const isKept = isRateKept(request)
+  if (!('kernel' in bound)) {
+    if (isKept) throw new BuildError(bound)
+    return undefined
+  }
+  const worst = worstStepOf(board, spec.kind, bound)
+  const findings = worst && isKept ? tooFast(worst, { profile, spec, board }) : []
+  if (findings.length > 0) throw new BuildError(findings)
+  return worst
 }
 
 /** Everything that is wrong with loop and machine file at once: a maker mends both. */
@@ -135,8 +165,7 @@ const loopOrAll = async (loop: Promise<Build>, others: readonly Finding[]): Prom
     if (others.length > 0) throw new BuildError(others)
     return built
   }
-  // What is measured of a loop that does not compile is of no use yet.
-  throw new BuildError([...built.findings, ...others.filter(({ at }) => at?.file !== 'board')])
+  throw new BuildError([...built.findings, ...others])
 }
 
 /** A symbol of the image, such as `w2c_loop_f7.constprop.0`, as the function that it was. */

@@ -6,6 +6,7 @@ import { BuildError, type Finding } from './finding.ts'
 import { readSourceMap } from './source-map.ts'
 import { type Border, inspectLoop } from './wasm-check.ts'
 import { decodeWasm, functionKind, stripCustom } from './wasm-decode.ts'
+import { turnsIn } from './wasm-turns.ts'
 
 /** What is compiled as one. */
 export interface Module {
@@ -25,6 +26,20 @@ export interface Origin {
   functions: Readonly<Record<string, { name: string; place: string }>>
   /** By the name in C's library: where a rounding or a root is computed. */
   rounding: Readonly<Record<string, string>>
+  /** Its loops, in the order of its code. */
+  loops: readonly ModuleLoop[]
+  /** What it calls of the board, by name. */
+  imports: readonly string[]
+  /** Its first source, where nothing better is known. */
+  entry: string
+}
+
+export interface ModuleLoop {
+  /** Most turns each time it is come to; absent where nothing bounds it. */
+  turns?: number
+  /** The loops that it can run in, by their place in the list. */
+  within: readonly number[]
+  place: string
 }
 
 const always = ['--runtime', 'stub', '--noAssert', '--use', 'abort=', '--noExportMemory']
@@ -45,7 +60,7 @@ export const compileModule = async (
     const plain = await run(module, plainFlags)
     throw new BuildError(inspectLoop(wasm, { ...debug, plain }, border))
   }
-  return { wasm: stripCustom(wasm), origin: originOf(wasm, map, show) }
+  return { wasm: stripCustom(wasm), origin: originOf(wasm, map, module) }
 }
 
 interface Compiled {
@@ -169,7 +184,7 @@ const roundings: Readonly<Record<number, readonly string[]>> = {
   145: ['sqrtf'],
 }
 
-const originOf = (bytes: Uint8Array, json: string | undefined, show: Module['show']): Origin => {
+const originOf = (bytes: Uint8Array, json: string | undefined, { show, entry }: Module): Origin => {
   const map = readSourceMap(json)
   const functions: Record<string, { name: string; place: string }> = {}
   const rounding: Record<string, string> = {}
@@ -196,5 +211,10 @@ const originOf = (bytes: Uint8Array, json: string | undefined, show: Module['sho
       for (const called of roundings[opcode] ?? []) rounding[called] ??= line
     }
   }
-  return { functions, rounding }
+  const whole = `${show(entry)}:1:1`
+  const loops = turnsIn(bytes, wasm).map(({ offset, most, within }) => ({
+    ...(most !== undefined && { turns: most }),
+    ...{ within, place: shown(offset) ?? whole },
+  }))
+  return { functions, rounding, loops, imports: wasm.imports.map(({ name }) => name), entry: whole }
 }

@@ -6,8 +6,8 @@ import type { LoopSpec, Profile, SafetySpec } from '../hardware-profiles/profile
 import type { Board } from './boards.ts'
 import type { Built } from './compile.ts'
 import type { Purpose } from './image.ts'
-import { measureStep, stepMargin } from './image-config.ts'
 import type { LoopKind } from './loop-kind.ts'
+import type { WorstStep } from './step-rate.ts'
 import { wasm2cVersion } from './wasm2c.ts'
 
 export interface Manifest {
@@ -23,11 +23,8 @@ export interface Manifest {
   sizes: { flash: number; ram: number; codeInRam: number; blackBox: number }
   /** Bytes: the deepest it can get, and what is reserved. */
   stack: { bound: number; reserved: number }
-  /**
-   * Cycles of the longest step measured of the very loop (`sources`, a digest of what it is made
-   * of); absent where none was, and `unproven` says so.
-   */
-  worstStep?: { cycles: number; sampling: number; margin: number; how: string; sources: string }
+  /** The longest step of this very image; absent where nothing bounds it: `unproven` says so. */
+  worstStep?: WorstStep
   /**
    * Of an image with a bootloader: its version (a stock image 0, older than any release), digests
    * of the slots' images and the bootloader; of a signed release also its key and slot B.
@@ -53,9 +50,7 @@ export interface Manifest {
 const testInputs =
   'a test build: readings come over the link and its outputs follow them; never with a motor'
 
-const unmeasured = (machine: string, board: string): string =>
-  `that a step fits into its time: the longest of this loop was not measured on this board, and ` +
-  `the rate is unchecked. ${measureStep(machine, board)}`
+const unchecked = 'that a step fits into its time: the longest is not known, the rate is unchecked'
 
 /** Everything that is missing of a finished product, on every board. */
 const missing = [
@@ -70,18 +65,15 @@ export const manifestOf = (
     purpose: Purpose
     loop: LoopKind
     spec: LoopSpec
-    /** SHA-256 of the loop kind's sources, hex. */
-    sources: string
+    worst: WorstStep | undefined
     module: string
     kernel: string | undefined
     gcc: string
   },
 ): Manifest => {
-  const { profile, board, loop, spec, purpose, sections, symbols, files } = parts
+  const { profile, board, loop, spec, purpose, sections, symbols, files, worst } = parts
   const codeInRam = (symbols.get('link_code_end') ?? 0) - (symbols.get('link_copy_to') ?? 0)
   const copied = sections.get('.copied') ?? 0
-  const kept = board.worstStep[loop.kind]
-  const worst = kept?.sources === parts.sources ? kept : undefined
   const blackBox = (sections.get('.noinit') ?? 0) + (sections.get('.kept') ?? 0)
   const ram = copied - codeInRam + (sections.get('.zero') ?? 0) + board.stackBytes
   return {
@@ -98,7 +90,7 @@ export const manifestOf = (
     },
     sizes: { flash: files.bin.length, ram, codeInRam, blackBox },
     stack: { bound: parts.stackBytes, reserved: board.stackBytes },
-    ...(worst !== undefined && { worstStep: { ...worst, margin: stepMargin } }),
+    ...(worst !== undefined && { worstStep: worst }),
     compiler: { gcc: parts.gcc, wasm2c: wasm2cVersion() },
     limits: spec.constants,
     ...(profile.safety !== undefined && { safety: profile.safety }),
@@ -106,7 +98,7 @@ export const manifestOf = (
     emulator: board.emulator.name,
     unproven: [
       ...(purpose === 'test_inputs' ? [testInputs] : []),
-      ...(worst === undefined ? [unmeasured(profile.machine, board.board)] : []),
+      ...(worst === undefined ? [unchecked] : []),
       ...board.unproven,
       ...missing,
     ],

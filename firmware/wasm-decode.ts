@@ -15,7 +15,15 @@ export interface WasmFunction {
   /** Index in the module's function space, imports first. */
   index: number
   name: string
+  /** How many variables it has beside its parameters. */
+  locals: number
   instructions: readonly Instruction[]
+}
+
+/** How many values a function takes and gives. */
+export interface Signature {
+  params: number
+  results: number
 }
 
 export interface Wasm {
@@ -24,6 +32,8 @@ export interface Wasm {
   imports: readonly { module: string; name: string; kind: number }[]
   exports: readonly { name: string; kind: number; index: number }[]
   functions: readonly WasmFunction[]
+  /** By index in the module's function space, imports first. */
+  signatures: readonly Signature[]
 }
 
 export const section = { memory: 5, start: 8, element: 9, table: 4, data: 11 } as const
@@ -68,7 +78,9 @@ export const decodeWasm = (bytes: Uint8Array): Wasm => {
   const sections = new Set<number>()
   const imports: { module: string; name: string; kind: number }[] = []
   const exports: { name: string; kind: number; index: number }[] = []
-  const bodies: (readonly Instruction[])[] = []
+  const bodies: Pick<WasmFunction, 'locals' | 'instructions'>[] = []
+  const types: Signature[] = []
+  const typed: number[] = []
   const names = new Map<number, string>()
   const reader = new ByteReader(bytes, 8)
   while (reader.at < bytes.length) {
@@ -76,10 +88,20 @@ export const decodeWasm = (bytes: Uint8Array): Wasm => {
     const size = reader.leb()
     const end = reader.at + size
     sections.add(id)
-    if (id === 2) {
+    if (id === 1) {
       repeat(reader, () => {
-        imports.push({ module: reader.text(), name: reader.text(), kind: reader.byte() })
-        skipImportType(reader, imports.at(-1)?.kind ?? 0)
+        types.push(readType(reader))
+      })
+    } else if (id === 2) {
+      repeat(reader, () => {
+        const [module, name, kind] = [reader.text(), reader.text(), reader.byte()]
+        imports.push({ module, name, kind })
+        if (kind === functionKind) typed.push(reader.leb())
+        else skipImportType(reader, kind)
+      })
+    } else if (id === 3) {
+      repeat(reader, () => {
+        typed.push(reader.leb())
       })
     } else if (id === 7) {
       repeat(reader, () => {
@@ -93,20 +115,30 @@ export const decodeWasm = (bytes: Uint8Array): Wasm => {
     reader.at = end
   }
   const imported = imports.filter((one) => one.kind === functionKind).length
-  const functions = bodies.map((instructions, i) => {
+  const functions = bodies.map((body, i) => {
     const index = imported + i
-    return { index, name: names.get(index) ?? `function ${index}`, instructions }
+    return { index, name: names.get(index) ?? `function ${index}`, ...body }
   })
-  return { sections, imports, exports, functions }
+  const signatures = typed.map((type) => types[type] ?? { params: 0, results: 0 })
+  return { sections, imports, exports, functions, signatures }
 }
 
 const repeat = (reader: ByteReader, each: () => void): void => {
   for (let left = reader.leb(); left > 0; left -= 1) each()
 }
 
+/** Value types are a byte each here. */
+const readType = (reader: ByteReader): Signature => {
+  reader.byte()
+  const params = reader.leb()
+  reader.at += params
+  const results = reader.leb()
+  reader.at += results
+  return { params, results }
+}
+
 const skipImportType = (reader: ByteReader, kind: number): void => {
-  if (kind === functionKind) reader.leb()
-  else if (kind === 3) reader.at += 2
+  if (kind === 3) reader.at += 2
   else {
     if (kind === 1) reader.byte()
     const hasMaximum = (reader.byte() & 1) === 1
@@ -129,16 +161,17 @@ const readNames = (reader: ByteReader, end: number, names: Map<number, string>):
   }
 }
 
-const readBody = (reader: ByteReader): Instruction[] => {
+const readBody = (reader: ByteReader): Pick<WasmFunction, 'locals' | 'instructions'> => {
   const size = reader.leb()
   const end = reader.at + size
+  let locals = 0
   repeat(reader, () => {
-    reader.leb()
+    locals += reader.leb()
     reader.byte()
   })
   const instructions: Instruction[] = []
   while (reader.at < end) instructions.push(readInstruction(reader))
-  return instructions
+  return { locals, instructions }
 }
 
 const readInstruction = (reader: ByteReader): Instruction => {

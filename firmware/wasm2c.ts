@@ -23,7 +23,7 @@ export const wasm2cVersion = (): string => wabt().version
 export const translate = (wasm: Uint8Array, folder: string, name = 'loop'): void => {
   runTool(wasm, folder, name)
   const file = join(folder, `${name}.c`)
-  const lines = readFileSync(file, 'utf8').split('\n')
+  const lines = marked(readFileSync(file, 'utf8').split('\n'), name)
   const first = ownFrom(lines, name)
   lines.splice(first, 0, '#include "wasm-float.h"', '')
   writeFileSync(file, ownArithmetic(lines.join('\n')))
@@ -86,9 +86,25 @@ const runTool = (wasm: Uint8Array, folder: string, name: string): void => {
 export const translateSecond = (wasm: Uint8Array, folder: string, name: string): void => {
   runTool(wasm, folder, name)
   const file = join(folder, `${name}.c`)
-  const lines = readFileSync(file, 'utf8').split('\n')
+  const lines = marked(readFileSync(file, 'utf8').split('\n'), name)
   const own = lines.slice(ownFrom(lines, name))
   writeFileSync(file, [`#include "${name}.h"`, ...own].join('\n'))
+}
+
+/** The beginning of a loop's turn, and only that, is a label of this kind. */
+const turn = /^\s*var_L\d+:\s*$/
+
+/**
+ * A name for the place at which each turn of each loop begins, so that step-bound.ts finds the loop
+ * in the machine code. It is no instruction.
+ */
+const marked = (lines: readonly string[], name: string): string[] => {
+  let count = 0
+  return lines.map((line) => {
+    if (!turn.test(line)) return line
+    count += 1
+    return `${line} WASM_TURN("${name}_${count - 1}")`
+  })
 }
 
 /** Where the tool's macros end and the module's own lines begin. */

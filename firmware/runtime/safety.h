@@ -58,7 +58,7 @@ static inline void kernel_start(u32 latched, bool powered) {
   if (kernel_reduced) w2c_kernel_reduce(&kernel);
 }
 /* True: what the loop asks for may pass. */
-static inline bool kernel_step(void) {
+BOUNDED bool kernel_step(void) {
   in_kernel = true;
   bool allowed = w2c_kernel_step(&kernel) != 0;
   in_kernel = false;

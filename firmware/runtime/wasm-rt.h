@@ -99,6 +99,10 @@ typedef struct {
 static const wasm_rt_funcref_t wasm_rt_funcref_null_value;
 static const wasm_rt_externref_t wasm_rt_externref_null_value;
 
+/* Names the place at which a turn of a loop begins, each copy that the compiler makes of it anew,
+ * so that the build finds it (firmware/step-bound.ts). No instruction. */
+#define WASM_TURN(loop) __asm__ volatile("turn_" loop "_%=:" ::);
+
 __attribute__((noreturn)) void wasm_rt_trap(wasm_rt_trap_t code);
 static inline bool wasm_rt_is_initialized(void) { return true; }
 

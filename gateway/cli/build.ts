@@ -32,10 +32,10 @@ export const usage = `usage: tenfold build --profile <machine> --board <board> [
                         that it states is not the machine's; never for a board with a motor
   --out <folder>        where the files go; default .tenfold/images
 
-Writes ELF, raw bytes, UF2 or HEX, and the manifest: digests, sizes, stack, limits, and what is
-unproven. For a board that takes updates they have the bootloader; it takes none before a key is
-pinned ("tenfold command <unit> trust"). A release: .signed for "tenfold command <unit> update",
-the others for the board in hand.
+Writes ELF, raw bytes, UF2 or HEX, and the manifest: digests, sizes, stack, longest step, limits,
+and what is unproven. For a board that takes updates they have the bootloader; it takes none before
+a key is pinned ("tenfold command <unit> trust"). A release: .signed for "tenfold command <unit>
+update", the others for the board in hand.
 Needs Debian's gcc-arm-none-eabi.`
 
 /** Runs the command: 0, or an error that names the place and the remedy. */
@@ -161,7 +161,9 @@ const print = (manifest: Manifest, io: Io): void => {
   if (made !== undefined) io.out(`          and ${made.bootloaderBytes} bytes of bootloader`)
   io.out(`stack     ${stack.bound} bytes at most, ${stack.reserved} reserved`)
   if (worstStep !== undefined) {
-    io.out(`longest   ${worstStep.cycles} cycles a step, ${worstStep.sampling} for sampling`)
+    const { loop: cycles, kernel, sampling, mostHz } = worstStep
+    io.out(`longest   ${cycles} cycles of the loop in a step and ${kernel} of the kernel at most,`)
+    io.out(`          ${sampling} measured of all else: up to ${mostHz} Hz`)
   }
   io.out(`image     ${digests.image}`)
   for (const text of unproven) io.out(`unproven  ${text}`)

@@ -39,13 +39,14 @@ export interface Bench {
 
 /** The machine's image, or the test build, with something of its board changed. */
 export const modelImage = (
-  { machines, profile, loopsFolder }: Subject,
+  { machines, profile, loopsFolder, uncheckedRate = false }: Subject,
   purpose: 'machine' | 'exercise' = 'machine',
   changed: (board: Board) => Partial<Board> = () => ({}),
 ): Promise<Image> => {
   const board = loadBoard('stm32f405')
   return buildImage({
     ...{ profile, loopsFolder, purpose, path: process.env['PATH'], loops: machines.loops },
+    uncheckedRate,
     profileDigest: profileDigest(profile),
     board: { ...board, ...changed(board) },
   })

@@ -19,15 +19,7 @@ import {
 import { Pico } from '../emu/pico.ts'
 import { Qemu, qemuInstalled } from '../emu/qemu.ts'
 import { kitOf } from '../firmware/machine-stand.ts'
-import {
-  compilerInstalled,
-  imageOf,
-  kernelOf,
-  loadBoard,
-  type Subject,
-  subjectOf,
-  wasmOf,
-} from './stand.ts'
+import { compilerInstalled, imageOf, kernelOf, type Subject, subjectOf, wasmOf } from './stand.ts'
 import { work } from './work.ts'
 
 const build = compilerInstalled()
@@ -75,20 +67,19 @@ describe.each(Object.keys(work))('%s', (name) => {
   test.runIf(build)(
     'rp2040js',
     async () => {
-      const { bin } = await imageOf(subject, 'rp2040-pico', 'exercise')
+      const { bin, manifest } = await imageOf(subject, 'rp2040-pico', 'exercise')
       const fresh = (): Pico => {
         const pico = new Pico({ bin })
         pico.ask('', 10_000_000)
         return pico
       }
       const { guarded, wide } = runs
-      const board = loadBoard('rp2040-pico')
       const kernel = readRun(fresh().ask(guardedLine(guarded.drive), 100_000 * 20_000))
       same(kernel, guarded.ran)
-      expect(kernel.worst).toBeLessThanOrEqual(board.kernelStep?.cycles ?? 0)
+      expect(kernel.worst).toBeLessThanOrEqual(manifest.worstStep?.kernel ?? 0)
       const loop = readRun(fresh().ask(runLine(wide.drive), 20_000 * 20_000))
       same(loop, wide.ran)
-      expect(loop.worst).toBeLessThanOrEqual(board.worstStep[subject.loop.kind]?.cycles ?? 0)
+      expect(loop.worst).toBeLessThanOrEqual(manifest.worstStep?.loop ?? 0)
     },
     300_000,
   )

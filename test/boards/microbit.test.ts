@@ -5,7 +5,7 @@ import { buildImage, type Image } from '../../firmware/image.ts'
 import { profileDigest } from '../../gateway/core/machine.ts'
 import { hellosIn } from '../emu/hello.ts'
 import { Nrf51, type Nrf51Options } from '../emu/nrf51.ts'
-import { compilerInstalled, drill, fixture, loadBoard } from './stand.ts'
+import { compilerInstalled, fixture, loadBoard, subjectOf } from './stand.ts'
 
 const build = compilerInstalled()
 const faulty = fixture('faulty')
@@ -62,6 +62,7 @@ describe.runIf(build)('a machine on a micro:bit', () => {
     image = await buildImage({
       ...{ profile: slow, loopsFolder, loops: machines.loops, purpose: 'machine' },
       profileDigest: profileDigest(slow),
+      uncheckedRate: true,
       ...{ board: loadBoard('microbit'), path: process.env['PATH'] },
     })
   }, 300_000)
@@ -191,13 +192,12 @@ describe.runIf(build)('a machine on a micro:bit', () => {
   })
 })
 
-test.runIf(build)('the drill is refused: it needs a faster core', async () => {
-  const { machines, profile } = drill()
-  const wiring = faulty.profile.boards?.['microbit']
-  if (wiring === undefined) throw new Error('no wiring')
+test.runIf(build)('the hot end at twice its rate is refused: it needs a faster core', async () => {
+  const { machines, profile, spec } = subjectOf('hot_end')
+  const fast = { ...profile, loops: { heat: { ...spec, rateHz: 2000 } } }
   const error: unknown = await buildImage({
     ...{ loops: machines.loops, board: loadBoard('microbit'), purpose: 'machine' },
-    ...{ profile: { ...profile, boards: { microbit: wiring } }, profileDigest: '0'.repeat(64) },
+    ...{ profile: fast, profileDigest: '0'.repeat(64), path: process.env['PATH'] },
   }).catch((caught: unknown) => caught)
-  expect((error as Error).message).toMatch(/10000 Hz is too fast for BBC micro:bit/)
+  expect((error as Error).message).toMatch(/2000 Hz is too fast for BBC micro:bit/)
 })

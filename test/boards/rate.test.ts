@@ -1,102 +1,150 @@
-// The longest step that a board's file states is of the very loop that was measured: one that its
-// maker has changed since is refused, and one that nobody has measured says so.
-import { appendFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs'
+// A step's longest time comes from the image itself: a loop that was edited is known at once, one
+// that is too long for its rate is refused, and no emulator ever counts more than the bound.
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { boardNames } from '../../firmware/boards.ts'
-import { BuildError, loopSources } from '../../firmware/build.ts'
+import { BuildError } from '../../firmware/build.ts'
 import { buildImage, type ImageRequest } from '../../firmware/image.ts'
-import { loadProfiles, projectFolders } from '../../firmware/profiles.ts'
-import { withWorstStep, worstStepOf } from '../bench/step-file.ts'
+import { projectFolders } from '../../firmware/profiles.ts'
+import { boundMargin, measuredMargin, tooFast, worstStepOf } from '../../firmware/step-rate.ts'
+import { rangesOf, readRun, runLine } from '../emu/exercise.ts'
+import { Pico } from '../emu/pico.ts'
 import { compilerInstalled, drill, fixture, imageOf, loadBoard } from './stand.ts'
 
 const build = compilerInstalled()
-const changed = mkdtempSync(join(tmpdir(), 'tenfold-rate-'))
-cpSync(projectFolders.loops, changed, { recursive: true })
-appendFileSync(join(changed, drill().loop.folder, 'loop.ts'), '\n// Changed by its maker.\n')
-afterAll(() => rmSync(changed, { recursive: true, force: true }))
+const temporary = mkdtempSync(join(tmpdir(), 'tenfold-rate-'))
+afterAll(() => rmSync(temporary, { recursive: true, force: true }))
+const subject = drill()
+
+/** A maker's loops: the project's, with the drill's loop changed. */
+const loopsWith = (name: string, text: string): string => {
+  const folder = join(temporary, name)
+  cpSync(projectFolders.loops, folder, { recursive: true })
+  appendFileSync(join(folder, subject.loop.folder, 'usage.ts'), text)
+  return folder
+}
+
+/** Its step does what was added, too. */
+const callWork = (folder: string, call: string): void => {
+  const file = join(folder, subject.loop.folder, 'loop.ts')
+  const text = readFileSync(file, 'utf8').replace('  sample()\n', `  sample()\n  ${call}\n`)
+  writeFileSync(file, `${text}\nimport { work } from './usage.ts'\n`)
+}
 
 const request = (more: Partial<ImageRequest>): ImageRequest => {
-  const { profile, machines } = drill()
+  const { profile, machines } = subject
   const board = loadBoard('rp2040-pico')
   const fixed = { profile, loops: machines.loops, board, profileDigest: '0'.repeat(64) }
   return { ...fixed, purpose: 'machine', path: process.env['PATH'], ...more }
 }
 
-test('every figure of every board is of the loop in the tree', () => {
-  const { loops } = loadProfiles()
-  for (const board of boardNames().map(loadBoard)) {
-    for (const [kind, { sources }] of Object.entries(board.worstStep)) {
-      const loop = loops.get(kind)
-      expect(loop && loopSources({ loop }), `${kind} on ${board.board}`).toBe(sources)
-    }
-  }
-})
+describe.runIf(build)('a machine whose loop was edited', () => {
+  const loopsFolder = loopsWith('edited', '\n// Changed by its maker.\n')
 
-test('a loop that has changed since it was measured is refused, with how to measure it', async () => {
-  for (const purpose of ['machine', 'test_inputs'] as const) {
-    const given = request({ loopsFolder: changed, purpose })
+  test('has its image at once, the same from an empty cache and a full one', async () => {
+    const cacheFolder = join(temporary, 'cache')
+    const cold = await buildImage(request({ loopsFolder, cacheFolder }))
+    const warm = await buildImage(request({ loopsFolder, cacheFolder }))
+    expect(Buffer.compare(cold.bin, warm.bin)).toBe(0)
+    expect(JSON.stringify(cold.manifest)).toBe(JSON.stringify(warm.manifest))
+    const { worstStep } = cold.manifest
+    expect(worstStep?.loop).toBeGreaterThan(1000)
+    expect(worstStep?.mostHz).toBeGreaterThanOrEqual(subject.spec.rateHz)
+    expect(worstStep?.how).toMatch(/every path .*ARM DDI 0484C.*Sampling, measured: rp2040js/)
+  }, 120_000)
+
+  test('and is too long for its rate now is refused, with the place and what to do', async () => {
+    const slow = `
+export function work(): void {
+  for (let i = 0; i < 2000; i++) runSteps = runSteps * 31 + i64(currentMa)
+}
+`
+    const folder = loopsWith('slow', slow)
+    callWork(folder, 'work()')
+    const given = request({ loopsFolder: folder, purpose: 'test_inputs' })
     const error: unknown = await buildImage(given).catch((caught: unknown) => caught)
     expect(error).toBeInstanceOf(BuildError)
     const [finding, second] = (error as BuildError).findings
-    expect(finding?.what).toMatch(/has changed since its longest step was measured/)
-    expect(finding?.remedy).toContain('npm run measure:firmware -- cordless_drill rp2040-pico')
+    expect(finding?.what).toMatch(/10000 Hz is too fast for Raspberry Pi Pico .* allows \d{3,4} Hz/)
+    expect((error as Error).message).toMatch(/\/loops\/drive\/rateHz: 10000 Hz is too fast/)
+    expect(finding?.remedy).toMatch(/Lower rateHz/)
     expect(second).toBeUndefined()
-  }
+  }, 120_000)
 })
 
-describe.runIf(build)('its manifest', () => {
-  test('of a loop that nobody has measured has no figure, and says so', async () => {
-    const faulty = fixture('faulty')
-    try {
-      const { manifest } = await imageOf(faulty, 'rp2040-pico', 'machine')
-      expect(manifest.worstStep).toBeUndefined()
-      expect(manifest.unproven[0]).toMatch(/was not measured on this board, and the rate is unche/)
-      expect(manifest.unproven[0]).toContain('npm run measure:firmware -- faulty rp2040-pico')
-    } finally {
-      faulty.remove()
-    }
-  })
+describe.runIf(build)('a loop that may turn for ever', () => {
+  const faulty = fixture('faulty')
+  afterAll(faulty.remove)
+  test('is in no machine: its line, and what to do', async () => {
+    const given = { ...faulty, uncheckedRate: false }
+    const error: unknown = await imageOf(given, 'rp2040-pico', 'machine').catch((e: unknown) => e)
+    expect(error).toBeInstanceOf(BuildError)
+    const [finding] = (error as BuildError).findings
+    expect(finding?.place).toMatch(/faulty\/loop\.ts:29:\d+$/)
+    expect(finding?.what).toMatch(/nothing bounds how often this loop turns/)
+  }, 120_000)
 
-  test('of a changed loop in a test build does not take the figure of the other', async () => {
-    const given = request({ loopsFolder: changed, purpose: 'exercise' })
-    const { manifest } = await buildImage(given)
+  test('is in an image for tests, which says that nobody knows', async () => {
+    const { manifest } = await imageOf(faulty, 'rp2040-pico', 'machine')
     expect(manifest.worstStep).toBeUndefined()
-    expect(manifest.unproven.join()).toMatch(/was not measured/)
-    const { manifest: same } = await buildImage(request({ purpose: 'exercise' }))
-    expect(same.worstStep?.cycles).toBe(loadBoard('rp2040-pico').worstStep['brushed_motor']?.cycles)
-    expect(same.unproven.join()).not.toMatch(/was not measured/)
-  })
+    expect(manifest.unproven[0]).toMatch(/longest is not known, the rate is unchecked/)
+  }, 120_000)
 })
 
-describe('what is measured goes into the file of the board', () => {
-  const kept = { cycles: 100, sampling: 70, how: 'by "hand"', sources: '1'.repeat(64) }
-  const other = { ...kept, sampling: 90 }
-  const board = { worstStep: { one: kept, other } }
-  const run = { kind: 'one', sources: '2'.repeat(64), how: 'measured' }
+/** What small cores do slowly, in circles: quotients of both widths, remainders, loops in loops. */
+const hard = `
+let kept: i32 = 0
+let wide: i64 = 1
+export function work(x: i32): void {
+  for (let i = 0; i < 4; i++) {
+    kept += x / ((kept & 255) + 1 + i) + (x % 1000)
+    for (let k = 0; k < 5; k++) {
+      if (kept > x) break
+      kept = kept * 31 + k
+    }
+    wide = (wide * 6364136223846793005 + i64(x)) / ((wide & 65535) + 1)
+    kept += i32(u32(x) / (u32(kept) | 1))
+  }
+  const n = x & 7
+  for (let i = 0; i < n; i++) wide += i64(u64(wide) % u64(x | 3))
+  let f = f32(kept)
+  for (let i = 0; i < 3; i++) f = (f + f32(x) / (f * f + f32(1.0))) * f32(0.5)
+  kept ^= i32(f) + i32(wide)
+}
+`
 
-  test('a figure that still bounds it stays; a longer step, and a new kind, come in', () => {
-    expect(worstStepOf(board, { ...run, cycles: 100 })).toEqual({ ...kept, sources: run.sources })
-    expect(worstStepOf(board, { ...run, cycles: 101 })).toEqual({
-      ...{ cycles: 110, sampling: 70, how: 'measured', sources: run.sources },
-    })
-    expect(worstStepOf(board, { ...run, kind: 'new', cycles: 3 })).toMatchObject({
-      ...{ cycles: 10, sampling: 90, how: expect.stringContaining('measured. Sampling') },
-    })
-  })
+describe.runIf(build)('the bound', () => {
+  const folder = loopsWith('hard', hard)
+  callWork(folder, 'work(triggerDpct * 65521)')
 
-  test('every other line stays as it is', () => {
-    const text = `{\n  "a": [1, 2],\n  "worstStep": {\n    "one": {\n      "cycles": 1\n    }\n  },\n  "b": { "one": {} }\n}\n`
-    const block = '"one": {\n      "cycles": 100,'
-    const once = withWorstStep(text, 'one', kept)
-    expect(once).toContain(block)
-    expect(once).toMatch(/^\{\n {2}"a": \[1, 2\],\n[\s\S]*\n {2}"b": \{ "one": \{\} \}\n\}\n$/)
-    const both = withWorstStep(once, 'other', other)
-    const empty = withWorstStep('{\n  "worstStep": {},\n  "b": 1\n}\n', 'one', kept)
-    expect(JSON.parse(both)).toEqual({
-      ...{ a: [1, 2], worstStep: { one: kept, other }, b: { one: {} } },
-    })
-    expect(JSON.parse(empty)).toEqual({ worstStep: { one: kept }, b: 1 })
-  })
+  test('holds for a loop with everything that is slow, over 20,000 random steps', async () => {
+    const image = await buildImage(request({ loopsFolder: folder, purpose: 'exercise' }))
+    const pico = new Pico({ bin: image.bin })
+    pico.ask('', 10_000_000)
+    const drive = { seed: 5, steps: 20_000, ranges: rangesOf(subject.loop) }
+    const { worst } = readRun(pico.ask(runLine(drive), 2e9))
+    const most = image.manifest.worstStep?.loop ?? 0
+    expect(worst).toBeGreaterThan(6000)
+    expect(worst).toBeLessThanOrEqual(most)
+    expect(most).toBeLessThan(4 * worst)
+  }, 300_000)
+})
+
+test('the rate that a longest step allows: the sum of both parts, each with its margin', () => {
+  const board = { ...loadBoard('rp2040-pico'), clockHz: 1_000_000 }
+  const sampling = { made_up: { cycles: 300, how: 'counted' } }
+  const worst = worstStepOf({ ...board, sampling }, 'made_up', { loop: 500, kernel: 100 })
+  expect(worst?.mostHz).toBe(Math.floor(1e6 / (600 * boundMargin + 300 * measuredMargin)))
+  expect(worst?.how).toMatch(/Sampling, measured: counted$/)
+  // Another loop's is not its own: the greatest is taken, and said to be.
+  const other = worstStepOf({ ...board, sampling }, 'new', { loop: 500, kernel: 100 })
+  expect(other?.mostHz).toBe(worst?.mostHz)
+  expect(other?.how).toMatch(/the greatest of the other loops: counted$/)
+  expect(worstStepOf({ ...board, sampling: {} }, 'new', { loop: 1, kernel: 1 })).toBeUndefined()
+  const { profile, spec } = subject
+  const asked = (rateHz: number) =>
+    worst === undefined ? [] : tooFast(worst, { profile, spec: { ...spec, rateHz }, board })
+  expect(asked(worst?.mostHz ?? 0)).toEqual([])
+  expect(asked((worst?.mostHz ?? 0) + 1)).toHaveLength(1)
 })

@@ -29,6 +29,8 @@ export interface Subject {
   loop: LoopKind
   spec: LoopSpec
   loopsFolder: string
+  /** Its loop takes too long, or for ever, where a test wants that. */
+  uncheckedRate?: boolean
 }
 
 const subject = (machines: Machines, name: string, loopsFolder: string): Subject => {
@@ -55,7 +57,7 @@ export const fixture = (
   const { profile, loop, spec } = subject(machines, name, sources)
   let folder: string | undefined
   return {
-    ...{ machines, profile, loop, spec },
+    ...{ machines, profile, loop, spec, uncheckedRate: true },
     get loopsFolder() {
       if (folder === undefined) {
         folder = mkdtempSync(join(tmpdir(), 'tenfold-loops-'))
@@ -82,16 +84,20 @@ export const kernelOf = ({ profile: { safety }, loop, spec }: Subject): Promise<
 }
 
 export const imageOf = (
-  { machines, profile, loopsFolder }: Subject,
+  { machines, profile, loopsFolder, uncheckedRate = false }: Subject,
   board: string,
   purpose: Purpose,
 ): Promise<Image> =>
   buildImage({
-    ...{ profile, loopsFolder, purpose, path },
+    ...{ profile, loopsFolder, purpose, path, uncheckedRate },
     profileDigest: profileDigest(profile),
     loops: machines.loops,
     board: loadBoard(board),
   })
+
+/** Cycles of its longest step, all of it, as its manifest says. */
+export const longestStep = ({ manifest: { worstStep } }: Pick<Image, 'manifest'>): number =>
+  worstStep === undefined ? 0 : worstStep.loop + worstStep.kernel + worstStep.sampling
 
 /** The test build; with `byHand` (of test/bench/c, or anywhere) that C takes the loop's place. */
 export const exerciseOf = (subject: Subject, board: string, byHand?: string): Promise<Image> => {

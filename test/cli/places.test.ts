@@ -1,19 +1,13 @@
 // The mistakes that makers make, in real files, through the whole of `tenfold build`: each is named
 // by file, line and column, says what is wrong, and what to do about it.
-import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { loopSources } from '../../firmware/build.ts'
-import { compilerInstalled, drill } from '../boards/stand.ts'
+import { compilerInstalled } from '../boards/stand.ts'
 import { type Change, copyProject, loopFile, profileFile } from './project.ts'
 
 const compiler = compilerInstalled()
 const env: NodeJS.ProcessEnv = { PATH: process.env['PATH'] }
 const project = copyProject(env)
 afterAll(() => project.remove())
-const loopsFolder = join(project.folder, 'firmware', 'loops')
-const sources = loopSources({ loop: { ...drill().loop, folder: 'maker' }, loopsFolder })
-/** Long, as if somebody had measured it. */
-const measured = { cycles: 9000, sampling: 900, how: 'made up', sources }
 
 interface Case {
   what: string
@@ -123,18 +117,6 @@ describe('in a machine file', () => {
       says: /did you mean "safety"/,
       remedy: /schema\.json/,
     },
-    {
-      what: 'a rate above what the longest step allows',
-      change: {
-        ...inProfile(['"rateHz": 10000', '"rateHz": 20000']),
-        'firmware/boards/rp2040-pico/board.json': [
-          ['"worstStep": {', `"worstStep": {\n    "maker": ${JSON.stringify(measured)},`],
-        ],
-      },
-      place: [profileFile, '"rateHz"'],
-      says: /20000 Hz is too fast for .* takes \d+ cycles, .* allows \d+ Hz/,
-      remedy: /Lower rateHz, or take a faster board/,
-    },
   ]
   test.each(cases)('$what', check)
 })
@@ -150,6 +132,8 @@ const loop = (step: string, head = ''): Case['change'] => ({
     `export function step(): void {\n  writeOutput(OUT_BRAKE, 0)\n  ${step}\n}`,
   ].join('\n'),
 })
+
+const work = 'function work(n: i32): i32 { return n % 2 == 0 ? n / 2 : 3 * n + 1 }'
 
 describe('in a loop', () => {
   const cases: Case[] = [
@@ -262,6 +246,13 @@ function odd(n: i32): i32 {
       remedy: /set it in `setup`/,
     },
     {
+      what: 'a loop that nothing bounds',
+      change: loop('let n = readInput(IN_WISH)\n  while (n > 1) n = work(n)', `${work}`),
+      place: [loopFile, 'while (n > 1)'],
+      says: /nothing bounds how often this loop turns/,
+      remedy: /Count to a constant .*`for \(let i = 0; i < 8; i\+\+\)`/,
+    },
+    {
       what: 'console',
       change: loop("console.log('hello')"),
       place: [loopFile, 'console.log'],
@@ -270,6 +261,37 @@ function odd(n: i32): i32 {
     },
   ]
   test.each(cases)('$what', check)
+
+  const turning = (turns: number): Case['change'] =>
+    loop(
+      `let sum = 0\n  for (let i = 0; i < ${turns}; i++) sum = sum * 31 + readInput(IN_WISH)\n` +
+        '  writeOutput(OUT_DUTY, sum)',
+    )
+  test.runIf(compiler)('one that turns too often for the rate of its machine', () =>
+    check({
+      what: '',
+      change: turning(2000),
+      place: [profileFile, '"rateHz"'],
+      says: /10000 Hz is too fast for .*: the longest step takes \d{5} cycles of the .* allows \d+ Hz/,
+      remedy: /Lower rateHz, .*make the loop's longest step shorter/,
+    }),
+  )
+
+  test.runIf(compiler)(
+    'one that was edited a moment ago is built at once, its longest step known',
+    async () => {
+      const longest = async (turns: number): Promise<number> => {
+        const said = await project.build(turning(turns))
+        expect(said).toMatch(/^0\n/)
+        return Number(/longest {3}(\d+) cycles of the loop/.exec(said)?.[1])
+      }
+      const [few, more] = [await longest(100), await longest(200)]
+      expect(few).toBeGreaterThan(100 * 5)
+      // As much longer as it has more to do.
+      expect(more - few).toBeGreaterThan(100 * 5)
+      expect(more - few).toBeLessThan(100 * 16)
+    },
+  )
 
   test.runIf(compiler)('a root that the core has no instruction for', () =>
     check({
@@ -326,27 +348,6 @@ describe('outside of both', () => {
       says: /a "," or "}" should stand before this/,
       remedy: /Correct the board file/,
     }))
-
-  test('a loop that has changed since it was measured, and does not compile: the line first', async () => {
-    const file = 'firmware/loops/brushed-motor/loop.ts'
-    const wrong = await project.build(
-      {
-        [file]: [
-          ['export function setup(): void {', 'export function setup(): void {\n  nonsense()'],
-        ],
-      },
-      '--profile cordless-drill',
-    )
-    expect(wrong).toContain(`${project.at(file, 'nonsense')}: Cannot find name 'nonsense'`)
-    expect(wrong).not.toContain('npm run measure')
-    const changed = await project.build(
-      { [file]: [['// The', '// the']] },
-      '--profile cordless-drill',
-    )
-    const board = 'firmware/boards/rp2040-pico/board.json'
-    expect(changed).toContain(`${board}:`)
-    expect(changed).toMatch(/has changed since.*what to do: Measure it: npm run measure:firmware/s)
-  })
 
   test('a board that is misspelt on the command line, and a machine', async () => {
     expect(await project.build({}, '--board rp2040-pic')).toMatch(
