@@ -12,6 +12,7 @@ import {
   type HelloMessage,
   protocol,
   type ToBoard,
+  understood,
 } from './messages.ts'
 
 /** Bytes both ways; a serial port is one. */
@@ -56,7 +57,7 @@ export class DirectLine {
   async hello(): Promise<HelloMessage> {
     const found = await this.#wait(
       (message) => (message.is === 'hello' && message.greeting === this.#greeting ? message : null),
-      { again: () => this.#send('greet', [this.#greeting]), againMs: pace.greetMs },
+      { again: () => this.#greet(), againMs: pace.greetMs },
       pace.helloMs,
     )
     if (found !== undefined) return found
@@ -129,6 +130,13 @@ export class DirectLine {
       if (found !== undefined) return found
     }
     return undefined
+  }
+
+  /** In each version that is understood: a board hears only its own. */
+  #greet(): void {
+    for (const version of understood(protocol)) {
+      this.#parts.wire.write(encodeFrame(encodeMessage('greet', [this.#greeting], version)))
+    }
   }
 
   #send(kind: ToBoard, fields: readonly Field[]): void {

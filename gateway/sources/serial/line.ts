@@ -21,6 +21,7 @@ import {
   encodeMessage,
   type HelloMessage,
   type ToBoard,
+  understood,
 } from './messages.ts'
 import { Prover } from './prover.ts'
 import { Questions } from './questions.ts'
@@ -110,7 +111,7 @@ export class Line {
     this.#refill(nowMs)
     if (nowMs - this.#greetedMs < pace.greetMs) return
     this.#greetedMs = nowMs
-    this.#send('greet', [this.#greeting])
+    this.#greet()
     if (this.#status.state === 'learning') this.#askSchema()
   }
 
@@ -118,6 +119,15 @@ export class Line {
     this.#isClosed = true
     this.questions.close()
     this.#forget()
+  }
+
+  /** Until a board has said its version, in each that is understood: it hears only its own. */
+  #greet(): void {
+    const { protocol, write } = this.#parts
+    if (this.#session !== undefined) this.#send('greet', [this.#greeting])
+    else if (!this.#isClosed)
+      for (const version of understood(protocol))
+        write(encodeFrame(encodeMessage('greet', [this.#greeting], version)))
   }
 
   #send(kind: ToBoard, fields: Parameters<typeof encodeMessage>[1]): void {

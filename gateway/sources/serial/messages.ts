@@ -291,6 +291,12 @@ export const versionsBack = 2
 /** The versions that exist. A new one is one more row; rows older than `versionsBack` may go. */
 export const protocol: Protocol = { newest: 1, decoders: { 1: decode1 } }
 
+/** Versions that are understood, oldest first: boards hear nothing but their own. */
+export const understood = ({ newest, decoders }: Protocol): number[] =>
+  Array.from({ length: versionsBack + 1 }, (_, i) => newest - versionsBack + i).filter(
+    (version) => decoders[version] !== undefined,
+  )
+
 export type Decoded =
   | { ok: true; message: BoardMessage | undefined }
   | { ok: false; why: 'version' | 'malformed'; detail: string }
@@ -298,8 +304,9 @@ export type Decoded =
 /** Never throws. */
 export const decodeMessage = ({ version, kind, body }: Frame, known: Protocol): Decoded => {
   const decoder = known.decoders[version]
-  if (decoder === undefined || version < known.newest - versionsBack || version > known.newest) {
-    const detail = `protocol version ${version}; this gateway speaks ${known.newest}`
+  if (decoder === undefined || !understood(known).includes(version)) {
+    const speaks = understood(known).join(', ')
+    const detail = `the board speaks protocol version ${version}, this gateway ${speaks}`
     return { ok: false, why: 'version', detail }
   }
   try {
