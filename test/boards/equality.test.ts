@@ -1,6 +1,6 @@
 // The same loop gives the same bits everywhere: in V8, on an RP2040, on a Cortex-M4F with an FPU
-// and on a Cortex-M0. Every output and every report of every step is hashed; readings are random,
-// with wild ones among them. In fixed point (the drill) and in f32.
+// (QEMU's and our own) and on a Cortex-M0. Every output and every report of every step is hashed;
+// readings are random, with wild ones among them. In fixed point (the drill) and in f32.
 import { afterAll, describe, expect, test } from 'vitest'
 import {
   type Drive,
