@@ -22,6 +22,8 @@ afterEach(async () => {
 })
 
 const seed = Number(process.env['TENFOLD_SEED'] ?? 7)
+/** More of everything, where somebody asks for it. */
+const many = process.env['TENFOLD_LONG'] === '1' ? 8 : 1
 const drawFrom = (first: number): Draw => {
   let state = first | 1
   return (below) => {
@@ -116,12 +118,15 @@ describe.runIf(can)('instruction by instruction as QEMU', { timeout: 300_000 }, 
   }, 120_000)
 
   test.each<[string, (draw: Draw) => Case[]]>([
-    ['narrow ones', (draw) => plain(forms.narrow, 60, draw)],
-    ['wide ones', (draw) => plain(forms.wide, 30, draw)],
-    ['loads and stores', (draw) => [...plain(forms.accesses, 30, draw), ...chains(20, draw)]],
-    ['floats', (draw) => plain(forms.floats, 120, draw)],
-    ['branches', (draw) => jumps(40, draw)],
-    ['blocks', (draw) => blocks(1000, draw)],
+    ['narrow ones', (draw) => plain(forms.narrow, 60 * many, draw)],
+    ['wide ones', (draw) => plain(forms.wide, 30 * many, draw)],
+    [
+      'loads and stores',
+      (draw) => [...plain(forms.accesses, 30 * many, draw), ...chains(20 * many, draw)],
+    ],
+    ['floats', (draw) => plain(forms.floats, 120 * many, draw)],
+    ['branches', (draw) => jumps(40 * many, draw)],
+    ['blocks', (draw) => blocks(1000 * many, draw)],
   ])('%s', async (_, make) => {
     const cases = make(drawFrom(seed))
     const bin = withCases(probe, cases)

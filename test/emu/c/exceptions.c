@@ -96,6 +96,14 @@ static void tell_masks(u32 *frame) {
 static void nested_masks(u32 *frame) { action[16 + 11] = tell_masks; ask_11(frame); }
 static void call_from(u32 *frame) { (void)frame; resume = frame[6]; call(); tell(4); }
 
+/* A return from the exception takes the mask away. */
+static void mask_faults(u32 *frame) {
+  (void)frame;
+  __asm__ volatile("cpsid f" ::: "memory");
+  ask(11);
+  tell(9);
+}
+
 static void order(void) {
   masked(1);
   ask(10); ask(12); ask(11); pend_sv();
@@ -136,6 +144,9 @@ static void masks(void) {
   ask(10);
   REG(ICPR) = 1 << 10;
   masked(0);
+  action[16 + 10] = mask_faults;
+  ask(10);
+  ask(12);
   REG(0xe000ef00) = 12;
   BARRIER;
 }
