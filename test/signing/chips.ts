@@ -33,7 +33,7 @@ export interface Joined {
   analogue?: (channel: number, level: (pin: number) => boolean) => number
   noise?: Noise
   onUart: (byte: number) => void
-  onEdge: (pin: number, high: boolean) => void
+  onEdge: (pin: number, high: boolean, cycle: number) => void
 }
 
 export interface SlotBoard<C extends SlotChip = SlotChip, F extends LivingFlash = LivingFlash> {
@@ -41,23 +41,26 @@ export interface SlotBoard<C extends SlotChip = SlotChip, F extends LivingFlash 
   hz: number
   /** Pins of the drill that can move something. */
   power: readonly number[]
+  /** Where its multiplexer's address, its current and its trigger are. */
+  drill: { select: readonly [number, number]; current: number; trigger: number }
+  /** So many bytes of the line wait to be taken. */
+  uartBytes: number
   newFlash(cells: Uint8Array, random?: () => number): F
   powerUp(flash: F, joined: Joined): C
-  /** A file has so many programs and erases of the flash, head left out. */
-  bodyOperations(bytes: number): number
 }
 
 export const pico: SlotBoard<Pico, W25q> = {
   board: loadBoard('rp2040-pico'),
   hz: 125e6,
   power: [2, 3, 5],
+  drill: { select: [10, 11], current: 1, trigger: 0 },
+  uartBytes: 11,
   newFlash: (cells, random = () => 0.5) => {
     const flash = new W25q({ times: { page: 10, sector: 100 }, random })
     flash.cells.set(cells)
     return flash
   },
   powerUp: (flash, joined) => new Pico({ bin: flash.cells.slice(0, 256), flash, ...joined }),
-  bodyOperations: (bytes) => Math.ceil(bytes / 256) - 1 + Math.ceil(bytes / 4096),
 }
 
 /** The STM32F405's own flash, which its model keeps from one power-up to the next. */
@@ -98,11 +101,12 @@ export const stm32: SlotBoard<Stm32, Stm32Flash> = {
   board: loadBoard('stm32f405'),
   hz: 168e6,
   power: [24, 38, 39],
+  drill: { select: [26, 31], current: 10, trigger: 11 },
+  uartBytes: 1,
   newFlash: (cells, random = () => 0.5) => {
     const all = new Uint8Array(1024 * 1024).fill(0xff)
     all.set(cells)
     return new Stm32Flash(all, random)
   },
   powerUp: (flash, joined) => flash.powerUp(joined),
-  bodyOperations: (bytes) => (bytes - 256) / 4 + 1,
 }
