@@ -148,8 +148,8 @@ export class JoinedPico extends JoinedBoard<Pico, W25q> {
 }
 
 /**
- * A sound drill at rest: 0 A, 18 V, 25 degrees; the trigger as the hand has it. By a Pico's channels:
- * 0 the trigger, 1 the current, 2 the others by position.
+ * A sound drill at rest: 0 A, 18 V, 25 degrees; the trigger as the hand has it. By a Pico's
+ * channels: 0 the trigger, 1 the current, 2 the others by position.
  */
 export const countsOf = (channel: number, position: number, isPulled: boolean): number => {
   if (channel === 0) return isPulled ? 2048 : 372
