@@ -32,12 +32,12 @@ export interface BoundRequest {
  * two to round by; its jumps are computed from the kinds of both numbers, and lead forwards only),
  * and products of doubles, which make small numbers normal first.
  */
-const library = new Map<string, Circling>([
+export const library: ReadonlyMap<string, Circling> = new Map<string, Circling>([
   ['__divdi3', { turns: 64, quotientBits: true }],
   ['__moddi3', { turns: 64, quotientBits: true }],
   ['__udivmoddi4', { turns: 64, quotientBits: true }],
   ['__divsi3', { turns: 4 }],
-  ['__udivsi3', { turns: 4 }],
+  ['__udivsi3', { turns: 2 }],
   ['__aeabi_fdiv', { turns: 26, computed: true }],
   ['__aeabi_dmul', { turns: 54 }],
 ])
