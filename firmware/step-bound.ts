@@ -64,7 +64,9 @@ export const boundStep = (request: BoundRequest): StepBound | readonly Finding[]
   ])
   const ends = new Set(['wasm_rt_trap'])
   const ways = { code: readListing(listing), cycles, marks, loops, library, ends }
-  const all = ['loop_step', 'loop_stop', 'kernel_step'].map((name) => longestWay(name, ways))
+  // A test build of a machine without `safety` has no kernel.
+  const guarded = request.kernel === undefined ? [] : ['kernel_step']
+  const all = ['loop_step', 'loop_stop', ...guarded].map((name) => longestWay(name, ways))
   const found = all.filter((one) => typeof one !== 'number')
   if (found.length > 0) return found.map((one) => unbounded(one, request))
   const [step = 0, stop = 0, kernel = 0] = all.filter((one) => typeof one === 'number')

@@ -59,7 +59,7 @@ describe.runIf(build)('an image', () => {
     } finally {
       for (const folder of folders) rmSync(folder, { recursive: true, force: true })
     }
-  })
+  }, 300_000)
 
   test('begins with a second stage whose checksum the chip accepts', async () => {
     const { bin, uf2 } = await imageOf(subject, 'rp2040-pico', 'machine')

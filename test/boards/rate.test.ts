@@ -93,8 +93,8 @@ describe.runIf(build)('a loop that may turn for ever', () => {
 })
 
 /**
- * What small cores do slowly, in circles: quotients and remainders of both widths, of numbers of every
- * length, floats, loops in loops.
+ * What small cores do slowly, in circles: quotients and remainders of both widths, of numbers of
+ * every length, floats, loops in loops.
  */
 const hard = `
 let seed: u32 = 1

@@ -27,7 +27,7 @@ const asked = (
   more: Partial<Parameters<typeof boundStep>[0]> = {},
 ) =>
   boundStep({
-    ...{ listing: functions(bodies), symbols: new Map(), board, loop: origin, kernel: undefined },
+    ...{ listing: functions(bodies), symbols: new Map(), board, loop: origin, kernel: origin },
     named: () => undefined,
     ...more,
   })
@@ -69,8 +69,8 @@ test('where there is no bound, it says what of and where', () => {
   expect(asked({ ...all, loop_step: ['bx\tr3'] }, { named })).toMatchObject([
     { place: 'loops/x/work.ts:7:1', what: expect.stringMatching(/work .* a register says/) },
   ])
-  const { kernel_step: _, ...unguarded } = all
-  expect(asked(unguarded)).toMatchObject([{ what: expect.stringMatching(/not in the image/) }])
+  expect(asked(plain)).toMatchObject([{ what: expect.stringMatching(/not in the image/) }])
+  expect(asked(plain, { kernel: undefined })).toEqual({ loop: 6, kernel: 0 })
   const foreign = { ...board, flags: ['-mcpu=cortex-m33'] }
   expect(asked(all, { board: foreign })).toMatchObject([
     { what: expect.stringMatching(/no table of cycles for its core/) },
