@@ -100,3 +100,38 @@ describe.runIf(build).each(cases)('the store of $name', ({ board, chipOf, rounds
     expect(cuts).toBeGreaterThan(all * 0.7)
   }, 600_000)
 })
+
+describe.runIf(build)("the values' two sectors of stm32f405", () => {
+  test('go on after they were filled without a pause, over power cuts as they are cleared', async () => {
+    const { bin } = await smallStore(loadBoard('stm32f405'))
+    const random = randomOf(11)
+    const rig = new StoreRig(bin, random, { board: stm32(bin, random) })
+    rig.powerUp()
+    for (const kind of [4, 6, 7, 8]) rig.put(kind, numbers(random, 900))
+    rig.wait(60)
+    /** Until nothing more goes in: no round of the main loop comes between. */
+    const fill = (): number => {
+      let count = 0
+      while (rig.put(5, numbers(random, 900))) count += 1
+      return count
+    }
+    for (let round = 0; round < 2; round += 1) {
+      // At least the half of a sector, and never the room for what counts.
+      expect(fill()).toBeGreaterThan(15)
+      for (const operation of [3, 40, 400]) {
+        rig.cutAt = { operation, progress: random() }
+        try {
+          rig.powerUp()
+          rig.wait(60)
+        } catch (error) {
+          if (!(error instanceof Cut)) throw error
+        }
+      }
+      rig.cutAt = undefined
+      rig.powerUp()
+      rig.wait(60)
+    }
+    expect(rig.put(5, numbers(random, 900))).toBe(true)
+    rig.powerUp()
+  }, 600_000)
+})
