@@ -5,17 +5,24 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readImage } from '../../firmware/flash/images.ts'
+import { causeName } from '../../firmware/kernel-constants.ts'
+import { type Recording, recordingsIn } from '../../firmware/twin/black-box.ts'
+import { replayFault } from '../../firmware/twin/replay-fault.ts'
+import type { Stm32 } from '../emu/stm32f405.ts'
 import { root } from '../tree.ts'
 import { atRest, type Bench, ms, pin, put } from './chip-bench.ts'
+import { kernelOf, subjectOf, wasmOf } from './stand.ts'
 
 const stock = readImage(join(root, 'firmware', 'images', 'cordless-drill-stm32f405.json'))
 const { digests } = stock.manifest
 const bin = stock.files.get('bin') ?? new Uint8Array()
 
 const [out, half] = [0.3, 1.65]
+/** A recording's first word. */
+const recordingMagic = 0x5842_4654
 /** Volts for a current: 205 A are 1.65 V. */
 const ampere = 1.65 / 205
-const off = [false, false, false]
+const low = [false, false, false]
 const levels = ({ chip }: Bench): boolean[] => pin.power.map((one) => chip.level(one))
 const powerEdges = ({ edges }: Bench, since = 0): unknown[] =>
   pin.power.flatMap((one) => edges(one, since))
@@ -29,6 +36,15 @@ const pull = ({ chip, volts }: Bench, restMs: number): void => {
 /** What it waits for at its start: whatever turned may turn for 1.5 s. The last test shows that
  * a board with nothing latched drives behind it. */
 const coasted = 1800
+
+/** The recording that its black box keeps in RAM, wherever that is. */
+const keptIn = (chip: Stm32): Recording | undefined => {
+  const words = Uint32Array.from({ length: 0x8000 }, (_, i) => chip.read(0x2000_0000 + 4 * i))
+  // The code has that word, too; it begins no recording.
+  return [...words.entries()]
+    .filter(([, word]) => word === recordingMagic)
+    .flatMap(([at]) => recordingsIn(new Uint8Array(words.buffer, 4 * at)).slice(0, 1))[0]
+}
 
 describe('a board that starts at rest', () => {
   const bench = put({ bin })
@@ -57,7 +73,7 @@ describe('a board that starts at rest', () => {
     chip.run(400 * ms)
     expect(bench.edges(pin.brake, since).length).toBeGreaterThan(100)
     expect(bench.both).toEqual([])
-    expect(levels(bench)).toEqual(off)
+    expect(levels(bench)).toEqual(low)
     expect(chip.resets).toBe(0)
   }, 120_000)
 
@@ -81,6 +97,7 @@ describe('a board that starts at rest', () => {
 describe('a board whose trigger is held as it starts', () => {
   const bench = put({ bin }, { ...atRest(), trigger: half })
   const { chip, volts } = bench
+  let off: number
 
   test('arms nothing until the hand lets go and pulls again', () => {
     chip.run(coasted * ms)
@@ -93,21 +110,44 @@ describe('a board whose trigger is held as it starts', () => {
     expect(chip.level(pin.gate)).toBe(true)
   }, 120_000)
 
-  test('a current above its limit ends it in a millisecond, and it stays off over a reset', () => {
-    volts.current += 120 * ampere
+  test('a current above its limit ends it in a millisecond', () => {
+    for (let i = 0; i < 60; i += 1) {
+      volts.current = 1.65 + (12 + 6 * Math.sin(i / 4)) * ampere
+      volts.trigger = half + 0.2 * Math.sin(i / 6)
+      chip.run(5 * ms)
+    }
+    volts.current = 1.65 + 120 * ampere
     chip.run(1 * ms)
-    expect(levels(bench)).toEqual(off)
-    const since = chip.cycles
-    chip.run(2 * ms)
-    volts.current -= 120 * ampere
+    expect(levels(bench)).toEqual(low)
+    off = chip.cycles
+    chip.run(100 * ms)
+    volts.current = 1.65
+    volts.trigger = out
+    chip.run(1200 * ms)
+  }, 120_000)
+
+  test('each step of its last quarter of a second is what the twin does, as its black box has it', async () => {
+    const subject = subjectOf(stock.manifest.machine)
+    const { profile, loop, spec } = subject
+    const recording = keptIn(chip)
+    if (recording === undefined || profile.safety === undefined) throw new Error('no recording')
+    expect(causeName(recording.cause, profile.safety)).toBe('over_current: motor_current')
+    const [{ wasm }, { wasm: kernel }] = [await wasmOf(subject), await kernelOf(subject)]
+    const { safety } = profile
+    const replayed = replayFault({ recording, wasm, kernel, loop, spec, safety })
+    expect([replayed.differs, replayed.compared]).toEqual([undefined, recording.steps.length])
+    expect(replayed.passed.filter(([duty = 0]) => duty > 0).length).toBeGreaterThan(2400)
+  }, 120_000)
+
+  test('stays off over a reset', () => {
     pull(bench, 300)
     chip.pullReset()
     pull(bench, coasted)
-    expect(bench.reasons()).toEqual([0, 0])
-    expect(powerEdges(bench, since)).toEqual([])
+    expect(bench.hellos().at(-1)).toMatchObject({ boot: 2, reason: 0 })
+    expect(powerEdges(bench, off)).toEqual([])
   }, 120_000)
 
-  test('which the loss of power ends', () => {
+  test('until it has lost its power', () => {
     const next = put({ bin }, atRest(), { cells: chip.cells })
     pull(next, coasted)
     expect(next.chip.level(pin.gate)).toBe(true)
