@@ -14,7 +14,9 @@ export interface Built {
   symbols: ReadonlyMap<string, number>
   /** Bytes by section of the image. */
   sections: ReadonlyMap<string, number>
+  /** The deepest the stack can get, and what is reserved for it. */
   stackBytes: number
+  reservedBytes: number
   /** Its disassembly. */
   listing: string
 }
@@ -89,25 +91,31 @@ export const compileImage = (request: CompileRequest): Built => {
     objects.push('boot.o')
   }
   const link = ['-nostdlib', '-Wl,--gc-sections', '-Wl,--build-id=none', '-Wl,--fatal-warnings']
-  const places = [`STACK_BYTES=${board.stackBytes}`, `FLASH_BASE=${base}`]
-  const given = places.map((place) => `-Wl,--defsym=${place}`)
-  linkOrExplain(request.origin?.rounding, () =>
-    runTool(
-      'gcc',
-      [...board.flags, ...link, ...given, '-T', 'link.ld', ...objects, '-lgcc', '-o', 'image.elf'],
-      at,
-    ),
-  )
+  const linkWith = (reserved: number): void => {
+    const places = [`STACK_BYTES=${reserved}`, `FLASH_BASE=${base}`]
+    const given = places.map((place) => `-Wl,--defsym=${place}`)
+    const from = [...given, '-T', 'link.ld', ...objects, '-lgcc', '-o', 'image.elf']
+    linkOrExplain(request.origin?.rounding, () =>
+      runTool('gcc', [...board.flags, ...link, ...from], at),
+    )
+  }
+  linkWith(board.stackBytes)
   const listing = runTool('objdump', ['-d', '--no-show-raw-insn', 'image.elf'], at)
   const usage = readFileSync(join(folder, 'image.su'), 'utf8')
   const checked = checkImage(listing, usage, board.exceptionBytes)
   const { stackBytes, findings } = checked
-  const symbols = readSymbols(runTool('nm', ['image.elf'], at))
-  const sections = readSections(runTool('size', ['-A', '-d', 'image.elf'], at))
   const found = [...findings, ...stackFits(request, checked)]
   if (found.length > 0) throw new BuildError(found)
-  return { files: filesOf(at, request, base), symbols, sections, stackBytes, listing }
+  const reservedBytes = Math.min(reservedFor(stackBytes), board.stackBytes)
+  if (reservedBytes < board.stackBytes) linkWith(reservedBytes)
+  const symbols = readSymbols(runTool('nm', ['image.elf'], at))
+  const sections = readSections(runTool('size', ['-A', '-d', 'image.elf'], at))
+  const files = filesOf(at, request, base)
+  return { files, symbols, sections, stackBytes, reservedBytes, listing }
 }
+
+/** An eighth more than the deepest way through the very image takes. */
+const reservedFor = (stackBytes: number): number => Math.ceil((stackBytes * 9) / 8 / 64) * 64
 
 /** The chip's ROM runs the second stage only if its CRC-32 is right (datasheet 2.8.1.3.1). */
 const assembleBoot = (at: Workplace, source: string, flags: readonly string[]): Uint8Array => {

@@ -58,7 +58,7 @@ const missing = [
 ]
 
 export const manifestOf = (
-  parts: Pick<Built, 'files' | 'sections' | 'stackBytes' | 'symbols'> & {
+  parts: Pick<Built, 'files' | 'reservedBytes' | 'sections' | 'stackBytes' | 'symbols'> & {
     profile: Profile
     profileDigest: string
     board: Board
@@ -75,7 +75,7 @@ export const manifestOf = (
   const codeInRam = (symbols.get('link_code_end') ?? 0) - (symbols.get('link_copy_to') ?? 0)
   const copied = sections.get('.copied') ?? 0
   const blackBox = (sections.get('.noinit') ?? 0) + (sections.get('.kept') ?? 0)
-  const ram = copied - codeInRam + (sections.get('.zero') ?? 0) + board.stackBytes
+  const ram = copied - codeInRam + (sections.get('.zero') ?? 0) + parts.reservedBytes
   return {
     format: 1,
     machine: profile.machine,
@@ -89,7 +89,7 @@ export const manifestOf = (
       image: createHash('sha256').update(files.bin).digest('hex'),
     },
     sizes: { flash: files.bin.length, ram, codeInRam, blackBox },
-    stack: { bound: parts.stackBytes, reserved: board.stackBytes },
+    stack: { bound: parts.stackBytes, reserved: parts.reservedBytes },
     ...(worst !== undefined && { worstStep: worst }),
     compiler: { gcc: parts.gcc, wasm2c: wasm2cVersion() },
     limits: spec.constants,

@@ -5,7 +5,7 @@
 /* The number in a slot's head, which is in `box_head` then; 0: it is no head. */
 static u32 box_head_number(u32 index) {
   shelf_read(index, 0, &box_head, sizeof box_head);
-  u32 crc = log_crc(~0u, &box_head, sizeof box_head - 4);
+  u32 crc = crc32_of(~0u, &box_head, sizeof box_head - 4);
   if (box_head.magic != BOX_MAGIC || box_head.crc != crc) return 0;
   return box_head.body_bytes > SHELF_SLOT_BYTES - BOX_BODY_AT ? 0 : box_head.number;
 }
@@ -19,7 +19,7 @@ static u32 box_number(u32 index) {
     u32 left = box_head.body_bytes - done;
     u32 bytes = left < sizeof part ? left : sizeof part;
     shelf_read(index, BOX_BODY_AT + done, part, bytes);
-    crc = log_crc(crc, part, bytes);
+    crc = crc32_of(crc, part, bytes);
   }
   return crc == box_head.body_crc ? box_head.number : 0;
 }
@@ -84,7 +84,7 @@ static void box_fill_head(void) {
   DIGITAL_INPUTS(BOX_PLACE)
   (void)place;
   for (u32 i = 0; i < ANALOGUES; i++) box_head.lines[i] = box.lines[i];
-  box_head.crc = log_crc(~0u, &box_head, sizeof box_head - 4);
+  box_head.crc = crc32_of(~0u, &box_head, sizeof box_head - 4);
 }
 
 /* A piece of a frozen recording at a time: its place is cleared, then it is written, its head last.

@@ -42,8 +42,7 @@ static bool box_say(u32 number, u32 what, u32 at, u32 bytes) {
   put_pair(1, what);
   put_pair(2, box_shown);
   put_pair(3, at);
-  put_head(CBOR_UINT, 4);
-  put_head(CBOR_BYTES, bytes);
+  put_keyed(4, CBOR_BYTES, bytes);
   return true;
 }
 
@@ -51,15 +50,10 @@ static bool box_say(u32 number, u32 what, u32 at, u32 bytes) {
  * The answer has the recording (0: none), its length and its digest, or the offset and a part. */
 static u32 box_on_ask(struct cbor *body) {
   u8 digest[32];
-  cbor_head(body, CBOR_MAP);
-  cbor_key(body, 0);
-  u32 number = cbor_uint(body);
-  cbor_key(body, 1);
-  u32 what = cbor_uint(body);
-  cbor_key(body, 2);
-  u32 recording = cbor_uint(body);
-  cbor_key(body, 3);
-  u32 offset = cbor_uint(body);
+  u32 number = cbor_first(body);
+  u32 what = cbor_at(body, 1);
+  u32 recording = cbor_at(body, 2);
+  u32 offset = cbor_at(body, 3);
   if (!cbor_end(body) || what > BOX_PART || (offset & 3) != 0) return LINK_MALFORMED;
   if (!store_idle() || box_writing || shelf_busy()) return LINK_BUSY;
   if (what == BOX_WHICH) {

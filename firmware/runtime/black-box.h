@@ -101,8 +101,8 @@ static const u8 box_loop[32] = MODULE_DIGEST;
 static const u8 box_kernel[32] = KERNEL_DIGEST;
 /* What another image left in RAM, before an update, is none of this one's. */
 static u32 box_layout(void) {
-  u32 crc = log_crc((u32)sizeof box, box_loop, sizeof box_loop);
-  return log_crc(crc, box_kernel, sizeof box_kernel);
+  u32 crc = crc32_of((u32)sizeof box, box_loop, sizeof box_loop);
+  return crc32_of(crc, box_kernel, sizeof box_kernel);
 }
 
 static u32 box_cause_seen;
@@ -249,7 +249,7 @@ static void box_trap(u32 code) {
   if (box_step != 0) box_freeze();
 }
 
-static u32 box_sum(void) { return log_crc(~0u, box.blocks, sizeof box.blocks); }
+static u32 box_sum(void) { return crc32_of(~0u, box.blocks, sizeof box.blocks); }
 
 static void box_clear(void) {
   box.magic = BOX_MAGIC;

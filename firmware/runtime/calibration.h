@@ -26,10 +26,7 @@ static const s32 measured_most[MEASURED + 1] = MEASURED_MOST;
 static struct calibration calibration;
 
 static u32 calibration_wiring(void) {
-  const u8 *byte = (const u8 *)analogue_table;
-  u32 crc = 0xffffffff;
-  for (u32 i = 0; i < sizeof(analogue_table); i++) crc = crc32_add(crc, byte[i]);
-  return crc;
+  return crc32_of(~0u, analogue_table, sizeof(analogue_table));
 }
 
 static bool calibration_near(s32 value, s32 nominal, s32 most) {
@@ -112,11 +109,8 @@ static u32 calibration_store(const struct calibration *given) {
 
 static u32 calibration_on_message(struct cbor *body) {
   struct calibration given = {.mark = CALIBRATION_MARK, .wiring = calibration_wiring()};
-  cbor_head(body, CBOR_MAP);
-  cbor_key(body, 0);
-  u32 number = cbor_uint(body);
-  cbor_key(body, 1);
-  u32 request = cbor_uint(body);
+  u32 number = cbor_first(body);
+  u32 request = cbor_at(body, 1);
   if (request == CALIBRATION_STORE) {
     cbor_key(body, 2);
     if (cbor_head(body, CBOR_LIST) != ANALOGUES) cbor_fail(body);
@@ -162,15 +156,12 @@ static void calibration_tell(void) {
   put_pair(1, !kernel_reduced);
   put_pair(2, selftest.on);
   put_pair(3, (u32)told[TOLD_CAUSE]);
-  put_head(CBOR_UINT, 4);
-  put_head(CBOR_LIST, INPUTS);
+  put_keyed(4, CBOR_LIST, INPUTS);
   for (u32 i = 0; i < INPUTS; i++) put_int(sampled[i]);
-  put_head(CBOR_UINT, 5);
-  put_head(CBOR_LIST, OUTPUTS);
+  put_keyed(5, CBOR_LIST, OUTPUTS);
   for (u32 i = 0; i < OUTPUTS; i++) put_int(passed[i]);
   if (MEASURED > 0) {
-    put_head(CBOR_UINT, 6);
-    put_head(CBOR_LIST, MEASURED);
+    put_keyed(6, CBOR_LIST, MEASURED);
     for (u32 i = 0; i < MEASURED; i++) put_int(unit_measured[i]);
   }
   if (link_end()) calibration_told_due = false;

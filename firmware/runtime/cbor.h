@@ -56,5 +56,15 @@ static void cbor_key(struct cbor *from, u32 key) {
   if (cbor_uint(from) != key) cbor_fail(from);
 }
 
+/* The whole number under a key; the one under the first, with which a map begins. */
+static u32 cbor_at(struct cbor *from, u32 key) {
+  cbor_key(from, key);
+  return cbor_uint(from);
+}
+static u32 cbor_first(struct cbor *from) {
+  cbor_head(from, CBOR_MAP);
+  return cbor_at(from, 0);
+}
+
 /* Whether all was read and nothing was wrong. */
 static bool cbor_end(struct cbor *from) { return !from->wrong && from->at == from->end; }

@@ -329,9 +329,7 @@ static void chain_poll(u32 cause) {
 /* Body: number, digest, type. A claim that is the newest one already is there. */
 static u32 link_on_claim(struct cbor *body) {
   u32 bytes, type_bytes;
-  cbor_head(body, CBOR_MAP);
-  cbor_key(body, 0);
-  cbor_uint(body);
+  cbor_first(body);
   cbor_key(body, 1);
   const u8 *digest = cbor_string(body, CBOR_BYTES, &bytes);
   cbor_key(body, 2);

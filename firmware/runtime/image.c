@@ -9,7 +9,9 @@
 #define LINK
 #endif
 /* What runs in thread mode is made small, the step fast. */
-#define SMALL_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
+#define SMALL_BEGIN                                                                               \
+  _Pragma("GCC push_options")                                                                     \
+  _Pragma("GCC optimize(\"Os\", \"no-tree-vrp\", \"no-move-loop-invariants\")")
 #define SMALL_END _Pragma("GCC pop_options")
 /* Part of the step, wherever it stands: goes into its caller, and is made fast with it. */
 #define IN_STEP static inline __attribute__((always_inline))
@@ -25,6 +27,7 @@
 #define BLACK_BOX
 #endif
 SMALL_BEGIN
+#include "crc.h"
 #include "store.h"
 #include "usage.h"
 SMALL_END

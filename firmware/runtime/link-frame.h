@@ -19,17 +19,6 @@ static u32 link_left;
 static u32 link_crc;
 static u8 link_code;
 
-/* CRC-32 (IEEE 802.3, reflected): one half byte at a time. */
-static const u32 crc_table[16] = {
-    0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-    0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-
-static inline u32 crc32_add(u32 crc, u32 byte) {
-  crc ^= byte;
-  crc = crc >> 4 ^ crc_table[crc & 15];
-  return crc >> 4 ^ crc_table[crc & 15];
-}
-
 static inline void link_raw(u8 byte) { link_ring[link_at++ % LINK_RING] = byte; }
 
 static void link_open_block(void) {
@@ -85,17 +74,25 @@ static bool link_end(void) {
   return true;
 }
 
-static void put_head(u32 major, u64 value) {
+static void put_head(u32 major, u32 value) {
   u32 first = major << 5;
   if (value < 24) {
-    put_byte(first | (u32)value);
+    put_byte(first | value);
     return;
   }
-  u32 high = (u32)(value >> 32);
-  u32 low = (u32)value;
-  u32 bytes = high != 0 ? 8 : low >> 16 != 0 ? 4 : low >> 8 != 0 ? 2 : 1;
-  put_byte(first | (bytes == 8 ? 27 : bytes == 4 ? 26 : bytes == 2 ? 25 : 24));
-  for (u32 i = bytes; i-- > 0;) put_byte(i >= 4 ? high >> 8 * (i - 4) : low >> 8 * i);
+  u32 bytes = value >> 16 != 0 ? 4 : value >> 8 != 0 ? 2 : 1;
+  put_byte(first | (bytes == 4 ? 26 : bytes == 2 ? 25 : 24));
+  while (bytes-- > 0) put_byte(value >> 8 * bytes);
+}
+
+static void put_long(u64 value) {
+  u32 words[2] = {(u32)value, (u32)(value >> 32)};
+  if (words[1] == 0) {
+    put_head(CBOR_UINT, words[0]);
+    return;
+  }
+  put_byte(CBOR_UINT << 5 | 27);
+  for (u32 i = 8; i-- > 0;) put_byte(words[i >> 2] >> 8 * (i & 3));
 }
 
 static void put_int(s32 value) {
@@ -112,10 +109,16 @@ static void put_text(const char *text) {
   while (text[bytes] != 0) bytes++;
   put_string(CBOR_TEXT, text, bytes);
 }
-/* A key and a whole number: most of what our maps hold. */
-static void put_pair(u32 key, u64 value) {
+/* A key, and the head of what is under it; a whole number is all head, and most of what our maps
+ * hold. */
+static void put_keyed(u32 key, u32 major, u32 value) {
   put_head(CBOR_UINT, key);
-  put_head(CBOR_UINT, value);
+  put_head(major, value);
+}
+static void put_pair(u32 key, u32 value) { put_keyed(key, CBOR_UINT, value); }
+static void put_bytes(u32 key, const void *from, u32 bytes) {
+  put_head(CBOR_UINT, key);
+  put_string(CBOR_BYTES, from, bytes);
 }
 
 /* What comes: one frame at a time, its stuffing taken out. */
@@ -155,10 +158,8 @@ static bool link_feed(u8 byte) {
   link_block_code = 0;
   link_bad = false;
   if (empty) return false;
-  u32 crc = 0xffffffff;
-  for (u32 i = 0; whole && i < bytes; i++) crc = crc32_add(crc, link_frame[i]);
   /* The remainder of any frame followed by its own CRC. */
-  if (!whole || crc != 0xdebb20e3) {
+  if (!whole || crc32_of(~0u, link_frame, bytes) != 0xdebb20e3) {
     link_damaged++;
     return false;
   }

@@ -10,9 +10,7 @@ static const u8 challenge_purpose[20] = "tenfold challenge 1";
 /* Body: number, entropy of the host. */
 static u32 link_on_make_key(struct cbor *body) {
   u32 bytes;
-  cbor_head(body, CBOR_MAP);
-  cbor_key(body, 0);
-  cbor_uint(body);
+  cbor_first(body);
   cbor_key(body, 1);
   const u8 *host = cbor_string(body, CBOR_BYTES, &bytes);
   if (!cbor_end(body)) return LINK_MALFORMED;
@@ -27,9 +25,7 @@ static u32 link_on_make_key(struct cbor *body) {
 static u32 link_on_challenge(struct cbor *body) {
   u8 signed_bytes[CHALLENGE_BYTES], signature[64];
   u32 bytes;
-  cbor_head(body, CBOR_MAP);
-  cbor_key(body, 0);
-  u32 number = cbor_uint(body);
+  u32 number = cbor_first(body);
   cbor_key(body, 1);
   const u8 *nonce = cbor_string(body, CBOR_BYTES, &bytes);
   if (!cbor_end(body) || bytes != CHALLENGE_NONCE) return LINK_MALFORMED;
@@ -45,8 +41,7 @@ static u32 link_on_challenge(struct cbor *body) {
   if (!link_begin(LINK_RESPONSE, 96)) return LINK_BUSY;
   put_head(CBOR_MAP, 2);
   put_pair(0, number);
-  put_head(CBOR_UINT, 1);
-  put_head(CBOR_BYTES, 12 + 64);
+  put_keyed(1, CBOR_BYTES, 12 + 64);
   for (u32 i = 0; i < 12; i++) put_byte(at[i]);
   for (u32 i = 0; i < 64; i++) put_byte(signature[i]);
   link_end();

@@ -72,15 +72,14 @@ static void link_report(void) {
   put_head(CBOR_MAP, 5);
   put_pair(0, store_boot());
   put_pair(1, ++link_sequence);
-  put_pair(2, link_moment_us);
-  put_head(CBOR_UINT, 3);
-  put_head(CBOR_LIST, LINK_SIGNALS);
+  put_head(CBOR_UINT, 2);
+  put_long(link_moment_us);
+  put_keyed(3, CBOR_LIST, LINK_SIGNALS);
   for (u32 i = 0; i < LINK_SIGNALS; i++) {
     if (link_knows(i)) put_int(link_values[i]);
     else put_null();
   }
-  put_head(CBOR_UINT, 4);
-  put_head(CBOR_LIST, LINK_COUNTERS);
-  for (u32 i = 0; i < LINK_COUNTERS; i++) put_head(CBOR_UINT, store_counter(i));
+  put_keyed(4, CBOR_LIST, LINK_COUNTERS);
+  for (u32 i = 0; i < LINK_COUNTERS; i++) put_long(store_counter(i));
   link_end();
 }

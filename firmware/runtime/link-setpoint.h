@@ -48,13 +48,9 @@ IN_STEP void link_tick(void) {
 
 static u32 link_on_setpoint(struct cbor *body) {
   s32 values[SETPOINTS + 1];
-  cbor_head(body, CBOR_MAP);
-  cbor_key(body, 0);
-  u32 number = cbor_uint(body);
-  cbor_key(body, 1);
-  u32 boot = cbor_uint(body);
-  cbor_key(body, 2);
-  u32 holds_ms = cbor_uint(body);
+  u32 number = cbor_first(body);
+  u32 boot = cbor_at(body, 1);
+  u32 holds_ms = cbor_at(body, 2);
   cbor_key(body, 3);
   if (cbor_head(body, CBOR_LIST) != SETPOINTS) cbor_fail(body);
   for (u32 i = 0; i < SETPOINTS; i++) values[i] = cbor_int(body);

@@ -33,13 +33,9 @@ static u32 update_do(u32 what, u32 offset, const u8 *data, u32 bytes) {
 
 static u32 link_on_update(struct cbor *body) {
   u32 bytes;
-  cbor_head(body, CBOR_MAP);
-  cbor_key(body, 0);
-  u32 number = cbor_uint(body);
-  cbor_key(body, 1);
-  u32 what = cbor_uint(body);
-  cbor_key(body, 2);
-  u32 offset = cbor_uint(body);
+  u32 number = cbor_first(body);
+  u32 what = cbor_at(body, 1);
+  u32 offset = cbor_at(body, 2);
   cbor_key(body, 3);
   const u8 *data = cbor_string(body, CBOR_BYTES, &bytes);
   if (!cbor_end(body) || what > DO_TRUST) return LINK_MALFORMED;
@@ -64,8 +60,7 @@ static u32 link_on_update(struct cbor *body) {
     put_pair(6, state.floor);
   }
   if (pinned) {
-    put_head(CBOR_UINT, 7);
-    put_string(CBOR_BYTES, key, 32);
+    put_bytes(7, key, 32);
   }
   link_end();
   return LINK_ANSWERED;

@@ -100,19 +100,16 @@ static bool link_say_hello(void) {
   u32 found = rules_found();
   put_head(CBOR_MAP, 14 + (has_key ? 2 : 0) + (found != 0));
   put_pair(0, store_boot());
-  put_pair(1, link_uptime());
+  put_head(CBOR_UINT, 1);
+  put_long(link_uptime());
   put_head(CBOR_UINT, 2);
   put_text(MACHINE_NAME);
-  put_head(CBOR_UINT, 3);
-  put_string(CBOR_BYTES, profile, 32);
-  put_head(CBOR_UINT, 4);
-  put_string(CBOR_BYTES, module, 32);
+  put_bytes(3, profile, 32);
+  put_bytes(4, module, 32);
   put_head(CBOR_UINT, 5);
   put_text(BOARD_NAME);
-  put_head(CBOR_UINT, 6);
-  put_string(CBOR_BYTES, link_id, link_id_bytes);
-  put_head(CBOR_UINT, 7);
-  put_string(CBOR_BYTES, schema, 8);
+  put_bytes(6, link_id, link_id_bytes);
+  put_bytes(7, schema, 8);
   put_pair(8, SCHEMA_BYTES);
   put_pair(9, link_reason);
   put_pair(10, LINK_FRAME);
@@ -120,8 +117,7 @@ static bool link_say_hello(void) {
   put_pair(12, link_damaged);
   put_pair(13, link_lost);
   if (has_key) {
-    put_head(CBOR_UINT, 14);
-    put_string(CBOR_BYTES, key, 32);
+    put_bytes(14, key, 32);
     put_pair(15, 2); /* custody: the controller's flash */
   }
   if (found != 0) put_pair(16, found);
@@ -134,8 +130,7 @@ static bool link_say_schema(void) {
   if (!link_begin(LINK_SCHEMA, bytes + 16)) return false;
   put_head(CBOR_MAP, 2);
   put_pair(0, link_schema_at);
-  put_head(CBOR_UINT, 1);
-  put_string(CBOR_BYTES, link_schema + link_schema_at, bytes);
+  put_bytes(1, link_schema + link_schema_at, bytes);
   return link_end();
 }
 
@@ -171,8 +166,7 @@ static void link_say_item(u32 now) {
   put_pair(2, link_item.kind);
   put_pair(3, link_item.bytes);
   put_pair(4, link_item_at);
-  put_head(CBOR_UINT, 5);
-  put_head(CBOR_BYTES, bytes);
+  put_keyed(5, CBOR_BYTES, bytes);
   for (u32 end = link_item_at + bytes, step; link_item_at < end; link_item_at += step) {
     u8 some[32];
     step = end - link_item_at < 32 ? end - link_item_at : 32;
@@ -188,9 +182,7 @@ static void link_say_item(u32 now) {
 }
 
 static void link_on_ack(struct cbor *body) {
-  cbor_head(body, CBOR_MAP);
-  cbor_key(body, 0);
-  u32 number = cbor_uint(body);
+  u32 number = cbor_first(body);
   /* Only what was sent whole can have arrived. */
   if (!cbor_end(body) || !link_item_flies || number != link_item.number) return;
   if (link_item_at < link_item.bytes) return;
@@ -199,9 +191,7 @@ static void link_on_ack(struct cbor *body) {
 }
 
 static void link_on_greet(struct cbor *body) {
-  cbor_head(body, CBOR_MAP);
-  cbor_key(body, 0);
-  u32 greeting = cbor_uint(body);
+  u32 greeting = cbor_first(body);
   if (!cbor_end(body)) return;
   if (greeting != link_greeting || link_state == LINK_SILENT) link_state = LINK_GREETED;
   link_greeting = greeting;
@@ -219,9 +209,7 @@ static void link_on_verdict(u32 kind, struct cbor *body) {
 }
 
 static void link_on_ask_schema(struct cbor *body) {
-  cbor_head(body, CBOR_MAP);
-  cbor_key(body, 0);
-  u32 at = cbor_uint(body);
+  u32 at = cbor_first(body);
   if (!cbor_end(body) || at >= SCHEMA_BYTES) return;
   link_schema_at = at;
   link_schema_due = true;
@@ -280,9 +268,7 @@ static void link_take(u32 port) {
   else if (kind == LINK_ACK) link_on_ack(&body);
   else if (!link_result_due) {
     struct cbor head = body;
-    cbor_head(&head, CBOR_MAP);
-    cbor_key(&head, 0);
-    u32 number = cbor_uint(&head);
+    u32 number = cbor_first(&head);
     u32 code = link_handle(kind, &body);
     if (code == LINK_ANSWERED) return;
     link_result[0] = kind;

@@ -37,18 +37,6 @@ struct log {
 
 static u32 log_boot;
 
-static u32 log_crc(u32 crc, const void *data, u32 bytes) {
-  static const u32 table[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
-                                0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-                                0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-                                0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-  for (const u8 *at = data, *end = at + bytes; at < end; at++) {
-    crc = crc >> 4 ^ table[(crc ^ *at) & 15];
-    crc = crc >> 4 ^ table[(crc ^ *at >> 4) & 15];
-  }
-  return crc;
-}
-
 static inline u32 log_sector(const struct log *log, u32 index) {
   return log->at + index % log->sectors * FLASH_SECTOR;
 }
@@ -56,8 +44,8 @@ static inline u32 log_bytes(const struct record *record) { return record->mark &
 static inline u32 log_size(u32 bytes) { return (LOG_RECORD + bytes + 15) & ~15u; }
 
 static u32 log_crc_head(const struct record *record, u32 at) {
-  u32 crc = log_crc(~at, &record->mark, 4);
-  return log_crc(crc, &record->number, 8);
+  u32 crc = crc32_of(~at, &record->mark, 4);
+  return crc32_of(crc, &record->number, 8);
 }
 
 /* CRC of a record as it is in the flash. */
@@ -68,7 +56,7 @@ static u32 log_crc_flash(const struct record *record, u32 at) {
   for (u32 from = at + LOG_RECORD; left > 0;) {
     u32 bytes = left < sizeof part ? left : sizeof part;
     flash_read(from, part, (bytes + 3) & ~3u);
-    crc = log_crc(crc, part, bytes);
+    crc = crc32_of(crc, part, bytes);
     from += bytes;
     left -= bytes;
   }
@@ -251,7 +239,7 @@ static u32 log_put(struct log *log, u32 mark, const struct log_data *data, u32 k
     u32 at = log_sector(log, log->head) + log->next;
     if (data->ram != 0) {
       flash_program(at + LOG_RECORD, data->ram, bytes);
-      record.crc = log_crc(log_crc_head(&record, at), data->ram, bytes);
+      record.crc = crc32_of(log_crc_head(&record, at), data->ram, bytes);
     } else {
       log_copy(at + LOG_RECORD, data->flash, bytes);
       record.crc = log_crc_flash(&record, at);

@@ -7,11 +7,8 @@ static u32 selftest_number;
 
 static u32 selftest_on_message(struct cbor *body) {
   struct selftest_given given = given_next;
-  cbor_head(body, CBOR_MAP);
-  cbor_key(body, 0);
-  u32 number = cbor_uint(body);
-  cbor_key(body, 1);
-  u32 request = cbor_uint(body);
+  u32 number = cbor_first(body);
+  u32 request = cbor_at(body, 1);
   if (request == SELFTEST_APPLY) {
     cbor_key(body, 2);
     if (cbor_head(body, CBOR_LIST) != INPUTS) cbor_fail(body);

@@ -25,9 +25,7 @@ static u32 sample_end(void) { return 0; }
 
 static u32 link_on_test_readings(struct cbor *body) {
   s32 values[INPUTS];
-  cbor_head(body, CBOR_MAP);
-  cbor_key(body, 0);
-  cbor_uint(body);
+  cbor_first(body);
   cbor_key(body, 1);
   if (cbor_head(body, CBOR_LIST) != INPUTS) cbor_fail(body);
   for (u32 i = 0; i < INPUTS; i++) values[i] = cbor_int(body);

@@ -4,11 +4,8 @@
 
 /* Body: number, cause. */
 static u32 trip_on_reset(struct cbor *body) {
-  cbor_head(body, CBOR_MAP);
-  cbor_key(body, 0);
-  cbor_uint(body);
-  cbor_key(body, 1);
-  u32 cause = cbor_uint(body);
+  cbor_first(body);
+  u32 cause = cbor_at(body, 1);
   if (!cbor_end(body) || cause == 0) return LINK_MALFORMED;
   if (selftest.on != 0) return LINK_BUSY;
   if (cause != (u32)told[TOLD_CAUSE]) return LINK_STALE;

@@ -210,8 +210,7 @@ static void usage_keep_told(void) {
 }
 
 static bool usage_tell_part(u32 what, u32 which, const u32 *values, u32 first, u32 count) {
-  static u8 item[USAGE_HEAD + 4 * USAGE_SLICE];
-  u32 *words = (u32 *)item;
+  u32 words[(USAGE_HEAD + 4 * USAGE_SLICE) / 4];
   words[0] = 1 | what << 8 | which << 16;
   words[1] = first | count << 16;
   words[2] = USAGE_LAYOUT;
@@ -219,7 +218,7 @@ static bool usage_tell_part(u32 what, u32 which, const u32 *values, u32 first, u
   words[4] = usage_uptime_s;
   words[5] = usage.ticks;
   for (u32 i = 0; i < count; i++) words[6 + i] = values[first + i];
-  return outbox_put(OUTBOX_USAGE, item, USAGE_HEAD + 4 * count) != 0;
+  return outbox_put(OUTBOX_USAGE, words, USAGE_HEAD + 4 * count) != 0;
 }
 
 /* All parts into the outbox, one a call; true when the last one is there. */
