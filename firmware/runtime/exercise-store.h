@@ -87,7 +87,7 @@ static void exercise_store(u8 command) {
   } else if (command == 'N') {
     exercise_item(words[0]);
   } else if (command == 'C') {
-    store_driven(words[0] != 0);
+    store_driven(words[0] != 0, board_micros());
     for (u32 i = 1; i < count && i <= REPORTS - STATES; i++) {
       reported[STATES + i - 1] = (s32)words[i];
     }

@@ -79,9 +79,11 @@ void wasm_rt_trap(wasm_rt_trap_t code) {
   }
 }
 
-static inline void store(const struct analogue *from, u32 counts) {
-  sampled[from->input] = from->offset + ((s32)counts * from->gain >> from->shift);
-  inputs[from->input] = sampled[from->input];
+/* Of a place that the compiler knows, the table is no look-up. */
+static inline void store(u32 place, u32 counts) {
+  const struct analogue *from = &analogue_table[place], *line = &analogues[place];
+  s32 value = line->offset + ((s32)counts * line->gain >> from->shift);
+  inputs[from->input] = sampled[from->input] = value;
 }
 
 static inline void sample_pins(void) {
@@ -110,19 +112,19 @@ static inline u32 board_timed_result(void) { return board_analogue_result(); }
 static inline u32 sample_begin(void) {
   u32 earlier = board_analogue_result();
 #ifndef BOARD_SAMPLES_BY_ITSELF
-  board_analogue_begin(analogues[0].channel);
+  board_analogue_begin(analogue_table[0].channel);
 #endif
   close_step();
-  store(&analogues[turn], earlier);
+  store(turn, earlier);
   turn = turn + 1 < ANALOGUES ? turn + 1 : ANALOGUES > 1;
-  board_select(analogues[turn].position);
+  board_select(analogue_table[turn].position);
   sample_pins();
   return earlier;
 }
 
 static inline u32 sample_end(void) {
   u32 now = board_timed_result();
-  store(&analogues[0], now);
+  store(0, now);
   return now;
 }
 
@@ -134,7 +136,7 @@ static void sample_all(void) {
     while (board_micros() - since < 10) {
     }
     board_analogue_begin(analogues[i].channel);
-    store(&analogues[i], board_analogue_result());
+    store(i, board_analogue_result());
   }
   sample_pins();
 }
@@ -180,11 +182,11 @@ void step_interrupt(void) {
   }
   pass_outputs(allowed && !injected);
   drive_pins();
-  store_driven(driven() != 0);
+  store_driven(driven() != 0, began_us);
   step_counts = !injected;
   if (!injected) box_end(began_us);
 #ifndef TEST_INPUTS
-  board_analogue_begin(analogues[turn].channel);
+  board_analogue_begin(analogue_table[turn].channel);
 #endif
   next_step();
   board_watchdog_feed();

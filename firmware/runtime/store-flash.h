@@ -40,8 +40,8 @@ static volatile u32 driven_us;
 /* Where the newest value of each kind lies; 0: nowhere. */
 static u32 kv_at[KV_KINDS];
 
-IN_STEP void store_driven(bool driven) {
-  if (driven) driven_us = board_micros();
+IN_STEP void store_driven(bool driven, u32 now_us) {
+  if (driven) driven_us = now_us;
   driven_now = driven;
 }
 static bool store_idle(void) { return !driven_now && board_micros() - driven_us > DRIVEN_US; }

@@ -46,7 +46,7 @@ static void store_start(void);
 /* In every round of the main loop: journals counters, erases ahead where it may. */
 static void store_poll(void);
 /* From the tick: no erase begins while this is true, nor in the second after. */
-IN_STEP void store_driven(bool driven);
+IN_STEP void store_driven(bool driven, u32 now_us);
 
 /* Nothing was driven for a while: a good time for what takes long. */
 static bool store_idle(void);
@@ -87,7 +87,7 @@ static u64 store_counter(u32 index);
 /* A board without a flash driver forgets everything, and says so: boot 0, nothing kept. */
 static void store_start(void) {}
 static void store_poll(void) {}
-static inline void store_driven(bool driven) { (void)driven; }
+static inline void store_driven(bool driven, u32 now_us) { (void)driven, (void)now_us; }
 static bool store_idle(void) { return true; }
 static u32 store_boot(void) { return 0; }
 static bool kv_put(u8 kind, const void *data, u32 bytes) {
