@@ -112,7 +112,10 @@ export const BoardSchema = Type.Object(
     flags: Type.Array(Type.String({ pattern: '^-' })),
     flash: Flash,
     ram: Memory,
-    stackBytes: Type.Integer({ minimum: 64 }),
+    stackBytes: Type.Integer({
+      minimum: 64,
+      description: 'The most that is reserved: an image takes what its deepest way needs.',
+    }),
     exceptionBytes: Type.Integer({ description: 'What one exception puts on the stack.' }),
     boot: Type.Optional(Type.String({ description: 'Second stage, checked by the chip.' })),
     formats: Type.Array(Type.Enum(['uf2', 'hex', 'bin'])),
