@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { loadBoard } from '../../firmware/boards.ts'
-import { fromHex } from '../../firmware/flash/hex.ts'
+import { fromHex, toHex } from '../../firmware/flash/hex.ts'
 import { parseMounts, realOutside } from '../../firmware/flash/outside.ts'
 import { findTargets } from '../../firmware/flash/targets.ts'
 import { flash } from '../../firmware/flash/write.ts'
@@ -39,6 +39,18 @@ test('drives are read from the mount table, blanks in their names as well', () =
 test('what this machine has mounted is readable', () => {
   expect(Array.isArray(realOutside(path).mounts())).toBe(true)
 })
+
+test('raw bytes come back from HEX, blank lines left out or not', () => {
+  const pieces = fc.array(fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.constant(blank)))
+  fc.assert(
+    fc.property(pieces, fc.nat(0xffff), (parts, at) => {
+      const bytes = Uint8Array.from([7, ...parts.flatMap((part) => [...part]), 9])
+      const back = fromHex(toHex(bytes, 0x0800_0000 + 16 * at, new Set([32])))
+      expect(back).toEqual({ image: bytes, at: 0x0800_0000 + 16 * at })
+    }),
+  )
+})
+const blank = new Uint8Array(70).fill(0xff)
 
 test('damage anywhere in a HEX file is found', () => {
   const good = ':020000040000FA\n:0400000001020304F2\n:00000001FF\n'

@@ -1,5 +1,6 @@
 // A signed release of the drill for a Pico, from the command line to the machine image that starts
 // from its slot: what is signed, what is written, and what is refused.
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -107,6 +108,29 @@ describe.runIf(compilerInstalled())('tenfold build --sign', () => {
     }
   }, 120_000)
 })
+
+test.runIf(compilerInstalled())(
+  'for an STM32F405 writes raw bytes and HEX, the same by the linker’s own tools',
+  async () => {
+    const name = join(folder, 'cordless-drill-stm32f405-v7')
+    const said = await build('--board', 'stm32f405', '--sign', keyFile, '--version', '7')
+    expect(said).toContain('.{signed,bin,hex,json}')
+    const bin = readFileSync(`${name}.bin`)
+    const tool = ['-I', 'ihex', '-O', 'binary', '--gap-fill', '0xff', `${name}.hex`, `${name}.back`]
+    execFileSync('arm-none-eabi-objcopy', tool)
+    const back = readFileSync(`${name}.back`)
+    expect(bin.subarray(0, back.length).equals(back)).toBe(true)
+    expect(bin.subarray(back.length).every((byte) => byte === 0xff)).toBe(true)
+    expect(readImage(`${name}.hex`).files.get('bin')?.length).toBe(bin.length)
+    const { a, b, head } = readRelease(new Uint8Array(readFileSync(`${name}.signed`)))
+    expect(head).toMatchObject({ version: 7, board: 'stm32f405' })
+    const { publicKey } = loadSigner(keyFile)
+    expect([readSigned(a, publicKey).slot, readSigned(b, publicKey).slot]).toEqual([0, 1])
+    writeFileSync(`${name}.bin`, bin.fill(0, 100, 104))
+    expect(() => readImage(`${name}.hex`)).toThrow(/its bootloader is another one/)
+  },
+  240_000,
+)
 
 test.each([
   [['--sign', keyFile], /whole --version/],
