@@ -83,17 +83,27 @@ export const kernelOf = ({ profile: { safety }, loop, spec }: Subject): Promise<
   return buildKernel({ safety, loop, spec })
 }
 
+/** Images that this test file has built, by all that they are made of: gcc takes seconds. */
+const built = new Map<string, Promise<Image>>()
+
 export const imageOf = (
   { machines, profile, loopsFolder, uncheckedRate = false }: Subject,
   board: string,
   purpose: Purpose,
-): Promise<Image> =>
-  buildImage({
+): Promise<Image> => {
+  const digest = profileDigest(profile)
+  const of = JSON.stringify([digest, loopsFolder, [...machines.loops], board, purpose, uncheckedRate])
+  const known = built.get(of)
+  if (known !== undefined) return known
+  const image = buildImage({
     ...{ profile, loopsFolder, purpose, path, uncheckedRate },
-    profileDigest: profileDigest(profile),
+    profileDigest: digest,
     loops: machines.loops,
     board: loadBoard(board),
   })
+  built.set(of, image)
+  return image
+}
 
 /** Cycles of its longest step, all of it, as its manifest says. */
 export const longestStep = ({ manifest: { worstStep } }: Pick<Image, 'manifest'>): number =>
