@@ -1,13 +1,14 @@
-// `tenfold selftest` against press and hot end on an emulated Pico, the hot end's stock image on a
-// model of the micro:bit's chip, and the drill's test build on QEMU's STM32F405: every fault that
-// the machine's kernel knows is in the signed report with its stated time, or with the reason why
-// no injection makes it.
+// `tenfold selftest` against the stock images of press and hot end on an emulated Pico, of the hot
+// end on a model of the micro:bit's chip, and the drill's test build on QEMU's STM32F405: every
+// fault that the machine's kernel knows is in the signed report with its stated time, or with the
+// reason why no injection makes it.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { readImage } from '../../firmware/flash/images.ts'
 import { causeKinds, reduced } from '../../firmware/kernel-constants.ts'
 import { injectedFaults, notInjected } from '../../firmware/selftest-faults.ts'
+import { fromUf2 } from '../../firmware/uf2.ts'
 import { runOn } from '../../gateway/cli/selftest.ts'
 import { systemClock } from '../../gateway/core/clock.ts'
 import { SelftestBoard } from '../../gateway/selftest/board.ts'
@@ -100,7 +101,13 @@ const tested = async (subject: Subject, { outside }: Served): Promise<SelftestRe
   return report
 }
 
-describe.runIf(compilerInstalled())('on an emulated Pico', () => {
+/** What the flash holds with that stock image, from its start. */
+const stock = (name: string): { bin: Uint8Array } => {
+  const { files } = readImage(join(root, 'firmware', 'images', `${name}.json`))
+  return { bin: files.get('bin') ?? fromUf2(files.get('uf2') ?? new Uint8Array()).image }
+}
+
+describe('on an emulated Pico', () => {
   test.each([
     { name: 'earth_block_press', set: { hold: 0, emergency_stop: 1, oil_temperature: 30 } },
     { name: 'hot_end', set: { enable: 0, temperature: 25 } },
@@ -108,8 +115,9 @@ describe.runIf(compilerInstalled())('on an emulated Pico', () => {
     '$name: every fault ends in time, and no pin moves',
     async ({ name, set }) => {
       const subject = subjectOf(name)
-      const image = await imageOf(subject, 'rp2040-pico', 'machine')
-      const board = switchedStand(subject, image, { set })
+      const board = switchedStand(subject, stock(`${name.replaceAll('_', '-')}-rp2040-pico`), {
+        set,
+      })
       stops.push(board.stop)
       const report = await tested(subject, board)
       const power = ['gate', ...machineOf(subject).safety.drives].map(board.wires.pin)
@@ -122,8 +130,7 @@ describe.runIf(compilerInstalled())('on an emulated Pico', () => {
 
 test('the hot end on a model of the micro:bit: every fault ends in time, and no pin moves', async () => {
   const subject = subjectOf('hot_end')
-  const stem = join(root, 'firmware', 'images', 'hot-end-microbit.json')
-  const bin = readImage(stem).files.get('bin') ?? new Uint8Array()
+  const { bin } = stock('hot-end-microbit')
   const edges: number[] = []
   let turn = 0
   const chip = new Nrf51({
