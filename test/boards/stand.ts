@@ -92,7 +92,14 @@ export const imageOf = (
   purpose: Purpose,
 ): Promise<Image> => {
   const digest = profileDigest(profile)
-  const of = JSON.stringify([digest, loopsFolder, [...machines.loops], board, purpose, uncheckedRate])
+  const of = JSON.stringify([
+    digest,
+    loopsFolder,
+    [...machines.loops],
+    board,
+    purpose,
+    uncheckedRate,
+  ])
   const known = built.get(of)
   if (known !== undefined) return known
   const image = buildImage({
