@@ -1,7 +1,6 @@
 // The drill's stock image on an emulated STM32F405, joined to a running gateway by a
 // pseudo-terminal: a release key is pinned by a hand on the trigger, an update arrives over a power
-// cut, is tried and kept, and nothing older comes after it; all by `tenfold command`. Runs with
-// TENFOLD_LONG=1 only: test/signing has the same on the line itself, in a third of the time.
+// cut, is tried and kept, and nothing older comes after it; all by `tenfold command`.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,7 +23,7 @@ import { JoinedBoard } from './joined.ts'
 
 const { profile, machines } = drill()
 
-const ready = process.env['TENFOLD_LONG'] === '1' && compilerInstalled() && socatInstalled()
+const ready = compilerInstalled() && socatInstalled()
 
 describe.runIf(ready)('a drill joined to a gateway', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tenfold-updates-'))
