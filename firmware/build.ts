@@ -96,7 +96,7 @@ export const buildKernel = async (request: KernelRequest): Promise<Build> => {
 }
 
 /** Entries of another form are others. */
-const cacheFormat = 4
+const cacheFormat = 5
 
 const build = async (module: Module, cacheFolder: string): Promise<Build> => {
   // With where it lies: what is kept says places.

@@ -27,7 +27,10 @@ const isSystem = (mnemonic: string): boolean =>
 
 const accesses = ({ mnemonic, operands }: Instruction): number => {
   if (isMany(mnemonic)) return registersIn(operands) * (/\{d/.test(operands) ? 2 : 1)
-  return isAccess(mnemonic) ? (/^(ldrd|strd)/.test(mnemonic) ? 2 : 1) : 0
+  if (!isAccess(mnemonic)) return 0
+  return /^(ldrd|strd)/.test(mnemonic) || (mnemonic.startsWith('v') && /^d\d/.test(operands))
+    ? 2
+    : 1
 }
 
 const small = (refill: number, source: string): CoreCycles => ({
@@ -82,6 +85,10 @@ export const cyclesOf = (
   const name = flags.find((flag) => flag.startsWith('-mcpu='))?.slice('-mcpu='.length) ?? ''
   const core = Object.hasOwn(cores, name) ? cores[name] : undefined
   if (core === undefined) return undefined
-  const of = (one: Instruction): number => core.of(one) + waits.fetch + waits.access * accesses(one)
+  // Refilling the pipeline fetches twice more, also where a call or a return does it.
+  const refills = ({ mnemonic, operands }: Instruction): boolean =>
+    /^(bl|blx|bx)$/.test(mnemonic) || returns(operands)
+  const of = (one: Instruction): number =>
+    core.of(one) + waits.fetch * (refills(one) ? 3 : 1) + waits.access * accesses(one)
   return { ...core, of, taken: core.taken + 2 * waits.fetch }
 }

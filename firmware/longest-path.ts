@@ -19,8 +19,8 @@ export interface Circling {
 export interface Ways {
   code: ReadonlyMap<string, Code>
   cycles: CoreCycles
-  /** Number of the loop of the source whose turn begins at an address. */
-  marks: ReadonlyMap<number, string>
+  /** The loops of the source whose turns begin at an address. */
+  marks: ReadonlyMap<number, readonly string[]>
   /** Of such a loop: most turns each time it is come to, and the loops that it can run in. */
   loops: ReadonlyMap<string, { turns: number; within: readonly string[] }>
   /** By name. */
@@ -194,14 +194,16 @@ const turned = (nodes: readonly Node[], come: Arrivals, part: Part): Map<number,
 
 /** How often a circle turns, and the places at which a turn begins. */
 const turnsOf = (nodes: readonly Node[], come: Arrivals, { all, name, search }: Part) => {
-  const markOf = (i: number): string | undefined => search.marks.get(nodes[i]?.at ?? -1)
-  const marked = new Set(all.map(markOf).filter((mark) => mark !== undefined))
+  const marksOf = (i: number): readonly string[] => search.marks.get(nodes[i]?.at ?? -1) ?? []
+  const marked = new Set(all.flatMap(marksOf))
   const isInner = (mark: string): boolean =>
     search.loops.get(mark)?.within.some((outer) => outer !== mark && marked.has(outer)) === true
   const [outermost, second] = [...marked].filter((mark) => !isInner(mark))
   const loop = outermost === undefined ? undefined : search.loops.get(outermost)
-  if (loop !== undefined && second === undefined) {
-    return { turns: loop.turns, begins: new Set(all.filter((i) => markOf(i) === outermost)) }
+  if (outermost !== undefined && loop !== undefined && second === undefined) {
+    const begins = new Set(all.filter((i) => marksOf(i).includes(outermost)))
+    const here = new Set([...begins].flatMap(marksOf))
+    return { turns: turnsTogether([...here], name, search), begins }
   }
   const known = search.library.get(name)
   if (known === undefined || marked.size > 0) throw new NoBound(name, 'loop')
@@ -214,6 +216,16 @@ const turnsOf = (nodes: readonly Node[], come: Arrivals, { all, name, search }: 
     turns: turnsFor(known, search.divisor),
     begins: new Set(only !== undefined && other === undefined ? [only[0]] : back),
   }
+}
+
+/** Of loops whose turns begin at one place, one in the other: the way passes it for each of both. */
+const turnsTogether = (marks: readonly string[], name: string, { loops }: Search): number => {
+  const all = marks.map((mark) => loops.get(mark))
+  const isIn = (inner: string, outer: string): boolean =>
+    loops.get(inner)?.within.includes(outer) === true
+  const areNested = marks.every((a) => marks.every((b) => a === b || isIn(a, b) || isIn(b, a)))
+  if (!areNested) throw new NoBound(name, 'loop')
+  return all.reduce((product, loop) => product * (loop?.turns ?? Number.POSITIVE_INFINITY), 1)
 }
 
 /** A quotient by 2^n or more has n bits less. */

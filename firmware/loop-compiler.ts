@@ -212,9 +212,18 @@ const originOf = (bytes: Uint8Array, json: string | undefined, { show, entry }: 
     }
   }
   const whole = `${show(entry)}:1:1`
+  const ofLoop = (offset: number): string => {
+    const ranges = wasm.functions.map(({ instructions }) => ({
+      from: instructions[0]?.offset ?? 0,
+      to: instructions.at(-1)?.offset ?? 0,
+    }))
+    const within = ranges.find(({ from, to }) => from <= offset && offset <= to)
+    const at = within && map.loop(offset, within)
+    return at === undefined ? whole : `${show(at.source)}:${at.line}:${at.column}`
+  }
   const loops = turnsIn(bytes, wasm).map(({ offset, most, within }) => ({
     ...(most !== undefined && { turns: most }),
-    ...{ within, place: shown(offset) ?? whole },
+    ...{ within, place: ofLoop(offset) },
   }))
   return { functions, rounding, loops, imports: wasm.imports.map(({ name }) => name), entry: whole }
 }

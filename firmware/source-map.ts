@@ -16,6 +16,8 @@ export interface SourceMap {
   near: (offset: number) => SourcePlace | undefined
   /** The nearest one before, not before `from`, that is not in the compiler's own library. */
   own: (offset: number, from: number) => SourcePlace | undefined
+  /** Of a loop: what it does first, or, where that is of the library, what called it. */
+  loop: (offset: number, within: { from: number; to: number }) => SourcePlace | undefined
 }
 
 export const isLibrary = ({ source }: SourcePlace): boolean => source.startsWith('~')
@@ -23,7 +25,8 @@ export const isLibrary = ({ source }: SourcePlace): boolean => source.startsWith
 /** @param json undefined where there is none: then nothing has a place */
 export const readSourceMap = (json: string | undefined): SourceMap => {
   if (json === undefined) {
-    return { exact: () => undefined, near: () => undefined, own: () => undefined }
+    const none = (): undefined => undefined
+    return { exact: none, near: none, own: none, loop: none }
   }
   const map = JSON.parse(json) as { sources: string[]; mappings: string }
   const points = decodeMappings(map.mappings)
@@ -35,13 +38,20 @@ export const readSourceMap = (json: string | undefined): SourceMap => {
     point?.at === undefined
       ? undefined
       : { ...point.at, source: map.sources[point.at.source] ?? 'module' }
+  const own = (offset: number, from: number): SourcePlace | undefined => {
+    const inside = before(offset).filter((point) => point.offset >= from)
+    return inside.flatMap((point) => placeOf(point) ?? []).findLast((place) => !isLibrary(place))
+  }
   return {
     exact: (offset) => placeOf(before(offset).at(-1)),
     near: (offset) => placeOf(before(offset).findLast(({ at }) => at !== undefined)),
-    own: (offset, from) => {
-      const inside = before(offset).filter((point) => point.offset >= from)
+    own,
+    loop: (offset, { from, to }) => {
+      const inside = points.filter((point) => point.offset >= offset && point.offset <= to)
       const places = inside.flatMap((point) => placeOf(point) ?? [])
-      return places.findLast((place) => !isLibrary(place))
+      const [first] = places
+      if (first !== undefined && !isLibrary(first)) return first
+      return own(offset, from) ?? places.find((place) => !isLibrary(place))
     },
   }
 }

@@ -52,12 +52,7 @@ export const boundStep = (request: BoundRequest): StepBound | readonly Finding[]
   const waits = { fetch, access: usesClock ? board.waits.peripheral : access }
   const cycles = cyclesOf(board.flags, waits)
   if (cycles === undefined) return [unknownCore(board)]
-  const marks = new Map(
-    [...symbols].flatMap(([name, at]) => {
-      const [, mark] = new RegExp(`^${markPrefix}(\\w+)_\\d+$`).exec(name) ?? []
-      return mark === undefined ? [] : [[at, mark] as const]
-    }),
-  )
+  const marks = marksOf(symbols)
   const loops = new Map([
     ...loopsOf('loop', request.loop.loops),
     ...loopsOf('kernel', request.kernel?.loops ?? []),
@@ -71,6 +66,16 @@ export const boundStep = (request: BoundRequest): StepBound | readonly Finding[]
   if (found.length > 0) return found.map((one) => unbounded(one, request))
   const [step = 0, stop = 0, kernel = 0] = all.filter((one) => typeof one === 'number')
   return { loop: step + stop, kernel }
+}
+
+/** Names of the loops whose turns begin at an address: more than one where nothing is between. */
+const marksOf = (symbols: BoundRequest['symbols']): Map<number, string[]> => {
+  const marks = new Map<number, string[]>()
+  for (const [name, at] of symbols) {
+    const [, mark] = new RegExp(`^${markPrefix}(\\w+)_\\d+$`).exec(name) ?? []
+    if (mark !== undefined) marks.set(at, [...(marks.get(at) ?? []), mark])
+  }
+  return marks
 }
 
 const loopsOf = (module: string, loops: readonly ModuleLoop[]) =>

@@ -8,7 +8,16 @@
 #ifdef BLACK_BOX
 #define BOX_MAGIC 0x58424654u
 #define BOX_BLOCKS 4
-#define BOX_BLOCK_STEPS (RATE_HZ / 10)
+#define BOX_TENTH (RATE_HZ / 10)
+#ifdef BLACK_BOX_ROOM
+/* Fewer where the memory that it records into has no room for a tenth of a second. */
+#define BOX_FIT                                                                                   \
+  (((BLACK_BOX_ROOM - 512) / BOX_BLOCKS - sizeof(struct box_state) - 16) /                        \
+       sizeof(struct box_step) - 24)
+#define BOX_BLOCK_STEPS (BOX_TENTH < BOX_FIT ? BOX_TENTH : BOX_FIT)
+#else
+#define BOX_BLOCK_STEPS BOX_TENTH
+#endif
 /* A block ends with the first step after its time that leaves room for a copy of the state. */
 #define BOX_STEPS (BOX_BLOCK_STEPS + 24)
 #define BOX_AFTER_STEPS (RATE_HZ / 20)
@@ -260,12 +269,19 @@ static void box_clear(void) {
   box.phase = BOX_START;
 }
 
+static bool box_sum_holds;
+/* Before the watchdog runs: a sum over all of it can take longer than that waits for a step. */
+static void box_look(void) {
+  bool summed = box.magic == BOX_MAGIC && box.layout == box_layout() && box.summed != 0;
+  box_sum_holds = !summed || box_sum() == box.crc;
+}
+
 /* Before the first step. `reason`: how the last run ended, 0 where it lost its power. */
 static void box_start(u32 reason) {
   bool whole = box.magic == BOX_MAGIC && box.layout == box_layout() && box.newest < BOX_BLOCKS &&
                box.phase > BOX_START && box.phase <= BOX_FROZEN;
   if (whole && box.phase == BOX_RUN) box.cause = cause_of(reason);
-  if (!whole || box.cause == 0 || (box.summed != 0 && box_sum() != box.crc)) {
+  if (!whole || box.cause == 0 || !box_sum_holds) {
     box_clear();
   } else {
     box.phase = BOX_FROZEN;
@@ -281,6 +297,7 @@ static inline void box_end(u32 began_us) { (void)began_us; }
 static inline void box_close(void) {}
 static inline void box_restart(void) {}
 static inline void box_trap(u32 code) { (void)code; }
+static inline void box_look(void) {}
 static inline void box_start(u32 reason) { (void)reason; }
 static inline void box_poll(void) {}
 #endif

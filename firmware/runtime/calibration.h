@@ -58,6 +58,7 @@ static void calibration_give_measured(void) {
 /* `nominal`: as the profile says, for measuring. */
 static void calibration_apply(bool nominal) {
   interrupts_off();
+  box_restart();
   for (u32 i = 0; i < ANALOGUES; i++) {
     analogues[i] = analogue_table[i];
     if (nominal) continue;

@@ -18,12 +18,12 @@
 #define RARELY static __attribute__((noinline))
 
 /* What the build bounds the time of, by name (firmware/step-bound.ts). */
-#define BOUNDED static __attribute__((noinline, noclone))
+#define BOUNDED static __attribute__((noinline, noclone, no_icf))
 
 #include "cortex-m.h"
 #include "board.h"
 #include "host.h"
-#if defined(STORE_IN_FLASH) && (defined(FLASH_BLACK_BOX_AT) || defined(BLACK_BOX_IN_RAM))
+#if defined(STORE_IN_FLASH) && (defined(FLASH_BLACK_BOX_AT) || defined(BLACK_BOX_ROOM))
 #define BLACK_BOX
 #endif
 SMALL_BEGIN

@@ -212,6 +212,7 @@ int main(void) {
   identity_start();
   chain_start();
   usage_start();
+  box_look();
   board_watchdog_start();
   board_pins_start();
   calibration_start();

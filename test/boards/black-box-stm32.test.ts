@@ -102,6 +102,16 @@ describe.runIf(build)('the drill', () => {
   }, 240_000)
 })
 
+test.runIf(build)('at a rate whose tenth of a second has no room, blocks are shorter', async () => {
+  const subject = drill()
+  const spec = { ...subject.spec, rateHz: 20_000 }
+  const { sizes } = (
+    await modelImage({ ...subject, spec, profile: { ...subject.profile, loops: { drive: spec } } })
+  ).manifest
+  expect(sizes.blackBox).toBeGreaterThan(120 * 1024)
+  expect(sizes.blackBox).toBeLessThanOrEqual(128 * 1024)
+})
+
 describe.runIf(build)('a loop that goes wrong', () => {
   const faulty = fixture('faulty')
   afterAll(() => faulty.remove())

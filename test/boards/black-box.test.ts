@@ -146,6 +146,38 @@ describe.runIf(build)('the drill', () => {
     expect((await replay(subject, recording)).differs).toBeUndefined()
   })
 
+  test('at 20 kHz, too, where to sum it up takes longer than the watchdog waits', async () => {
+    const spec = { ...subject.spec, rateHz: 20_000 }
+    const fast = { ...subject, spec, profile: { ...subject.profile, loops: { drive: spec } } }
+    const built = await imageOf(fast, 'rp2040-pico', 'machine')
+    const bench = put(built)
+    const { pico, volts } = bench
+    pico.run(150 * ms)
+    volts.trigger = 1.8
+    pico.run(40 * ms)
+    volts.current = 1.65 + 1.2
+    pico.run(70 * ms)
+    expect(pico.read(built.symbols.get('box') ?? 0)).toBe(0x58424654)
+    pico.write(0x40058004, 4)
+    volts.current = 1.65
+    volts.trigger = 0.3
+    const recording = written(bench, 2000)
+    expect(pico.resets).toBe(1)
+    expect((await replay(fast, recording)).differs).toBeUndefined()
+  })
+
+  test('a reset in a self-test leaves what was recorded before it began', async () => {
+    const bench = put(image)
+    const { pico } = bench
+    pico.run(400 * ms)
+    pico.write(image.symbols.get('selftest_mail') ?? 0, 1)
+    pico.run(5 * ms)
+    expect(pico.read(image.symbols.get('selftest') ?? 0)).toBe(1)
+    pico.write(0x40058004, 4)
+    const recording = written(bench, 1500)
+    expect((await replay(subject, recording)).differs).toBeUndefined()
+  })
+
   test('RAM that did not outlast the reset whole is no recording', () => {
     const bench = put(image)
     atWork(bench, 40)

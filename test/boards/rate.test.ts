@@ -54,23 +54,42 @@ describe.runIf(build)('a machine whose loop was edited', () => {
     expect(worstStep?.how).toMatch(/every path .*ARM DDI 0484C.*Sampling, measured: rp2040js/)
   }, 120_000)
 
-  test('and is too long for its rate now is refused, with the place and what to do', async () => {
-    const slow = `
+  test.each([
+    ['counts', 'for (let i = 0; i < 2000; i++) runSteps = runSteps * 31 + i64(currentMa)'],
+    // Both begin at one instruction: 64 turns of 64.
+    [
+      'is in another from its first turn on',
+      `let k = 4096
+  do {
+    do {
+      runSteps = runSteps * 31 + i64(currentMa)
+      k--
+    } while (k & 63)
+  } while (k > 0)`,
+    ],
+  ])(
+    'and has a loop that %s, too long for its rate, is refused',
+    async (name, lines) => {
+      const slow = `
 export function work(): void {
-  for (let i = 0; i < 2000; i++) runSteps = runSteps * 31 + i64(currentMa)
+  ${lines}
 }
 `
-    const folder = loopsWith('slow', slow)
-    callWork(folder, 'work()')
-    const given = request({ loopsFolder: folder, purpose: 'test_inputs' })
-    const error: unknown = await buildImage(given).catch((caught: unknown) => caught)
-    expect(error).toBeInstanceOf(BuildError)
-    const [finding, second] = (error as BuildError).findings
-    expect(finding?.what).toMatch(/10000 Hz is too fast for Raspberry Pi Pico .* allows \d{3,4} Hz/)
-    expect((error as Error).message).toMatch(/\/loops\/drive\/rateHz: 10000 Hz is too fast/)
-    expect(finding?.remedy).toMatch(/Lower rateHz/)
-    expect(second).toBeUndefined()
-  }, 120_000)
+      const folder = loopsWith(name, slow)
+      callWork(folder, 'work()')
+      const given = request({ loopsFolder: folder, purpose: 'test_inputs' })
+      const error: unknown = await buildImage(given).catch((caught: unknown) => caught)
+      expect(error).toBeInstanceOf(BuildError)
+      const [finding, second] = (error as BuildError).findings
+      expect(finding?.what).toMatch(
+        /10000 Hz is too fast for Raspberry Pi Pico .* allows \d{3,4} Hz/,
+      )
+      expect((error as Error).message).toMatch(/\/loops\/drive\/rateHz: 10000 Hz is too fast/)
+      expect(finding?.remedy).toMatch(/Lower rateHz/)
+      expect(second).toBeUndefined()
+    },
+    120_000,
+  )
 })
 
 describe.runIf(build)('a loop that may turn for ever', () => {

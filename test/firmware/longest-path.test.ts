@@ -11,7 +11,7 @@ const waits = { fetch: 0, access: 0 }
 type Loops = Readonly<Record<string, { turns: number; within: readonly string[] }>>
 interface Given {
   loops?: Loops
-  marks?: Readonly<Record<number, string>>
+  marks?: Readonly<Record<number, string | readonly string[]>>
   library?: Readonly<Record<string, Circling>>
   flags?: readonly string[]
 }
@@ -32,7 +32,9 @@ const longest = (functions: Readonly<Record<string, string[]>>, given: Given = {
   return longestWay('f', {
     code: readListing(lines.join('\n')),
     cycles,
-    marks: new Map(Object.entries(given.marks ?? {}).map(([where, name]) => [Number(where), name])),
+    marks: new Map(
+      Object.entries(given.marks ?? {}).map(([where, name]) => [Number(where), [name].flat()]),
+    ),
     loops: new Map(Object.entries(given.loops ?? {})),
     library: new Map(Object.entries(given.library ?? {})),
     ends: new Set(['trap']),
@@ -85,6 +87,20 @@ describe('a circle', () => {
     const known = { library: { f: { turns: 9 } } }
     expect(longest({ f: body }, known)).toBe(1 + 9 * 4 - 1 + 2)
   })
+  test('whose first turns begin at one place counts each of one for each of the other', () => {
+    const body = ['add\tr0, r1', 'bne.n\t1000 <f>', 'cmp\tr0, #0', 'bne.n\t1000 <f>', 'bx\tlr']
+    const inOuter = { inner: { turns: 3, within: ['outer'] }, outer: { turns: 5, within: [] } }
+    const most = longest({ f: body }, { loops: inOuter, marks: { 4096: ['outer', 'inner'] } })
+    // 15 times through the beginning, and no way takes more than all of it.
+    const inner = 1 + 2
+    expect(most).toBeGreaterThanOrEqual(15 * inner + 5 * 3 - 1)
+    expect(most).toBeLessThanOrEqual(15 * 6 + 2)
+    const apart = { ...inOuter, inner: { turns: 3, within: [] } }
+    expect(longest({ f: body }, { loops: apart, marks: { 4096: ['outer', 'inner'] } })).toEqual({
+      ...{ name: 'f', why: 'loop' },
+    })
+  })
+
   test('with two marks of which none is in the other, none', () => {
     const loops = { a: { turns: 1, within: [] }, b: { turns: 1, within: [] } }
     const marks = { 4098: 'a', 4100: 'b' }

@@ -35,7 +35,7 @@
 #define ON_INTERNAL_CLOCK 1
 #else
 /* The flash has no sectors left for a black box; QEMU has no core-coupled memory. */
-#define BLACK_BOX_IN_RAM 1
+#define BLACK_BOX_ROOM (64 * 1024)
 #endif
 
 #if defined(RIG) || defined(TEST_INPUTS)
