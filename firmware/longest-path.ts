@@ -218,7 +218,7 @@ const turnsOf = (nodes: readonly Node[], come: Arrivals, { all, name, search }: 
   }
 }
 
-/** Of loops whose turns begin at one place, one in the other: the way passes it for each of both. */
+/** Of loops whose turns begin at one place, one in the other: passed for each turn of both. */
 const turnsTogether = (marks: readonly string[], name: string, { loops }: Search): number => {
   const all = marks.map((mark) => loops.get(mark))
   const isIn = (inner: string, outer: string): boolean =>
