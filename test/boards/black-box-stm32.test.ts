@@ -5,21 +5,12 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Image } from '../../firmware/image.ts'
 import { causeKinds, causeName } from '../../firmware/kernel-constants.ts'
-import { type Recording, recordingsIn } from '../../firmware/twin/black-box.ts'
-import { type Replayed, replayFault } from '../../firmware/twin/replay-fault.ts'
+import { recordingsIn } from '../../firmware/twin/black-box.ts'
 import { atRest, type Bench, modelImage, ms, pin, put } from './chip-bench.ts'
 import { GatewayEnd } from './gateway-end.ts'
-import { compilerInstalled, drill, fixture, kernelOf, type Subject, wasmOf } from './stand.ts'
+import { compilerInstalled, drill, fixture, replayOf } from './stand.ts'
 
 const build = compilerInstalled()
-
-const replay = async (subject: Subject, recording: Recording): Promise<Replayed> => {
-  const { loop, spec, profile } = subject
-  const { safety } = profile
-  if (safety === undefined) throw new Error('no safety')
-  const [{ wasm }, { wasm: kernel }] = [await wasmOf(subject), await kernelOf(subject)]
-  return replayFault({ recording, wasm, kernel, loop, spec, safety })
-}
 
 /** What is kept in RAM now: a head, whose word 8 is the length of the body, then that at 512. */
 const keptBy = (image: Image, { chip }: Bench): Uint8Array => {
@@ -81,7 +72,7 @@ describe.runIf(build)('the drill', () => {
     const [recording] = recordingsIn(bytes)
     if (recording === undefined) throw new Error('it is no recording')
     expect(causeName(recording.cause, safety)).toBe('over_current: motor_current')
-    const replayed = await replay(subject, recording)
+    const replayed = await replayOf(subject, recording)
     expect([replayed.differs, replayed.compared]).toEqual([undefined, recording.steps.length])
     expect(replayed.fault).toBeGreaterThanOrEqual(2500)
     expect(recording.steps.length - 1 - replayed.fault).toBe(500)
@@ -136,7 +127,7 @@ describe.runIf(build)('a loop that goes wrong', () => {
       const [recording] = recordingsIn(keptBy(image, bench))
       if (recording === undefined) throw new Error('nothing was kept')
       expect([recording.cause, recording.unchecked]).toEqual([causeKinds[cause], true])
-      const replayed = await replay(faulty, recording)
+      const replayed = await replayOf(faulty, recording)
       expect([replayed.differs, replayed.open]).toEqual([undefined, open])
       expect(replayed.compared).toBeGreaterThan(200)
     },

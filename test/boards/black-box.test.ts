@@ -8,19 +8,10 @@ import type { Image } from '../../firmware/image.ts'
 import { causeKinds, causeName } from '../../firmware/kernel-constants.ts'
 import { type Recording, recordingsIn } from '../../firmware/twin/black-box.ts'
 import { seeded } from '../../firmware/twin/plant.ts'
-import { type Replayed, replayFault } from '../../firmware/twin/replay-fault.ts'
 
 import { quickTimes, W25q } from '../emu/w25q.ts'
 import { atRest, type Bench, ms, pin, put } from './pins.ts'
-import {
-  compilerInstalled,
-  drill,
-  fixture,
-  imageOf,
-  kernelOf,
-  type Subject,
-  wasmOf,
-} from './stand.ts'
+import { compilerInstalled, drill, fixture, imageOf, replayOf, type Subject } from './stand.ts'
 
 const build = compilerInstalled()
 /** The compare register of the drill's PWM slice, and counts of it for each 0.01 %. */
@@ -33,14 +24,6 @@ const quickDrill = (): Subject => {
   const constants = { ...subject.spec.constants, coast_time: 0.05, soft_start: 0.05 }
   const spec = { ...subject.spec, constants }
   return { ...subject, spec, profile: { ...subject.profile, loops: { drive: spec } } }
-}
-
-const replay = async (subject: Subject, recording: Recording): Promise<Replayed> => {
-  const { loop, spec, profile } = subject
-  const { safety } = profile
-  if (safety === undefined) throw new Error('no safety')
-  const [{ wasm }, { wasm: kernel }] = [await wasmOf(subject), await kernelOf(subject)]
-  return replayFault({ recording, wasm, kernel, loop, spec, safety })
 }
 
 /** What the bridge was told in each step: both sides in counts. */
@@ -106,7 +89,7 @@ describe.runIf(build)('the drill', () => {
     bench.volts.trigger = 0.3
     const recording = written(bench, 1500)
     expect(causeName(recording.cause, safety)).toBe('over_current: motor_current')
-    const replayed = await replay(subject, recording)
+    const replayed = await replayOf(subject, recording)
     expect(replayed.differs).toBeUndefined()
     expect(replayed.compared).toBe(recording.steps.length)
     expect(replayed.fault).toBeGreaterThanOrEqual(2500)
@@ -123,7 +106,7 @@ describe.runIf(build)('the drill', () => {
     const changed = recording.steps.map((step, i) =>
       i === 1000 ? { ...step, raw: step.raw ^ 0x800 } : step,
     )
-    const { differs = 0 } = await replay(subject, { ...recording, steps: changed })
+    const { differs = 0 } = await replayOf(subject, { ...recording, steps: changed })
     expect(differs).toBeGreaterThanOrEqual(1000)
     expect(differs).toBeLessThan(1100)
     expect(replayed.moments.map(({ what }) => what)).toContain(
@@ -143,7 +126,7 @@ describe.runIf(build)('the drill', () => {
     expect(newest(bench.pico.flash)).toBeUndefined()
     const recording = written(bench, 1500)
     expect([recording.boot, recording.unchecked]).toEqual([1, false])
-    expect((await replay(subject, recording)).differs).toBeUndefined()
+    expect((await replayOf(subject, recording)).differs).toBeUndefined()
   })
 
   test('at 20 kHz, too, where to sum it up takes longer than the watchdog waits', async () => {
@@ -163,7 +146,7 @@ describe.runIf(build)('the drill', () => {
     volts.trigger = 0.3
     const recording = written(bench, 2000)
     expect(pico.resets).toBe(1)
-    expect((await replay(fast, recording)).differs).toBeUndefined()
+    expect((await replayOf(fast, recording)).differs).toBeUndefined()
   })
 
   test('a reset in a self-test leaves what was recorded before it began', async () => {
@@ -175,7 +158,7 @@ describe.runIf(build)('the drill', () => {
     expect(pico.read(image.symbols.get('selftest') ?? 0)).toBe(1)
     pico.write(0x40058004, 4)
     const recording = written(bench, 1500)
-    expect((await replay(subject, recording)).differs).toBeUndefined()
+    expect((await replayOf(subject, recording)).differs).toBeUndefined()
   })
 
   test('RAM that did not outlast the reset whole is no recording', () => {
@@ -249,7 +232,7 @@ describe.runIf(build)('a loop that goes wrong', () => {
     volts.current = wish(0)
     const recording = written(bench, 1500)
     expect([recording.cause, recording.unchecked]).toEqual([causeKinds[cause], true])
-    const replayed = await replay(faulty, recording)
+    const replayed = await replayOf(faulty, recording)
     expect([replayed.differs, replayed.open]).toEqual([undefined, open])
     expect(replayed.compared).toBeGreaterThan(200)
   })

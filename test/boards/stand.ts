@@ -9,6 +9,8 @@ import { compilerVersion } from '../../firmware/c-compiler.ts'
 import { buildImage, type Image, type Purpose } from '../../firmware/image.ts'
 import { generatedConstants, type LoopKind } from '../../firmware/loop-kind.ts'
 import { loadProfiles, type Machines, projectFolders } from '../../firmware/profiles.ts'
+import type { Recording } from '../../firmware/twin/black-box.ts'
+import { type Replayed, replayFault } from '../../firmware/twin/replay-fault.ts'
 import { profileDigest } from '../../gateway/core/machine.ts'
 import type { LoopSpec, Profile } from '../../hardware-profiles/profile.ts'
 
@@ -85,6 +87,15 @@ export const kernelOf = ({ profile: { safety }, loop, spec }: Subject): Promise<
 
 /** Images that this test file has built, by all that they are made of: gcc takes seconds. */
 const built = new Map<string, Promise<Image>>()
+
+/** A recording through the twin, built from the same sources. */
+export const replayOf = async (subject: Subject, recording: Recording): Promise<Replayed> => {
+  const { loop, spec, profile } = subject
+  const { safety } = profile
+  if (safety === undefined) throw new Error('no safety')
+  const [{ wasm }, { wasm: kernel }] = [await wasmOf(subject), await kernelOf(subject)]
+  return replayFault({ recording, wasm, kernel, loop, spec, safety })
+}
 
 export const imageOf = (
   { machines, profile, loopsFolder, uncheckedRate = false }: Subject,
